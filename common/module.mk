@@ -1,0 +1,7 @@
+LIBS += common
+common_SRC := $(wildcard common/*.c)
+common_PKG := gio-unix-2.0 jansson
+
+TESTS += jsonline-test
+jsonline-test_SRC := tests/unit/jsonline-test.c
+jsonline-test_LIBS := common
