@@ -8,6 +8,8 @@
 #pragma once
 
 #include <glib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "common/paths.h"
 
@@ -16,9 +18,23 @@ struct role_options {
 				"::", ... */
 	guint16 https_port;  /* 8443; 0 takes a free one */
 	guint16 rfb_port;    /* 5900; 0 takes a free one */
+	unsigned max_connections; /* of the gateway, over all addresses */
+	unsigned max_per_address; /* ... and from one */
 	gboolean verbose;
-	int ready_fd;        /* -1, or: write "ready\n" and close once serving */
+	int ready_fd; /* -1, or where role_ready() tells that it serves */
 };
 
 typedef int (*role_main)(const struct paths_root *root,
 			 const struct role_options *options);
+
+/* Called by a role once it serves. The words are sd_notify(3)'s, so that
+ * ready_fd can be the supervisor's pipe or the service manager's socket. */
+static inline void role_ready(const struct role_options *options)
+{
+	static const char words[] = "READY=1\n";
+	if (options->ready_fd < 0)
+		return;
+	ssize_t done = write(options->ready_fd, words, strlen(words));
+	(void)done; /* whoever waited is gone: nobody to tell */
+	close(options->ready_fd);
+}

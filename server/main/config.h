@@ -1,0 +1,38 @@
+/* config.h - the optional configuration of orield.
+ *
+ * etc/oriel.conf, then etc/conf.d/ *.conf in name order (later files win),
+ * then the command line. INI; every key has a default:
+ *
+ *	[gateway]
+ *	listen = 127.0.0.1       address of both ports; :: is every address
+ *	https_port = 8443
+ *	rfb_port = 5900
+ *	max_connections = 512    open connections, over all addresses
+ *	max_per_address = 128    ... and from one address
+ *
+ * Threads: any. Ownership: strings belong to the struct. */
+#pragma once
+
+#include "common/paths.h"
+
+struct config {
+	char *listen;
+	guint16 https_port;
+	guint16 rfb_port;
+	unsigned max_connections;
+	unsigned max_per_address;
+};
+
+/* What is used where nobody says otherwise. */
+void config_defaults(struct config *config, gboolean rootless);
+
+/* Reads what is there into config. A value that makes no sense is a fault
+ * naming file and line; a key nobody knows is a warning in `remarks` (one
+ * string each, never NULL), since a newer version's file must still start. */
+gboolean config_load(struct config *config, const struct paths_root *root,
+		     GPtrArray *remarks, GError **error);
+void config_clear(struct config *config);
+
+/* One file's text; what config_load() does with each. */
+gboolean config_parse(struct config *config, const char *path,
+		      const char *text, GPtrArray *remarks, GError **error);
