@@ -178,7 +178,8 @@ static int run(const struct options *options, GError **error)
 			.max_connections = config.max_connections,
 			.max_per_address = config.max_per_address,
 			.verbose = options->verbose,
-			.ready_fd = -1};
+			.ready_fd = -1,
+			.lock_fd = options->lock_fd};
 		status = options->role
 				 ? run_role(options, &root, &role_options,
 					    error)

@@ -22,6 +22,8 @@ struct role_options {
 	unsigned max_per_address; /* ... and from one */
 	gboolean verbose;
 	int ready_fd; /* -1, or where role_ready() tells that it serves */
+	int lock_fd;  /* -1, or held open while the role lives; children that
+			 may outlive it must not have it */
 };
 
 typedef int (*role_main)(const struct paths_root *root,
