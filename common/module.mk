@@ -13,3 +13,17 @@ qmp-test_LIBS := common
 TESTS += qga-test
 qga-test_SRC := tests/unit/qga-test.c
 qga-test_LIBS := common
+
+# Contract B's bindings, both sides, from one XML.
+LIBS += display1
+display1_SRC := $(BUILD)/gen/common/display1.c
+display1_PKG := gio-unix-2.0
+GENERATED += $(BUILD)/gen/common/display1.h
+$(BUILD)/gen/common/display1.h: common/display1.xml
+	$(call say,GEN,$@)
+	$(Q)mkdir -p $(@D) && gdbus-codegen --interface-prefix org.qemu. \
+		--c-namespace Qemu --c-generate-object-manager --header \
+		--output $@ $<
+$(BUILD)/gen/common/display1.c: common/display1.xml $(BUILD)/gen/common/display1.h
+	$(Q)gdbus-codegen --interface-prefix org.qemu. --c-namespace Qemu \
+		--c-generate-object-manager --body --output $@ $<

@@ -1,0 +1,70 @@
+/* desktop.h - the shadow framebuffer: all heads of a machine in one picture.
+ *
+ * The source writes heads, viewers read the desktop. Guests often flush whole
+ * frames: every write is compared with what is here, and only tiles that
+ * truly differ count as changed. Heads stand side by side in their order,
+ * unless arranged otherwise by desktop_arrange().
+ *
+ * Threads: the main loop's. Ownership: the desktop owns its pixels; a pointer
+ * from desktop_pixels() is valid until the next call that writes.
+ * Fails: with a fault where the source's numbers make no sense; the picture
+ * is then as before. Units: pixels; strides of foreign data in bytes. */
+#pragma once
+
+#include <glib.h>
+
+#include "display/damage.h"
+
+#define DESKTOP_HEADS_MAX 16u
+#define DESKTOP_SIDE_MAX 16384u
+/* GLib refuses arrays over 128 MiB in a message: 32 Mi pixels a head. */
+#define DESKTOP_HEAD_PIXELS_MAX (32u << 20)
+#define DESKTOP_PIXELS_MAX (64u << 20)
+
+struct desktop;
+
+struct desktop_head {
+	unsigned number;
+	struct rect at; /* w = 0: off */
+};
+
+/* Size before any head has a picture. */
+#define DESKTOP_EMPTY_WIDTH 640u
+#define DESKTOP_EMPTY_HEIGHT 480u
+
+struct desktop *desktop_new(void);
+void desktop_free(struct desktop *self);
+
+unsigned desktop_width(const struct desktop *self);
+unsigned desktop_height(const struct desktop *self);
+/* Rows are desktop_width() pixels apart. */
+const uint32_t *desktop_pixels(const struct desktop *self);
+/* Heads that are on, in order of number; returns how many. */
+unsigned desktop_heads(const struct desktop *self,
+		       struct desktop_head out[DESKTOP_HEADS_MAX]);
+bool desktop_head(const struct desktop *self, unsigned number,
+		  struct rect *at);
+/* Counts changes of size or arrangement. */
+unsigned desktop_layout_serial(const struct desktop *self);
+
+/* Copies a rectangle, which may lie outside (black there): w x h pixels. */
+void desktop_read(const struct desktop *self, const struct rect *rect,
+		  uint32_t *out);
+
+/* Gives a head its size; 0 x 0 turns it off. New area is black. */
+bool desktop_set_head(struct desktop *self, unsigned number, unsigned width,
+		      unsigned height, GError **error);
+/* Pixels of a part of a head; `length` bytes are at `data`. */
+bool desktop_write(struct desktop *self, unsigned number,
+		   const struct rect *part, uint32_t stride_bytes,
+		   uint32_t format, const uint8_t *data, size_t length,
+		   GError **error);
+
+/* Wanted places of heads; they take effect while every head that is on has
+ * the wanted size and is among them. */
+void desktop_arrange(struct desktop *self, const struct desktop_head *wanted,
+		     unsigned count);
+
+/* What changed since the last desktop_forget(). */
+const struct damage *desktop_changed(const struct desktop *self);
+void desktop_forget(struct desktop *self);

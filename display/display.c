@@ -1,0 +1,531 @@
+/* Changes are collected during one round of the main loop and handed on at
+ * its end, at the same priority as the machine's messages: no timer delays a
+ * lone change, and a machine that paints without pause cannot keep viewers
+ * from getting their turn. */
+#include "display/display.h"
+
+#include <string.h>
+
+#include "common/fault.h"
+#include "common/log.h"
+#include "common/paths.h"
+#include "display/agent.h"
+
+/* Between tries to reach a machine that was lost. */
+#define RETRY_MS 500
+
+struct display {
+	char *name, *machine_name, *vm;
+	struct log_about about;
+	struct source *source;
+	char *source_path; /* where a lost one is looked for; NULL: nowhere */
+	guint retry;
+	struct desktop *desktop;
+	unsigned layout_serial; /* of what viewers were told */
+	struct clipboard *clipboard;
+	struct agent *agent;
+	struct cursor *cursor;
+	bool cursor_hidden;
+	unsigned leds;
+	GPtrArray *viewers;
+	unsigned next_id;
+	guint round; /* source that ends this round; 0: nothing to tell */
+	gint64 started, first_frame;
+	const struct display_hooks *hooks;
+	void *hooks_data;
+	struct log_limit trouble_limit;
+};
+
+
+/* ---- rounds ---- */
+
+static gboolean end_round(gpointer data)
+{
+	struct display *self = data;
+	self->round = 0;
+	unsigned serial = desktop_layout_serial(self->desktop);
+	const struct damage *changed = desktop_changed(self->desktop);
+	bool laid_out = serial != self->layout_serial;
+	bool painted = laid_out || damage_any(changed);
+	self->layout_serial = serial;
+	g_autoptr(GPtrArray) viewers =
+		g_ptr_array_copy(self->viewers, NULL, NULL);
+	for (guint i = 0; i < viewers->len; i++) {
+		struct viewer *viewer = viewers->pdata[i];
+		if (laid_out)
+			viewer->ops->laid_out(viewer);
+		else if (painted)
+			viewer->ops->damaged(viewer, changed);
+	}
+	if (painted)
+		desktop_forget(self->desktop);
+	/* a viewer may be found dead while it is written to */
+	for (guint i = 0; i < viewers->len; i++) {
+		struct viewer *viewer = viewers->pdata[i];
+		if (g_ptr_array_find(self->viewers, viewer, NULL))
+			viewer->ops->flush(viewer);
+	}
+	if (painted && self->hooks && self->hooks->picture_changed)
+		self->hooks->picture_changed(self->hooks_data);
+	return G_SOURCE_REMOVE;
+}
+
+static void begin_round(struct display *self)
+{
+	if (!self->round)
+		self->round = g_idle_add_full(G_PRIORITY_DEFAULT, end_round,
+					      self, NULL);
+}
+
+enum note { NOTE_CURSOR, NOTE_LEDS, NOTE_NAME, NOTE_INPUT_READY };
+
+static void tell_viewers(struct display *self, enum note note)
+{
+	g_autoptr(GPtrArray) viewers =
+		g_ptr_array_copy(self->viewers, NULL, NULL);
+	for (guint i = 0; i < viewers->len; i++) {
+		struct viewer *viewer = viewers->pdata[i];
+		/* input that flows again may show one to be broken */
+		if (!g_ptr_array_find(self->viewers, viewer, NULL))
+			continue;
+		switch (note) {
+		case NOTE_CURSOR:
+			viewer->ops->cursor_changed(viewer);
+			break;
+		case NOTE_LEDS:
+			viewer->ops->leds_changed(viewer);
+			break;
+		case NOTE_NAME:
+			viewer->ops->name_changed(viewer);
+			break;
+		case NOTE_INPUT_READY:
+			viewer->ops->input_ready(viewer);
+			break;
+		}
+	}
+	begin_round(self);
+}
+
+/* ---- from the source ---- */
+
+static bool on_resize(void *data, unsigned head, unsigned width,
+		      unsigned height, GError **error)
+{
+	struct display *self = data;
+	if (!desktop_set_head(self->desktop, head, width, height, error))
+		return false;
+	if (desktop_layout_serial(self->desktop) != self->layout_serial)
+		begin_round(self);
+	return true;
+}
+
+static void on_connected(void *data, const char *name, unsigned heads)
+{
+	struct display *self = data;
+	log_info(&self->about, "machine connected, %u %s", heads,
+		 heads == 1 ? "screen" : "screens");
+	/* a machine with fewer screens than the one before */
+	for (unsigned head = heads; head < DESKTOP_HEADS_MAX; head++)
+		on_resize(self, head, 0, 0, NULL);
+	if (g_strcmp0(name, self->machine_name) != 0 && *name) {
+		g_autofree char *valid = g_utf8_make_valid(name, -1);
+		g_free(self->machine_name);
+		self->machine_name = g_utf8_substring(
+			valid, 0, MIN(g_utf8_strlen(valid, -1), 128));
+		tell_viewers(self, NOTE_NAME);
+	}
+	if (self->hooks && self->hooks->source_changed)
+		self->hooks->source_changed(self->hooks_data, true);
+}
+
+static gboolean on_retry(gpointer data)
+{
+	struct display *self = data;
+	int fd = paths_unix_connect(self->source_path, NULL);
+	if (fd < 0)
+		return G_SOURCE_CONTINUE;
+	self->retry = 0;
+	display_attach_source(self, fd);
+	return G_SOURCE_REMOVE;
+}
+
+static void on_lost(void *data, const GError *why)
+{
+	struct display *self = data;
+	agent_detach(self->agent);
+	if (why) {
+		g_autofree char *cause = fault_cause(why);
+		log_warn(&self->about, "machine's display lost: %s", cause);
+	} else {
+		log_info(&self->about, "machine's display ended");
+	}
+	if (self->source_path && !self->retry)
+		self->retry = g_timeout_add(RETRY_MS, on_retry, self);
+	if (self->hooks && self->hooks->source_changed)
+		self->hooks->source_changed(self->hooks_data, false);
+}
+
+static void on_trouble(void *data, const GError *why)
+{
+	struct display *self = data;
+	if (log_allow(&self->trouble_limit, &self->about))
+		log_fault(&self->about, why);
+}
+
+static bool on_write(void *data, unsigned head, const struct rect *part,
+		     uint32_t stride_bytes, uint32_t format,
+		     const uint8_t *pixels, size_t length, GError **error)
+{
+	struct display *self = data;
+	if (!desktop_write(self->desktop, head, part, stride_bytes, format,
+			   pixels, length, error))
+		return false;
+	if (self->first_frame < 0) {
+		self->first_frame = g_get_monotonic_time() - self->started;
+		if (self->hooks && self->hooks->first_frame)
+			self->hooks->first_frame(self->hooks_data);
+	}
+	begin_round(self);
+	return true;
+}
+
+static void on_cursor(void *data, unsigned head, struct cursor *cursor)
+{
+	struct display *self = data;
+	cursor_free(self->cursor);
+	self->cursor = cursor;
+	self->cursor_hidden = false;
+	tell_viewers(self, NOTE_CURSOR);
+}
+
+static void on_cursor_visible(void *data, unsigned head, bool visible)
+{
+	struct display *self = data;
+	/* Told with every motion by some machines, and per head. */
+	if (self->cursor_hidden == !visible)
+		return;
+	self->cursor_hidden = !visible;
+	tell_viewers(self, NOTE_CURSOR);
+}
+
+static void on_leds(void *data, unsigned leds)
+{
+	struct display *self = data;
+	if (self->leds == leds)
+		return;
+	self->leds = leds;
+	tell_viewers(self, NOTE_LEDS);
+}
+
+static void on_port(void *data, const char *name, int fd)
+{
+	struct display *self = data;
+	agent_attach(self->agent, fd);
+}
+
+static void on_port_open(void *data, const char *name, bool open)
+{
+	struct display *self = data;
+	agent_port_open(self->agent, open);
+}
+
+static void on_input_ready(void *data)
+{
+	struct display *self = data;
+	tell_viewers(self, NOTE_INPUT_READY);
+}
+
+static const struct source_sink sink = {
+	.connected = on_connected,
+	.lost = on_lost,
+	.trouble = on_trouble,
+	.resize = on_resize,
+	.write = on_write,
+	.cursor = on_cursor,
+	.cursor_visible = on_cursor_visible,
+	.leds = on_leds,
+	.port = on_port,
+	.port_open = on_port_open,
+	.input_ready = on_input_ready,
+};
+
+/* ---- viewers ---- */
+
+void display_attach(struct display *self, struct viewer *viewer)
+{
+	viewer->display = self;
+	viewer->id = ++self->next_id;
+	viewer->since_unix_s = g_get_real_time() / G_USEC_PER_SEC;
+	viewer->attached = true;
+	g_ptr_array_add(self->viewers, viewer);
+	if (self->hooks && self->hooks->viewer_changed)
+		self->hooks->viewer_changed(self->hooks_data, viewer->id, true);
+}
+
+static bool held_elsewhere(const struct viewer *viewer, unsigned keycode)
+{
+	const struct display *self = viewer->display;
+	for (guint i = 0; i < self->viewers->len; i++) {
+		const struct viewer *other = self->viewers->pdata[i];
+		if (other != viewer && other->keys[keycode / 8] >> keycode % 8 & 1)
+			return true;
+	}
+	return false;
+}
+
+void display_detach(struct viewer *viewer)
+{
+	struct display *self = viewer->display;
+	if (!viewer->attached)
+		return;
+	for (unsigned key = 0; key < 256; key++)
+		if (viewer->keys[key / 8] >> key % 8 & 1)
+			display_key(viewer, key, false);
+	if (viewer->buttons)
+		display_pointer(viewer, viewer->x, viewer->y, 0);
+	viewer->attached = false;
+	g_ptr_array_remove(self->viewers, viewer);
+	if (self->hooks && self->hooks->viewer_changed)
+		self->hooks->viewer_changed(self->hooks_data, viewer->id,
+					    false);
+}
+
+const struct desktop *display_desktop(const struct display *self)
+{
+	return self->desktop;
+}
+
+const struct cursor *display_cursor(const struct display *self)
+{
+	return self->cursor_hidden ? NULL : self->cursor;
+}
+
+unsigned display_leds(const struct display *self)
+{
+	return self->leds;
+}
+
+const char *display_name(const struct display *self)
+{
+	if (self->name)
+		return self->name;
+	return self->machine_name ? self->machine_name : "Oriel";
+}
+
+const char *display_vm(const struct display *self)
+{
+	return self->vm;
+}
+
+struct clipboard *display_clipboard(const struct display *self)
+{
+	return self->clipboard;
+}
+
+/* ---- input ---- */
+
+void display_key(struct viewer *viewer, unsigned keycode, bool down)
+{
+	guint8 *keys = viewer->keys;
+	if (!keycode || keycode > 255)
+		return;
+	if (down)
+		keys[keycode / 8] |= 1u << keycode % 8;
+	else
+		keys[keycode / 8] &= ~(1u << keycode % 8);
+	if (!down && held_elsewhere(viewer, keycode))
+		return;
+	source_key(viewer->display->source, keycode, down);
+}
+
+/* The head under a place; beside all of them, the nearest one's edge. */
+static bool find_head(const struct display *self, unsigned *x, unsigned *y,
+		      unsigned *head)
+{
+	struct desktop_head heads[DESKTOP_HEADS_MAX];
+	unsigned count = desktop_heads(self->desktop, heads);
+	guint64 best = G_MAXUINT64;
+	unsigned best_x = 0, best_y = 0;
+	for (unsigned i = 0; i < count; i++) {
+		const struct rect *at = &heads[i].at;
+		unsigned in_x = CLAMP(*x, at->x, at->x + at->w - 1);
+		unsigned in_y = CLAMP(*y, at->y, at->y + at->h - 1);
+		gint64 dx = (gint64)*x - in_x, dy = (gint64)*y - in_y;
+		guint64 far = dx * dx + dy * dy;
+		if (far < best) {
+			best = far;
+			best_x = in_x - at->x;
+			best_y = in_y - at->y;
+			*head = heads[i].number;
+		}
+	}
+	*x = best_x;
+	*y = best_y;
+	return count;
+}
+
+void display_pointer(struct viewer *viewer, unsigned x, unsigned y,
+		     unsigned buttons)
+{
+	struct display *self = viewer->display;
+	unsigned head, changed = viewer->buttons ^ buttons;
+	viewer->x = x;
+	viewer->y = y;
+	viewer->buttons = buttons;
+	if (!find_head(self, &x, &y, &head))
+		return;
+	source_pointer(self->source, head, x, y);
+	for (unsigned b = 0; b <= SOURCE_WHEEL_RIGHT; b++)
+		if (changed >> b & 1)
+			source_button(self->source, head, b, buttons >> b & 1);
+}
+
+bool display_input_full(const struct display *self)
+{
+	return source_input_full(self->source);
+}
+
+enum display_resize display_resize(struct display *self,
+				   const struct desktop_head *heads,
+				   unsigned count)
+{
+	unsigned have = source_heads(self->source);
+	guint64 pixels = 0;
+	if (!source_is_connected(self->source))
+		return DISPLAY_RESIZE_LOST;
+	if (!count || count > DESKTOP_HEADS_MAX)
+		return DISPLAY_RESIZE_INVALID;
+	for (unsigned i = 0; i < count; i++) {
+		const struct rect *at = &heads[i].at;
+		struct rect common;
+		if (heads[i].number >= have || !at->w || !at->h ||
+		    at->w > DESKTOP_SIDE_MAX || at->h > DESKTOP_SIDE_MAX ||
+		    (guint64)at->w * at->h > DESKTOP_HEAD_PIXELS_MAX)
+			return DISPLAY_RESIZE_INVALID;
+		pixels += (guint64)at->w * at->h;
+		for (unsigned k = 0; k < i; k++)
+			if (heads[k].number == heads[i].number ||
+			    rect_intersect(at, &heads[k].at, &common))
+				return DISPLAY_RESIZE_INVALID;
+	}
+	if (pixels > DESKTOP_PIXELS_MAX)
+		return DISPLAY_RESIZE_INVALID;
+	struct desktop_head now[DESKTOP_HEADS_MAX];
+	unsigned on = desktop_heads(self->desktop, now);
+	bool same = on == count;
+	for (unsigned i = 0; i < on && same; i++)
+		same = now[i].number == heads[i].number &&
+		       memcmp(&now[i].at, &heads[i].at, sizeof(now[i].at)) == 0;
+	desktop_arrange(self->desktop, heads, count);
+	if (desktop_layout_serial(self->desktop) != self->layout_serial)
+		begin_round(self);
+	for (unsigned n = 0; n < have; n++) {
+		const struct rect *at = NULL;
+		for (unsigned i = 0; i < count; i++)
+			if (heads[i].number == n)
+				at = &heads[i].at;
+		if (at)
+			source_set_head(self->source, n, at->x, at->y, at->w,
+					at->h);
+		else
+			source_set_head(self->source, n, 0, 0, 0, 0);
+	}
+	return same ? DISPLAY_RESIZE_DONE : DISPLAY_RESIZE_FORWARDED;
+}
+
+/* ---- the whole ---- */
+
+struct display *display_new(const char *name, const char *vm)
+{
+	struct display *self = g_new0(struct display, 1);
+	self->name = g_strdup(name);
+	self->vm = g_strdup(vm);
+	self->about.vm = self->vm;
+	self->started = g_get_monotonic_time();
+	self->first_frame = -1;
+	self->trouble_limit.burst = 5;
+	self->viewers = g_ptr_array_new();
+	self->desktop = desktop_new();
+	self->clipboard = clipboard_new();
+	self->agent = agent_new(self->clipboard);
+	self->source = source_new(&sink, self);
+	return self;
+}
+
+void display_free(struct display *self)
+{
+	if (!self)
+		return;
+	self->hooks = NULL;
+	display_disconnect(self, 0);
+	if (self->round)
+		g_source_remove(self->round);
+	if (self->retry)
+		g_source_remove(self->retry);
+	agent_free(self->agent);
+	source_free(self->source);
+	clipboard_free(self->clipboard);
+	desktop_free(self->desktop);
+	cursor_free(self->cursor);
+	g_ptr_array_unref(self->viewers);
+	g_free(self->name);
+	g_free(self->machine_name);
+	g_free(self->vm);
+	g_free(self->source_path);
+	g_free(self);
+}
+
+void display_set_hooks(struct display *self, const struct display_hooks *hooks,
+		       void *data)
+{
+	self->hooks = hooks;
+	self->hooks_data = data;
+}
+
+void display_attach_source(struct display *self, int fd)
+{
+	if (self->retry)
+		g_source_remove(self->retry);
+	self->retry = 0;
+	agent_detach(self->agent);
+	source_attach(self->source, fd);
+}
+
+bool display_follow_source(struct display *self, const char *path,
+			   GError **error)
+{
+	int fd = paths_unix_connect(path, error);
+	if (fd < 0)
+		return false;
+	self->source_path = g_strdup(path);
+	display_attach_source(self, fd);
+	return true;
+}
+
+bool display_source_connected(const struct display *self)
+{
+	return source_is_connected(self->source);
+}
+
+gint64 display_first_frame_us(const struct display *self)
+{
+	return self->first_frame;
+}
+
+const GPtrArray *display_viewers(const struct display *self)
+{
+	return self->viewers;
+}
+
+bool display_disconnect(struct display *self, unsigned id)
+{
+	bool found = false;
+	for (guint i = self->viewers->len; i-- > 0;) {
+		struct viewer *viewer = self->viewers->pdata[i];
+		if (id && viewer->id != id)
+			continue;
+		found = true;
+		viewer->ops->destroy(viewer);
+	}
+	return found;
+}

@@ -1,0 +1,109 @@
+/* display.h - one machine's display: a source, a shadow picture, viewers.
+ *
+ * source (Display1) -> desktop (shadow, what truly changed) -> viewers, each
+ * with its own protocol writer. Input and the clipboard go the other way.
+ * Nothing waits for anyone: a viewer that does not read keeps only a bitmap
+ * of what it has not seen.
+ *
+ * Threads: the main loop's. Ownership: see each call. Times: microseconds of
+ * the monotonic clock, since process start where a name says so. */
+#pragma once
+
+#include "display/clipboard.h"
+#include "display/desktop.h"
+#include "display/source.h"
+
+struct display;
+struct viewer;
+
+/* All viewers together, finished handshake or not. */
+#define DISPLAY_VIEWERS_MAX 64
+
+/* ---- protocol writers ---- */
+
+struct viewer_ops {
+	const char *protocol; /* "rfb" */
+	/* The picture changed here; only take note. Same size as before. */
+	void (*damaged)(struct viewer *viewer, const struct damage *damage);
+	/* Size or heads changed, all is new. */
+	void (*laid_out)(struct viewer *viewer);
+	void (*cursor_changed)(struct viewer *viewer);
+	void (*leds_changed)(struct viewer *viewer);
+	void (*name_changed)(struct viewer *viewer);
+	/* All notes of this round are given: send what can be sent. */
+	void (*flush)(struct viewer *viewer);
+	/* display_input_full() is over. */
+	void (*input_ready)(struct viewer *viewer);
+	/* Frees the viewer; must call display_detach() first. */
+	void (*destroy)(struct viewer *viewer);
+};
+
+/* Embedded by the protocol's own struct. */
+struct viewer {
+	const struct viewer_ops *ops;
+	struct display *display;
+	unsigned id;
+	gint64 since_unix_s;
+	guint64 bytes_sent;
+	bool attached;
+	/* what this one holds down: released when it goes */
+	guint8 keys[32];
+	unsigned buttons;
+	unsigned x, y;
+};
+
+/* From the end of the handshake on; the viewer is counted and told of
+ * changes. FALSE-safe: display_detach() of one never attached does nothing. */
+void display_attach(struct display *self, struct viewer *viewer);
+void display_detach(struct viewer *viewer);
+
+const struct desktop *display_desktop(const struct display *self);
+/* NULL: none was defined, or it is hidden. */
+const struct cursor *display_cursor(const struct display *self);
+unsigned display_leds(const struct display *self);
+const char *display_name(const struct display *self);
+struct clipboard *display_clipboard(const struct display *self);
+const char *display_vm(const struct display *self);
+
+/* Input from a viewer; keycodes as source_key(), buttons a mask with bit
+ * numbers of enum source_button, places in the desktop. */
+void display_key(struct viewer *viewer, unsigned keycode, bool down);
+void display_pointer(struct viewer *viewer, unsigned x, unsigned y,
+		     unsigned buttons);
+bool display_input_full(const struct display *self);
+
+enum display_resize {
+	DISPLAY_RESIZE_DONE,      /* it is so already */
+	DISPLAY_RESIZE_FORWARDED, /* asked of the guest */
+	DISPLAY_RESIZE_INVALID,
+	DISPLAY_RESIZE_LOST,      /* no machine there */
+};
+enum display_resize display_resize(struct display *self,
+				   const struct desktop_head *heads,
+				   unsigned count);
+
+/* ---- the whole ---- */
+
+struct display_hooks { /* all optional */
+	void (*source_changed)(void *data, bool connected);
+	void (*first_frame)(void *data);
+	void (*picture_changed)(void *data); /* often: once per round */
+	void (*viewer_changed)(void *data, unsigned id, bool attached);
+};
+
+/* name: shown in viewers' titles; NULL takes the machine's own. */
+struct display *display_new(const char *name, const char *vm);
+void display_free(struct display *self);
+void display_set_hooks(struct display *self, const struct display_hooks *hooks,
+		       void *data);
+/* Takes a connected Display1 socket; viewers stay. */
+void display_attach_source(struct display *self, int fd);
+/* Connects to a machine that listens there, and again whenever it is lost. */
+bool display_follow_source(struct display *self, const char *path,
+			   GError **error);
+bool display_source_connected(const struct display *self);
+/* Since the process started; -1 before. */
+gint64 display_first_frame_us(const struct display *self);
+const GPtrArray *display_viewers(const struct display *self);
+/* 0: all. Whether there was one. */
+bool display_disconnect(struct display *self, unsigned id);

@@ -1,0 +1,144 @@
+/* client.h - one RFB client, as the files of this folder share it.
+ *
+ *   client.c     socket, buffers, life
+ *   handshake.c  up to ServerInit
+ *   dispatch.c   messages once it is up
+ *   update.c     framebuffer updates
+ *   pseudo.c     the rectangles that are not pixels
+ *   clip.c       clipboard
+ *   keysym.c     keys of clients that send only symbols
+ *
+ * A client that fails is taken off everything at once and freed when the loop
+ * is idle, so that any function may fail it; `dead` says so. */
+#pragma once
+
+#include "display/rfb/encoder.h"
+#include "display/rfb/rfb.h"
+
+enum rfb_state {
+	RFB_STATE_VERSION,
+	RFB_STATE_SECURITY,
+	RFB_STATE_CHALLENGE,
+	RFB_STATE_INIT,
+	RFB_STATE_UP,
+	RFB_STATE_CLOSING, /* what is queued goes out, then it is closed */
+};
+
+struct rfb_rect16 {
+	uint16_t x, y, w, h;
+};
+
+struct rfb_client {
+	struct viewer viewer; /* first: the display knows it by this */
+	struct rfb_server *server;
+	int fd;
+	char label[16]; /* for the log */
+	bool dead;
+	enum rfb_state state;
+	int minor; /* of the protocol version: 3, 7 or 8 */
+	bool authenticate;
+	uint8_t challenge[16];
+	guint read_watch, write_watch, deadline, free_idle;
+
+	GByteArray *in;
+	size_t in_at; /* bytes of `in` that are done with */
+	uint64_t skip; /* bytes still to be thrown away */
+	bool paused;  /* held back while the machine is behind with input */
+	GByteArray *out;
+	size_t out_at;
+	GByteArray *later; /* messages that wait for the end of an update */
+
+	/* what it can do */
+	enum rfb_encoding encoding;
+	bool can_resize, can_resize_extended, can_name, can_leds, can_motion,
+		can_extended_key;
+	enum rfb_encoding cursor_encoding; /* RAW: none */
+	bool can_fence, can_continuous;
+
+	/* updates */
+	struct rfb_coder coder;
+	struct rfb_wire_format next_format;
+	bool format_due;
+	unsigned width, height; /* what the client was told */
+	struct damage stale;    /* of the desktop: what it has not seen */
+	struct damage lossy;    /* shown, but not exactly */
+	struct damage touched;  /* lossy since the last look */
+	struct damage refine;   /* at rest: to be shown exactly */
+	bool requested, continuous;
+	struct rect wanted, continuous_area;
+	GArray *rects; /* struct rfb_rect16 of the update being written */
+	guint next_rect;
+	bool refining; /* that update is exact */
+	guint step_idle, rest_timer;
+	uint32_t *pixels; /* one rectangle of the desktop */
+	bool blank_due;	  /* the whole of its (other) size is stale */
+
+	/* pseudo-rectangles that are due */
+	bool size_due, cursor_due, name_due, leds_due, motion_due, key_due;
+	unsigned size_reason, size_status;
+
+	/* clipboard */
+	struct clipboard_party party;
+	bool extended_clipboard, clip_wanted, clip_joined;
+	uint32_t clip_formats;
+};
+
+/* ---- client.c ---- */
+struct rfb_client *rfb_client_new(struct rfb_server *server, int fd,
+				  bool authenticate);
+/* why: what it did wrong, for the log; NULL: it left, or was sent away. */
+void rfb_client_fail(struct rfb_client *self, const char *why);
+void rfb_client_free(struct rfb_client *self);
+/* Sends what is queued, as far as the socket takes it. May fail the client. */
+void rfb_client_flush(struct rfb_client *self);
+size_t rfb_client_queued(const struct rfb_client *self);
+void rfb_client_send(struct rfb_client *self, const void *bytes, size_t length);
+/* Closes it when everything queued is sent. */
+void rfb_client_close_after(struct rfb_client *self);
+
+/* ---- handshake.c ---- */
+void rfb_handshake_begin(struct rfb_client *self);
+/* Consumes one step of `in`; false when more bytes are needed. */
+bool rfb_handshake_step(struct rfb_client *self, const uint8_t *bytes,
+			size_t length, size_t *used);
+void rfb_client_up(struct rfb_client *self); /* client.c: ServerInit is out */
+
+/* ---- server's part, listen.c ---- */
+struct display *rfb_server_display(struct rfb_server *self);
+const char *rfb_server_ticket(struct rfb_server *self);
+void rfb_server_remove(struct rfb_server *self, struct rfb_client *client);
+void rfb_server_auth_failed(struct rfb_server *self);
+
+/* ---- dispatch.c ---- */
+void rfb_dispatch(struct rfb_client *self, const struct rfb_message *message);
+
+/* ---- update.c ---- */
+void rfb_update_init(struct rfb_client *self);
+void rfb_update_finish(struct rfb_client *self);
+void rfb_update_request(struct rfb_client *self, bool incremental,
+			const struct rect *area);
+void rfb_update_laid_out(struct rfb_client *self);
+/* Sends what may be sent now; called whenever something changed. */
+void rfb_update_pump(struct rfb_client *self);
+bool rfb_update_in_progress(const struct rfb_client *self);
+
+/* ---- pseudo.c ---- */
+unsigned rfb_pseudo_count(const struct rfb_client *self);
+/* Writes all that are due; as many rectangles as counted. */
+void rfb_pseudo_write(struct rfb_client *self);
+
+/* ---- clip.c ---- */
+void rfb_clip_init(struct rfb_client *self);
+void rfb_clip_finish(struct rfb_client *self);
+/* The client has said for the first time that it knows the extension. */
+void rfb_clip_extended(struct rfb_client *self);
+void rfb_clip_message(struct rfb_client *self,
+		      const struct rfb_message *message);
+/* Pure, for tests and fuzzing: text of a "provide" body, or NULL. */
+GBytes *rfb_clip_unpack(const uint8_t *bytes, size_t length);
+GByteArray *rfb_clip_pack(GBytes *text);
+
+/* ---- keysym.c ---- */
+enum rfb_shift { RFB_SHIFT_ANY, RFB_SHIFT_ON, RFB_SHIFT_OFF };
+/* qnum of the key that makes a symbol on a US keyboard, 0: none. */
+unsigned rfb_keysym_to_qnum(uint32_t keysym, enum rfb_shift *shift);

@@ -1,0 +1,60 @@
+/* source-link.h - inside of the source: one connection and its consoles.
+ *
+ * A link is referenced by every call in flight, so that answers arriving
+ * after its end find it marked `ended` instead of gone. */
+#pragma once
+
+#include "common/display1.h"
+#include "display/desktop.h"
+#include "display/source.h"
+
+struct link;
+
+struct console {
+	struct link *link;
+	unsigned head;
+	char *path;
+	bool absolute; /* pointer positions rather than motions */
+	unsigned last_x, last_y;
+	/* the listener */
+	GDBusConnection *connection;
+	QemuDisplay1Listener *listener;
+	QemuDisplay1ListenerUnixMap *map;
+	int map_fd; /* memory file of a mapped scanout, or -1 */
+	uint32_t map_offset, map_width, map_height, map_stride, map_format;
+	uint8_t *map_buffer;
+	size_t map_buffer_size;
+	/* SetUIInfo: what was asked for last, and whether it is sent */
+	struct rect wanted;
+	bool wanted_waits, wanted_flies;
+};
+
+struct link {
+	struct source *source;
+	bool ended;
+	GCancellable *cancel;
+	GDBusConnection *connection;
+	gulong closed_handler;
+	struct console consoles[DESKTOP_HEADS_MAX];
+	unsigned count;
+	unsigned inputs;  /* calls without an answer yet */
+	unsigned motions; /* those of them that moved the pointer */
+	bool full;
+	bool motion_waits; /* newest position, not sent yet */
+	unsigned motion_head, motion_x, motion_y;
+	GHashTable *ports; /* object path -> port name */
+};
+
+/* NULL once the link has ended. */
+const struct source_sink *link_sink(const struct link *link, void **data);
+struct link *link_ref(struct link *link);
+void link_unref(struct link *link);
+
+/* Registers a listener for the console; its end comes later, by itself. */
+void console_listen(struct console *console);
+void console_finish(struct console *console);
+
+/* The text that QEMU paints on a screen without a guest's picture: 640 x 480,
+ * or as large as it was before, black, one line in the middle. */
+bool console_is_placeholder(const uint8_t *pixels, uint32_t stride_bytes,
+			    uint32_t format, unsigned width, unsigned height);

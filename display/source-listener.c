@@ -1,0 +1,405 @@
+/* The machine paints into these objects: one per console, each on a
+ * connection of its own that the machine makes out of the socket we pass.
+ *
+ * A mapped scanout is read with pread() instead of mmap(): the machine could
+ * shrink the file, and a read then comes up short where a mapping would end
+ * the process. */
+#include <errno.h>
+#include <fcntl.h>
+#include <gio/gunixfdlist.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/fault.h"
+#include "display/pixels.h"
+#include "display/source-link.h"
+
+#define LISTENER_PATH "/org/qemu/Display1/Listener"
+
+/* TRUE is "handled": the answer is the error, or the caller's to give. */
+static gboolean refuse(struct console *console, GDBusMethodInvocation *call,
+		       GError *error)
+{
+	void *data;
+	const struct source_sink *sink = link_sink(console->link, &data);
+	if (sink)
+		sink->trouble(data, error);
+	g_autofree char *cause = fault_cause(error);
+	g_dbus_method_invocation_return_dbus_error(
+		call, "org.freedesktop.DBus.Error.InvalidArgs", cause);
+	g_error_free(error);
+	return TRUE;
+}
+
+/* Both numbers of a place may come negative. */
+static bool part_from(int x, int y, int w, int h, struct rect *out,
+		      GError **error)
+{
+	if (x < 0 || y < 0 || w < 0 || h < 0) {
+		fault_set(error, FAULT_INVALID, NULL,
+			  "An update of %d x %d at %d, %d makes no sense.", w,
+			  h, x, y);
+		return false;
+	}
+	*out = (struct rect){x, y, w, h};
+	return true;
+}
+
+/* Bytes of an "ay", or NULL. */
+static const uint8_t *bytes_of(GVariant *data, size_t *length)
+{
+	return g_variant_get_fixed_array(data, length, 1);
+}
+
+static void forget_map(struct console *console)
+{
+	if (console->map_fd >= 0)
+		close(console->map_fd);
+	console->map_fd = -1;
+	g_clear_pointer(&console->map_buffer, g_free);
+	console->map_buffer_size = 0;
+}
+
+static gboolean on_scanout(QemuDisplay1Listener *listener,
+			   GDBusMethodInvocation *call, guint width,
+			   guint height, guint stride, guint format,
+			   GVariant *pixels, gpointer data)
+{
+	struct console *console = data;
+	GError *error = NULL;
+	size_t length;
+	const uint8_t *bytes = bytes_of(pixels, &length);
+	void *sink_data;
+	const struct source_sink *sink = link_sink(console->link, &sink_data);
+	struct rect all = {0, 0, width, height};
+	if (!sink)
+		return FALSE;
+	forget_map(console);
+	/* A second screen that says only that it is off, is off. */
+	if (console->head && (uint64_t)stride * height <= length &&
+	    console_is_placeholder(bytes, stride, format, width, height))
+		width = height = 0;
+	if (!sink->resize(sink_data, console->head, width, height, &error) ||
+	    (width && !sink->write(sink_data, console->head, &all, stride,
+				   format, bytes, length, &error)))
+		return refuse(console, call, error);
+	qemu_display1_listener_complete_scanout(listener, call);
+	return TRUE;
+}
+
+static gboolean on_update(QemuDisplay1Listener *listener,
+			  GDBusMethodInvocation *call, gint x, gint y,
+			  gint width, gint height, guint stride, guint format,
+			  GVariant *pixels, gpointer data)
+{
+	struct console *console = data;
+	GError *error = NULL;
+	size_t length;
+	const uint8_t *bytes = bytes_of(pixels, &length);
+	void *sink_data;
+	const struct source_sink *sink = link_sink(console->link, &sink_data);
+	struct rect part;
+	if (!sink)
+		return FALSE;
+	if (!part_from(x, y, width, height, &part, &error) ||
+	    !sink->write(sink_data, console->head, &part, stride, format, bytes,
+			 length, &error))
+		return refuse(console, call, error);
+	qemu_display1_listener_complete_update(listener, call);
+	return TRUE;
+}
+
+static gboolean on_disable(QemuDisplay1Listener *listener,
+			   GDBusMethodInvocation *call, gpointer data)
+{
+	struct console *console = data;
+	void *sink_data;
+	const struct source_sink *sink = link_sink(console->link, &sink_data);
+	if (!sink)
+		return FALSE;
+	forget_map(console);
+	sink->resize(sink_data, console->head, 0, 0, NULL);
+	qemu_display1_listener_complete_disable(listener, call);
+	return TRUE;
+}
+
+static gboolean on_mouse_set(QemuDisplay1Listener *listener,
+			     GDBusMethodInvocation *call, gint x, gint y,
+			     gint on, gpointer data)
+{
+	struct console *console = data;
+	void *sink_data;
+	const struct source_sink *sink = link_sink(console->link, &sink_data);
+	if (!sink)
+		return FALSE;
+	sink->cursor_visible(sink_data, console->head, on);
+	qemu_display1_listener_complete_mouse_set(listener, call);
+	return TRUE;
+}
+
+static gboolean on_cursor_define(QemuDisplay1Listener *listener,
+				 GDBusMethodInvocation *call, gint width,
+				 gint height, gint hot_x, gint hot_y,
+				 GVariant *pixels, gpointer data)
+{
+	struct console *console = data;
+	size_t length;
+	const uint8_t *bytes = bytes_of(pixels, &length);
+	void *sink_data;
+	const struct source_sink *sink = link_sink(console->link, &sink_data);
+	if (!sink)
+		return FALSE;
+	if (width < 0 || height < 0 || (unsigned)width > CURSOR_SIDE_MAX ||
+	    (unsigned)height > CURSOR_SIDE_MAX ||
+	    length < (size_t)width * height * 4)
+		return refuse(console, call,
+			      fault_new(FAULT_INVALID, NULL,
+					"A cursor of %d x %d came with "
+					"%" G_GSIZE_FORMAT " bytes.",
+					width, height, length));
+	struct cursor *cursor = cursor_new(width, height);
+	cursor->hot_x = CLAMP(hot_x, 0, MAX(width - 1, 0));
+	cursor->hot_y = CLAMP(hot_y, 0, MAX(height - 1, 0));
+	if (width && height)
+		memcpy(cursor->pixels, bytes, (size_t)width * height * 4);
+	sink->cursor(sink_data, console->head, cursor);
+	qemu_display1_listener_complete_cursor_define(listener, call);
+	return TRUE;
+}
+
+static gboolean on_dmabuf(QemuDisplay1Listener *listener,
+			  GDBusMethodInvocation *call)
+{
+	g_dbus_method_invocation_return_dbus_error(
+		call, "org.freedesktop.DBus.Error.NotSupported",
+		"Pictures in graphics memory are not taken; start the machine "
+		"without gl.");
+	return TRUE;
+}
+
+/* ---- shared memory ---- */
+
+static bool write_mapped(struct console *console, const struct rect *part,
+			 GError **error)
+{
+	void *data;
+	const struct source_sink *sink = link_sink(console->link, &data);
+	unsigned bytes = pixels_bytes(console->map_format);
+	if (console->map_fd < 0 || part->w > console->map_width ||
+	    part->x > console->map_width - part->w ||
+	    part->h > console->map_height ||
+	    part->y > console->map_height - part->h) {
+		fault_set(error, FAULT_INVALID, NULL,
+			  "A mapped update of %u x %u at %u, %u lies outside.",
+			  part->w, part->h, part->x, part->y);
+		return false;
+	}
+	if (!part->w || !part->h)
+		return true;
+	/* whole rows in one go: the last one only as far as needed */
+	uint64_t from = console->map_offset +
+			(uint64_t)part->y * console->map_stride +
+			(uint64_t)part->x * bytes;
+	size_t length = (size_t)(part->h - 1) * console->map_stride +
+			(size_t)part->w * bytes;
+	if (length > console->map_buffer_size) {
+		g_free(console->map_buffer);
+		console->map_buffer = g_try_malloc(length);
+		console->map_buffer_size = console->map_buffer ? length : 0;
+	}
+	if (!console->map_buffer) {
+		fault_set(error, FAULT_BUSY, "Give the host more memory.",
+			  "There is no memory for a picture.");
+		return false;
+	}
+	size_t done = 0;
+	while (done < length) {
+		ssize_t n = pread(console->map_fd, console->map_buffer + done,
+				  length - done, from + done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			fault_set(error, FAULT_INVALID, NULL,
+				  "A mapped picture is shorter than it says.");
+			return false;
+		}
+		done += n;
+	}
+	return sink->write(data, console->head, part, console->map_stride,
+			   console->map_format, console->map_buffer, length,
+			   error);
+}
+
+static gboolean on_scanout_map(QemuDisplay1ListenerUnixMap *map,
+			       GDBusMethodInvocation *call, GUnixFDList *fds,
+			       GVariant *handle, guint offset, guint width,
+			       guint height, guint stride, guint format,
+			       gpointer data)
+{
+	struct console *console = data;
+	GError *error = NULL;
+	void *sink_data;
+	const struct source_sink *sink = link_sink(console->link, &sink_data);
+	unsigned bytes = pixels_bytes(format);
+	if (!sink)
+		return FALSE;
+	if (!bytes || width > DESKTOP_SIDE_MAX || height > DESKTOP_SIDE_MAX ||
+	    stride / bytes < width || stride > DESKTOP_SIDE_MAX * 16)
+		return refuse(console, call,
+			      fault_new(FAULT_INVALID, NULL,
+					"A mapped screen of %u x %u in rows of "
+					"%u bytes, format 0x%08x, makes no "
+					"sense.",
+					width, height, stride, format));
+	int fd = fds ? g_unix_fd_list_get(fds, g_variant_get_handle(handle),
+					  &error)
+		     : -1;
+	if (fd < 0)
+		return refuse(console, call,
+			      error ? error
+				    : fault_new(FAULT_INVALID, NULL,
+						"A mapped screen came without "
+						"its memory."));
+	forget_map(console);
+	console->map_fd = fd;
+	console->map_offset = offset;
+	console->map_width = width;
+	console->map_height = height;
+	console->map_stride = stride;
+	console->map_format = format;
+	struct rect all = {0, 0, width, height};
+	if (!sink->resize(sink_data, console->head, width, height, &error) ||
+	    !write_mapped(console, &all, &error))
+		return refuse(console, call, error);
+	qemu_display1_listener_unix_map_complete_scanout_map(map, call, NULL);
+	return TRUE;
+}
+
+static gboolean on_update_map(QemuDisplay1ListenerUnixMap *map,
+			      GDBusMethodInvocation *call, gint x, gint y,
+			      gint width, gint height, gpointer data)
+{
+	struct console *console = data;
+	GError *error = NULL;
+	struct rect part;
+	if (console->link->ended)
+		return FALSE;
+	if (!part_from(x, y, width, height, &part, &error) ||
+	    !write_mapped(console, &part, &error))
+		return refuse(console, call, error);
+	qemu_display1_listener_unix_map_complete_update_map(map, call);
+	return TRUE;
+}
+
+/* ---- registration ---- */
+
+static void export_listener(struct console *console)
+{
+	static const char *const interfaces[] = {
+		"org.qemu.Display1.Listener.Unix.Map", NULL};
+	console->listener = qemu_display1_listener_skeleton_new();
+	qemu_display1_listener_set_interfaces(console->listener, interfaces);
+	g_object_connect(console->listener, "signal::handle-scanout",
+			 on_scanout, console, "signal::handle-update",
+			 on_update, console, "signal::handle-disable",
+			 on_disable, console, "signal::handle-mouse-set",
+			 on_mouse_set, console, "signal::handle-cursor-define",
+			 on_cursor_define, console,
+			 "signal::handle-scanout-dmabuf", on_dmabuf, console,
+			 "signal::handle-update-dmabuf", on_dmabuf, console,
+			 NULL);
+	console->map = qemu_display1_listener_unix_map_skeleton_new();
+	g_object_connect(console->map, "signal::handle-scanout-map",
+			 on_scanout_map, console, "signal::handle-update-map",
+			 on_update_map, console, NULL);
+	g_dbus_interface_skeleton_export(
+		G_DBUS_INTERFACE_SKELETON(console->listener),
+		console->connection, LISTENER_PATH, NULL);
+	g_dbus_interface_skeleton_export(
+		G_DBUS_INTERFACE_SKELETON(console->map), console->connection,
+		LISTENER_PATH, NULL);
+	g_dbus_connection_start_message_processing(console->connection);
+}
+
+static void on_listener_connected(GObject *object, GAsyncResult *result,
+				  gpointer data)
+{
+	struct console *console = data;
+	struct link *link = console->link;
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GDBusConnection) connection =
+		g_dbus_connection_new_finish(result, &error);
+	if (!link->ended && connection) {
+		console->connection = g_steal_pointer(&connection);
+		export_listener(console);
+	} else if (!link->ended) {
+		void *sink_data;
+		link_sink(link, &sink_data)->trouble(sink_data, error);
+	}
+	link_unref(link);
+}
+
+static void on_registered(GObject *object, GAsyncResult *result, gpointer data)
+{
+	struct link *link = data;
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GVariant) reply =
+		g_dbus_connection_call_with_unix_fd_list_finish(
+			G_DBUS_CONNECTION(object), NULL, result, &error);
+	void *sink_data;
+	const struct source_sink *sink = link_sink(link, &sink_data);
+	if (sink && !reply)
+		sink->trouble(sink_data, error);
+	link_unref(link);
+}
+
+void console_listen(struct console *console)
+{
+	struct link *link = console->link;
+	int pair[2];
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return;
+	g_autoptr(GUnixFDList) fds = g_unix_fd_list_new_from_array(&pair[1], 1);
+	g_dbus_connection_call_with_unix_fd_list(
+		link->connection, NULL, console->path,
+		"org.qemu.Display1.Console", "RegisterListener",
+		g_variant_new("(h)", 0), NULL, G_DBUS_CALL_FLAGS_NONE,
+		G_MAXINT, fds, link->cancel, on_registered, link_ref(link));
+	/* The machine may answer only once we have authenticated. */
+	g_autoptr(GSocket) socket = g_socket_new_from_fd(pair[0], NULL);
+	if (!socket) {
+		close(pair[0]);
+		return;
+	}
+	g_autoptr(GSocketConnection) stream =
+		g_socket_connection_factory_create_connection(socket);
+	link_ref(link);
+	g_dbus_connection_new(G_IO_STREAM(stream), NULL,
+			      G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
+				      G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING,
+			      NULL, link->cancel, on_listener_connected,
+			      console);
+}
+
+void console_finish(struct console *console)
+{
+	if (console->listener) {
+		g_dbus_interface_skeleton_unexport(
+			G_DBUS_INTERFACE_SKELETON(console->listener));
+		g_signal_handlers_disconnect_by_data(console->listener,
+						     console);
+		g_clear_object(&console->listener);
+	}
+	if (console->map) {
+		g_dbus_interface_skeleton_unexport(
+			G_DBUS_INTERFACE_SKELETON(console->map));
+		g_signal_handlers_disconnect_by_data(console->map, console);
+		g_clear_object(&console->map);
+	}
+	if (console->connection)
+		g_dbus_connection_close(console->connection, NULL, NULL, NULL);
+	g_clear_object(&console->connection);
+	forget_map(console);
+	g_clear_pointer(&console->path, g_free);
+}

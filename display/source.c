@@ -1,0 +1,571 @@
+/* Discovery is one GetManagedObjects: it names consoles, ports and all their
+ * properties. Input is sent with answers wanted, only to count what the
+ * machine has not taken yet: pointer motion is folded beyond a few, and
+ * everything else holds its viewer back instead of piling up here. */
+#include "display/source.h"
+
+#include <gio/gunixfdlist.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/fault.h"
+#include "display/source-link.h"
+
+#define ROOT "/org/qemu/Display1"
+#define IFACE "org.qemu.Display1."
+/* Answers not in by then mean a machine that does not work; it may be paused
+ * for a while, so this is long. */
+#define DISCOVERY_TIMEOUT_MS 30000
+/* Positions in flight; newer ones replace each other while these travel. */
+#define MOTIONS_MAX 8
+#define INPUTS_HIGH 256
+#define INPUTS_LOW 64
+
+struct source {
+	const struct source_sink *sink;
+	void *data;
+	struct link *link; /* NULL: none */
+	bool connected;
+};
+
+struct cursor *cursor_new(unsigned width, unsigned height)
+{
+	struct cursor *cursor = g_new0(struct cursor, 1);
+	cursor->width = width;
+	cursor->height = height;
+	cursor->pixels = g_new0(uint32_t, (size_t)width * height + 1);
+	return cursor;
+}
+
+void cursor_free(struct cursor *cursor)
+{
+	if (!cursor)
+		return;
+	g_free(cursor->pixels);
+	g_free(cursor);
+}
+
+/* ---- life of a link ---- */
+
+static void link_clear(void *data)
+{
+	struct link *link = data;
+	g_clear_object(&link->connection);
+	g_clear_object(&link->cancel);
+	g_clear_pointer(&link->ports, g_hash_table_unref);
+}
+
+struct link *link_ref(struct link *link)
+{
+	return g_rc_box_acquire(link);
+}
+
+void link_unref(struct link *link)
+{
+	g_rc_box_release_full(link, link_clear);
+}
+
+const struct source_sink *link_sink(const struct link *link, void **data)
+{
+	if (link->ended)
+		return NULL;
+	*data = link->source->data;
+	return link->source->sink;
+}
+
+/* Ends the link without telling anyone. */
+static void link_end(struct link *link)
+{
+	struct source *source = link->source;
+	if (link->ended)
+		return;
+	link->ended = true;
+	source->link = NULL;
+	source->connected = false;
+	g_cancellable_cancel(link->cancel);
+	for (unsigned i = 0; i < link->count; i++)
+		console_finish(&link->consoles[i]);
+	link->count = 0;
+	if (link->connection) {
+		if (link->closed_handler)
+			g_signal_handler_disconnect(link->connection,
+						    link->closed_handler);
+		g_dbus_connection_close(link->connection, NULL, NULL, NULL);
+	}
+	link_unref(link);
+}
+
+static void link_fail(struct link *link, const GError *why)
+{
+	struct source *source = link->source;
+	bool was_full = link->full;
+	if (link->ended)
+		return;
+	link_end(link);
+	if (was_full)
+		source->sink->input_ready(source->data);
+	source->sink->lost(source->data, why);
+}
+
+static void on_closed(GDBusConnection *connection, gboolean vanished,
+		      GError *error, gpointer data)
+{
+	link_fail(data, error);
+}
+
+/* ---- ports ---- */
+
+struct port_call {
+	struct link *link;
+	char *name;
+	int fd; /* our end */
+	bool open;
+};
+
+static void on_port_registered(GObject *object, GAsyncResult *result,
+			       gpointer data)
+{
+	struct port_call *call = data;
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GVariant) reply =
+		g_dbus_connection_call_with_unix_fd_list_finish(
+			G_DBUS_CONNECTION(object), NULL, result, &error);
+	void *sink_data;
+	const struct source_sink *sink = link_sink(call->link, &sink_data);
+	if (sink && reply) {
+		sink->port(sink_data, call->name, g_steal_fd(&call->fd));
+		sink->port_open(sink_data, call->name, call->open);
+	} else if (sink) {
+		sink->trouble(sink_data, error);
+	}
+	if (call->fd >= 0)
+		close(call->fd);
+	link_unref(call->link);
+	g_free(call->name);
+	g_free(call);
+}
+
+static void take_port(struct link *link, const char *path, GVariant *properties)
+{
+	const char *name;
+	gboolean open = FALSE;
+	if (!g_variant_lookup(properties, "Name", "&s", &name) || !*name ||
+	    strlen(name) > 64)
+		return;
+	g_variant_lookup(properties, "FEOpened", "b", &open);
+	/* the others belong to nobody yet: webdav, seamless windows */
+	if (strcmp(name, "com.redhat.spice.0") != 0 ||
+	    g_hash_table_contains(link->ports, path))
+		return;
+	int pair[2];
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return;
+	g_hash_table_insert(link->ports, g_strdup(path), g_strdup(name));
+	struct port_call *call = g_new0(struct port_call, 1);
+	call->link = link_ref(link);
+	call->name = g_strdup(name);
+	call->fd = pair[0];
+	call->open = open;
+	g_autoptr(GUnixFDList) fds = g_unix_fd_list_new_from_array(&pair[1], 1);
+	g_dbus_connection_call_with_unix_fd_list(
+		link->connection, NULL, path, IFACE "Chardev", "Register",
+		g_variant_new("(h)", 0), NULL, G_DBUS_CALL_FLAGS_NONE,
+		DISCOVERY_TIMEOUT_MS, fds, link->cancel, on_port_registered,
+		call);
+}
+
+/* ---- discovery ---- */
+
+static struct console *console_at(struct link *link, const char *path)
+{
+	for (unsigned i = 0; i < link->count; i++)
+		if (strcmp(link->consoles[i].path, path) == 0)
+			return &link->consoles[i];
+	return NULL;
+}
+
+static void take_properties(struct link *link, const char *path,
+			    const char *interface, GVariant *properties)
+{
+	void *data;
+	const struct source_sink *sink = link_sink(link, &data);
+	struct console *console = console_at(link, path);
+	gboolean flag;
+	guint32 number;
+	const char *port = g_hash_table_lookup(link->ports, path);
+	if (!sink)
+		return;
+	if (console && strcmp(interface, IFACE "Mouse") == 0 &&
+	    g_variant_lookup(properties, "IsAbsolute", "b", &flag))
+		console->absolute = flag;
+	if (console && strcmp(interface, IFACE "Keyboard") == 0 &&
+	    g_variant_lookup(properties, "Modifiers", "u", &number))
+		sink->leds(data, number & 7);
+	if (port && strcmp(interface, IFACE "Chardev") == 0 &&
+	    g_variant_lookup(properties, "FEOpened", "b", &flag))
+		sink->port_open(data, port, flag);
+}
+
+static void on_properties_changed(GDBusConnection *connection,
+				  const char *sender, const char *path,
+				  const char *interface, const char *signal,
+				  GVariant *parameters, gpointer data)
+{
+	if (!g_variant_is_of_type(parameters, G_VARIANT_TYPE("(sa{sv}as)")))
+		return;
+	const char *of;
+	g_autoptr(GVariant) changed = NULL;
+	g_variant_get(parameters, "(&s@a{sv}as)", &of, &changed, NULL);
+	take_properties(data, path, of, changed);
+}
+
+struct found { /* a graphic console, before they are put in order */
+	char *path;
+	unsigned number;
+	GVariant *interfaces;
+};
+
+static void found_free(void *data)
+{
+	struct found *found = data;
+	g_free(found->path);
+	g_variant_unref(found->interfaces);
+	g_free(found);
+}
+
+static int found_order(const void *a, const void *b)
+{
+	const struct found *one = *(struct found *const *)a;
+	const struct found *two = *(struct found *const *)b;
+	return one->number < two->number ? -1 : one->number > two->number;
+}
+
+static void take_objects(struct link *link, GVariant *objects)
+{
+	void *data;
+	const struct source_sink *sink = link_sink(link, &data);
+	g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func(found_free);
+	g_autofree char *name = NULL;
+	GVariantIter iter;
+	const char *path;
+	GVariant *interfaces;
+	if (!sink)
+		return;
+	g_variant_iter_init(&iter, objects);
+	while (g_variant_iter_next(&iter, "{&o@a{sa{sv}}}", &path,
+				   &interfaces)) {
+		g_autoptr(GVariant) own = interfaces;
+		g_autoptr(GVariant) vm = NULL, console = NULL, port = NULL;
+		g_variant_lookup(own, IFACE "VM", "@a{sv}", &vm);
+		g_variant_lookup(own, IFACE "Console", "@a{sv}", &console);
+		g_variant_lookup(own, IFACE "Chardev", "@a{sv}", &port);
+		if (vm && !name)
+			g_variant_lookup(vm, "Name", "s", &name);
+		if (port)
+			take_port(link, path, port);
+		const char *type = "Graphic";
+		const char *digits = strrchr(path, '_');
+		if (!console || !digits)
+			continue;
+		g_variant_lookup(console, "Type", "&s", &type);
+		if (strcmp(type, "Graphic") != 0)
+			continue;
+		struct found *entry = g_new0(struct found, 1);
+		entry->path = g_strdup(path);
+		entry->number = g_ascii_strtoull(digits + 1, NULL, 10);
+		entry->interfaces = g_steal_pointer(&own);
+		g_ptr_array_add(found, entry);
+	}
+	g_ptr_array_sort(found, found_order);
+	link->count = MIN(found->len, DESKTOP_HEADS_MAX);
+	for (unsigned i = 0; i < link->count; i++) {
+		struct found *entry = found->pdata[i];
+		struct console *console = &link->consoles[i];
+		console->link = link;
+		console->head = i;
+		console->path = g_strdup(entry->path);
+		console->absolute = true;
+		console->map_fd = -1;
+		GVariantIter of;
+		const char *interface;
+		GVariant *properties;
+		g_variant_iter_init(&of, entry->interfaces);
+		while (g_variant_iter_next(&of, "{&s@a{sv}}", &interface,
+					   &properties)) {
+			take_properties(link, console->path, interface,
+					properties);
+			g_variant_unref(properties);
+		}
+	}
+	if (!link->count) {
+		g_autoptr(GError) error = fault_new(
+			FAULT_UNAVAILABLE,
+			"Give the machine a graphics card and a display of "
+			"kind \"dbus\".",
+			"The machine has no screen.");
+		link_fail(link, error);
+		return;
+	}
+	link->source->connected = true;
+	sink->connected(data, name ? name : "", link->count);
+	for (unsigned i = 0; !link->ended && i < link->count; i++)
+		console_listen(&link->consoles[i]);
+}
+
+static void on_objects(GObject *object, GAsyncResult *result, gpointer data)
+{
+	struct link *link = data;
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GVariant) reply = g_dbus_connection_call_finish(
+		G_DBUS_CONNECTION(object), result, &error);
+	if (!reply) {
+		link_fail(link, error);
+	} else if (!link->ended) {
+		g_autoptr(GVariant) objects = g_variant_get_child_value(reply, 0);
+		take_objects(link, objects);
+	}
+	link_unref(link);
+}
+
+static void on_connected(GObject *object, GAsyncResult *result, gpointer data)
+{
+	struct link *link = data;
+	g_autoptr(GError) error = NULL;
+	GDBusConnection *connection =
+		g_dbus_connection_new_finish(result, &error);
+	if (!connection) {
+		link_fail(link, error);
+	} else if (link->ended) {
+		g_dbus_connection_close(connection, NULL, NULL, NULL);
+		g_object_unref(connection);
+	} else {
+		link->connection = connection;
+		link->closed_handler = g_signal_connect_data(
+			connection, "closed", G_CALLBACK(on_closed),
+			link_ref(link), (GClosureNotify)(void (*)(void))link_unref,
+			0);
+		g_dbus_connection_signal_subscribe(
+			connection, NULL, "org.freedesktop.DBus.Properties",
+			"PropertiesChanged", NULL, NULL,
+			G_DBUS_SIGNAL_FLAGS_NONE, on_properties_changed,
+			link_ref(link), (GDestroyNotify)link_unref);
+		g_dbus_connection_start_message_processing(connection);
+		g_dbus_connection_call(
+			connection, NULL, ROOT,
+			"org.freedesktop.DBus.ObjectManager",
+			"GetManagedObjects", NULL,
+			G_VARIANT_TYPE("(a{oa{sa{sv}}})"),
+			G_DBUS_CALL_FLAGS_NONE, DISCOVERY_TIMEOUT_MS,
+			link->cancel, on_objects, link_ref(link));
+	}
+	link_unref(link);
+}
+
+struct source *source_new(const struct source_sink *sink, void *data)
+{
+	struct source *self = g_new0(struct source, 1);
+	self->sink = sink;
+	self->data = data;
+	return self;
+}
+
+void source_free(struct source *self)
+{
+	if (!self)
+		return;
+	if (self->link)
+		link_end(self->link);
+	g_free(self);
+}
+
+void source_attach(struct source *self, int fd)
+{
+	if (self->link) {
+		bool was_full = self->link->full;
+		link_end(self->link);
+		if (was_full)
+			self->sink->input_ready(self->data);
+	}
+	struct link *link = g_rc_box_new0(struct link);
+	link->source = self;
+	link->cancel = g_cancellable_new();
+	link->ports = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+					    g_free);
+	self->link = link;
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GSocket) socket = g_socket_new_from_fd(fd, &error);
+	if (!socket) {
+		close(fd);
+		link_fail(link, error);
+		return;
+	}
+	g_autoptr(GSocketConnection) stream =
+		g_socket_connection_factory_create_connection(socket);
+	g_dbus_connection_new(G_IO_STREAM(stream), NULL,
+			      G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
+				      G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING,
+			      NULL, link->cancel, on_connected, link_ref(link));
+}
+
+bool source_is_connected(const struct source *self)
+{
+	return self->connected;
+}
+
+unsigned source_heads(const struct source *self)
+{
+	return self->connected ? self->link->count : 0;
+}
+
+/* ---- input ---- */
+
+struct input_call {
+	struct link *link;
+	bool motion;
+};
+
+static void send_motion(struct link *link);
+
+static void on_input(GObject *object, GAsyncResult *result, gpointer data)
+{
+	struct input_call *call = data;
+	struct link *link = call->link;
+	/* an error here is a key or place the machine does not have */
+	g_autoptr(GVariant) reply = g_dbus_connection_call_finish(
+		G_DBUS_CONNECTION(object), result, NULL);
+	link->inputs--;
+	if (call->motion)
+		link->motions--;
+	if (!link->ended && link->motion_waits && link->motions < MOTIONS_MAX)
+		send_motion(link);
+	if (!link->ended && link->full && link->inputs < INPUTS_LOW) {
+		link->full = false;
+		link->source->sink->input_ready(link->source->data);
+	}
+	link_unref(link);
+	g_free(call);
+}
+
+static void send_input(struct link *link, unsigned head, const char *interface,
+		       const char *method, GVariant *parameters, bool motion)
+{
+	struct input_call *call = g_new0(struct input_call, 1);
+	call->link = link_ref(link);
+	call->motion = motion;
+	link->inputs++;
+	link->motions += motion;
+	if (link->inputs >= INPUTS_HIGH)
+		link->full = true;
+	g_dbus_connection_call(link->connection, NULL,
+			       link->consoles[head].path, interface, method,
+			       parameters, NULL, G_DBUS_CALL_FLAGS_NONE,
+			       G_MAXINT, link->cancel, on_input, call);
+}
+
+static void send_motion(struct link *link)
+{
+	struct console *console = &link->consoles[link->motion_head];
+	unsigned x = link->motion_x, y = link->motion_y;
+	link->motion_waits = false;
+	if (console->absolute)
+		send_input(link, console->head, IFACE "Mouse",
+			   "SetAbsPosition", g_variant_new("(uu)", x, y), true);
+	else if (x != console->last_x || y != console->last_y)
+		send_input(link, console->head, IFACE "Mouse", "RelMotion",
+			   g_variant_new("(ii)", (int)x - (int)console->last_x,
+					 (int)y - (int)console->last_y),
+			   true);
+	console->last_x = x;
+	console->last_y = y;
+}
+
+void source_key(struct source *self, unsigned keycode, bool down)
+{
+	if (self->connected)
+		send_input(self->link, 0, IFACE "Keyboard",
+			   down ? "Press" : "Release",
+			   g_variant_new("(u)", keycode), false);
+}
+
+void source_pointer(struct source *self, unsigned head, unsigned x, unsigned y)
+{
+	struct link *link = self->link;
+	if (!self->connected || head >= link->count)
+		return;
+	/* a position on another head must not be folded into this one's */
+	if (link->motion_waits && link->motion_head != head)
+		send_motion(link);
+	link->motion_waits = true;
+	link->motion_head = head;
+	link->motion_x = x;
+	link->motion_y = y;
+	if (link->motions < MOTIONS_MAX)
+		send_motion(link);
+}
+
+void source_button(struct source *self, unsigned head,
+		   enum source_button button, bool down)
+{
+	struct link *link = self->link;
+	if (!self->connected || head >= link->count)
+		return;
+	if (link->motion_waits) /* a click lands where the pointer is */
+		send_motion(link);
+	send_input(link, head, IFACE "Mouse", down ? "Press" : "Release",
+		   g_variant_new("(u)", button), false);
+}
+
+bool source_input_full(const struct source *self)
+{
+	return self->link && self->link->full;
+}
+
+/* ---- screens ---- */
+
+static void send_wanted(struct console *console);
+
+static void on_ui_info(GObject *object, GAsyncResult *result, gpointer data)
+{
+	struct console *console = data;
+	struct link *link = console->link;
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GVariant) reply = g_dbus_connection_call_finish(
+		G_DBUS_CONNECTION(object), result, &error);
+	console->wanted_flies = false;
+	if (!link->ended && error)
+		link->source->sink->trouble(link->source->data, error);
+	if (!link->ended && console->wanted_waits)
+		send_wanted(console);
+	link_unref(link);
+}
+
+static void send_wanted(struct console *console)
+{
+	struct link *link = console->link;
+	const struct rect *at = &console->wanted;
+	console->wanted_waits = false;
+	console->wanted_flies = true;
+	link_ref(link);
+	/* millimetres at 96 dots per inch, as desktops expect */
+	g_dbus_connection_call(
+		link->connection, NULL, console->path, IFACE "Console",
+		"SetUIInfo",
+		g_variant_new("(qqiiuu)", (guint16)(at->w * 254 / 960),
+			      (guint16)(at->h * 254 / 960), (gint32)at->x,
+			      (gint32)at->y, at->w, at->h),
+		NULL, G_DBUS_CALL_FLAGS_NONE, G_MAXINT, link->cancel,
+		on_ui_info, console);
+}
+
+void source_set_head(struct source *self, unsigned head, unsigned x,
+		     unsigned y, unsigned width, unsigned height)
+{
+	if (!self->connected || head >= self->link->count)
+		return;
+	struct console *console = &self->link->consoles[head];
+	console->wanted = (struct rect){x, y, width, height};
+	console->wanted_waits = true;
+	if (!console->wanted_flies)
+		send_wanted(console);
+}
