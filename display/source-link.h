@@ -14,6 +14,11 @@ struct console {
 	struct link *link;
 	unsigned head;
 	char *path;
+	/* The console's own Width and Height, and what its head was given.
+	 * QEMU 7.2 sends a whole Scanout after a change of mode only once the
+	 * guest has painted all of it, so that updates may come before. */
+	unsigned said_width, said_height;
+	unsigned width, height; /* 0: off */
 	bool absolute; /* pointer positions rather than motions */
 	unsigned last_x, last_y;
 	/* the listener */
@@ -53,6 +58,10 @@ void link_unref(struct link *link);
 /* Registers a listener for the console; its end comes later, by itself. */
 void console_listen(struct console *console);
 void console_finish(struct console *console);
+
+/* Gives the console's head a size, telling the sink. */
+bool console_resize(struct console *console, unsigned width, unsigned height,
+		    GError **error);
 
 /* The text that QEMU paints on a screen without a guest's picture: 640 x 480,
  * or as large as it was before, black, one line in the middle. */

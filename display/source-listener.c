@@ -61,6 +61,33 @@ static void forget_map(struct console *console)
 	console->map_buffer_size = 0;
 }
 
+bool console_resize(struct console *console, unsigned width, unsigned height,
+		    GError **error)
+{
+	void *data;
+	const struct source_sink *sink = link_sink(console->link, &data);
+	if (!sink || !sink->resize(data, console->head, width, height, error))
+		return false;
+	console->width = width;
+	console->height = height;
+	return true;
+}
+
+/* An update for a screen larger than we know, or for one that was off. */
+static bool fit_update(struct console *console, const struct rect *part,
+		       GError **error)
+{
+	uint64_t right = (uint64_t)part->x + part->w;
+	uint64_t bottom = (uint64_t)part->y + part->h;
+	if (right <= console->width && bottom <= console->height)
+		return true;
+	if (right <= console->said_width && bottom <= console->said_height)
+		return console_resize(console, console->said_width,
+				      console->said_height, error);
+	return console_resize(console, MAX(right, console->width),
+			      MAX(bottom, console->height), error);
+}
+
 static gboolean on_scanout(QemuDisplay1Listener *listener,
 			   GDBusMethodInvocation *call, guint width,
 			   guint height, guint stride, guint format,
@@ -80,7 +107,7 @@ static gboolean on_scanout(QemuDisplay1Listener *listener,
 	if (console->head && (uint64_t)stride * height <= length &&
 	    console_is_placeholder(bytes, stride, format, width, height))
 		width = height = 0;
-	if (!sink->resize(sink_data, console->head, width, height, &error) ||
+	if (!console_resize(console, width, height, &error) ||
 	    (width && !sink->write(sink_data, console->head, &all, stride,
 				   format, bytes, length, &error)))
 		return refuse(console, call, error);
@@ -103,6 +130,7 @@ static gboolean on_update(QemuDisplay1Listener *listener,
 	if (!sink)
 		return FALSE;
 	if (!part_from(x, y, width, height, &part, &error) ||
+	    !fit_update(console, &part, &error) ||
 	    !sink->write(sink_data, console->head, &part, stride, format, bytes,
 			 length, &error))
 		return refuse(console, call, error);
@@ -119,7 +147,7 @@ static gboolean on_disable(QemuDisplay1Listener *listener,
 	if (!sink)
 		return FALSE;
 	forget_map(console);
-	sink->resize(sink_data, console->head, 0, 0, NULL);
+	console_resize(console, 0, 0, NULL);
 	qemu_display1_listener_complete_disable(listener, call);
 	return TRUE;
 }
@@ -269,7 +297,7 @@ static gboolean on_scanout_map(QemuDisplay1ListenerUnixMap *map,
 	console->map_stride = stride;
 	console->map_format = format;
 	struct rect all = {0, 0, width, height};
-	if (!sink->resize(sink_data, console->head, width, height, &error) ||
+	if (!console_resize(console, width, height, &error) ||
 	    !write_mapped(console, &all, &error))
 		return refuse(console, call, error);
 	qemu_display1_listener_unix_map_complete_scanout_map(map, call, NULL);

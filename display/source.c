@@ -196,6 +196,16 @@ static void take_properties(struct link *link, const char *path,
 	const char *port = g_hash_table_lookup(link->ports, path);
 	if (!sink)
 		return;
+	if (console && strcmp(interface, IFACE "Console") == 0) {
+		g_variant_lookup(properties, "Width", "u",
+				 &console->said_width);
+		g_variant_lookup(properties, "Height", "u",
+				 &console->said_height);
+		if (console->width && console->said_width &&
+		    console->said_height && console->map_fd < 0)
+			console_resize(console, console->said_width,
+				       console->said_height, NULL);
+	}
 	if (console && strcmp(interface, IFACE "Mouse") == 0 &&
 	    g_variant_lookup(properties, "IsAbsolute", "b", &flag))
 		console->absolute = flag;

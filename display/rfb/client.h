@@ -65,6 +65,7 @@ struct rfb_client {
 	struct damage touched;  /* lossy since the last look */
 	struct damage refine;   /* at rest: to be shown exactly */
 	bool requested, continuous;
+	unsigned in_flight; /* updates whose fence has not come back */
 	struct rect wanted, continuous_area;
 	GArray *rects; /* struct rfb_rect16 of the update being written */
 	guint next_rect;
@@ -120,6 +121,9 @@ void rfb_update_request(struct rfb_client *self, bool incremental,
 void rfb_update_laid_out(struct rfb_client *self);
 /* Sends what may be sent now; called whenever something changed. */
 void rfb_update_pump(struct rfb_client *self);
+/* The client has taken in an update sent without a request. */
+void rfb_update_arrived(struct rfb_client *self);
+#define RFB_UPDATE_FENCE 'u' /* payload that marks those fences */
 bool rfb_update_in_progress(const struct rfb_client *self);
 
 /* ---- pseudo.c ---- */

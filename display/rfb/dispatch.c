@@ -199,8 +199,12 @@ static void answer_fence(struct rfb_client *self,
 	/* Everything here is done in order, so a request's conditions (block
 	 * before 1, after 2, sync next 4) hold already. */
 	uint8_t head[9] = {248};
-	if (!(message->fence.flags & 0x80000000u))
+	if (!(message->fence.flags & 0x80000000u)) {
+		if (message->fence.length == 1 &&
+		    message->fence.payload[0] == RFB_UPDATE_FENCE)
+			rfb_update_arrived(self);
 		return;
+	}
 	rfb_put32(head + 4, message->fence.flags & 7);
 	head[8] = message->fence.length;
 	rfb_client_send(self, head, sizeof head);

@@ -19,6 +19,9 @@
 #define SLICE_US 4000
 /* A part is at rest when it was not touched between two looks. */
 #define REST_MS 60
+/* Updates on their way to a client with continuous updates: one that it
+ * shows, one that travels. More would only grow old in buffers. */
+#define IN_FLIGHT_MAX 2
 /* The count of rectangles is 16 bits; what is beyond waits its turn. */
 #define RECTS_MAX 32768u
 
@@ -188,7 +191,10 @@ static bool begin_update(struct rfb_client *self)
 	bool resized = self->can_resize &&
 		       (self->width != desktop_width(desktop) ||
 			self->height != desktop_height(desktop));
-	if (!self->requested && !self->continuous)
+	bool unasked = !self->requested && self->continuous;
+	if (!self->requested && !unasked)
+		return false;
+	if (unasked && self->can_fence && self->in_flight >= IN_FLIGHT_MAX)
 		return false;
 	g_array_set_size(self->rects, 0);
 	self->next_rect = 0;
@@ -220,7 +226,20 @@ static bool begin_update(struct rfb_client *self)
 	begin_message(self, self->rects->len + rfb_pseudo_count(self));
 	rfb_pseudo_write(self);
 	self->requested = false;
+	if (unasked && self->can_fence) {
+		/* goes out behind the update's last rectangle */
+		static const uint8_t fence[10] = {
+			248, 0, 0, 0, 0x80, 0, 0, 0, 1, RFB_UPDATE_FENCE};
+		self->in_flight++;
+		rfb_client_send(self, fence, sizeof fence);
+	}
 	return true;
+}
+
+void rfb_update_arrived(struct rfb_client *self)
+{
+	if (self->in_flight)
+		self->in_flight--;
 }
 
 static void write_rect(struct rfb_client *self)
