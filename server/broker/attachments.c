@@ -1,0 +1,177 @@
+#include "server/broker/attachments.h"
+
+#include "common/fault.h"
+#include "common/log.h"
+#include "server/broker/secrets.h"
+#include "server/broker/tunnels.h"
+
+char *attachment_ticket(struct broker *broker, const char *desktop,
+		    const char *user, const char *session, GError **error)
+{
+	g_autofree char *ticket = secret_new(SECRET_TICKET_BITS);
+	g_autofree char *hash = secret_hash(ticket);
+	gint64 now = store_now(broker->store);
+	/* old ones go as new ones come: no timer, no growth */
+	if (!store_run(broker->store, NULL, error,
+		       "DELETE FROM tickets WHERE expires <= $1", "i", now) ||
+	    !store_run(broker->store, NULL, error,
+		       "INSERT INTO tickets(hash, desktop, user_name, session,"
+		       " created, expires) VALUES($1, $2, $3, $4, $5, $6)",
+		       "ssssii", hash, desktop, user, session, now,
+		       now + TICKET_LIFE_S))
+		return NULL;
+	return g_steal_pointer(&ticket);
+}
+
+void attachment_clear(struct attachment *attach)
+{
+	g_clear_pointer(&attach->hash, g_free);
+	g_clear_pointer(&attach->desktop, g_free);
+	g_clear_pointer(&attach->user, g_free);
+}
+
+/* Inside a transaction. */
+static char *open_row(struct broker *broker, const char *desktop,
+		      const char *user, const char *session,
+		      const char *protocol, const char *peer,
+		      struct attachment *attach, GError **error)
+{
+	g_autofree char *secret = secret_new(SECRET_SESSION_BITS);
+	g_autofree char *hash = secret_hash(secret);
+	if (!store_run(broker->store, NULL, error,
+		       "INSERT INTO attaches(hash, desktop, user_name, session,"
+		       " protocol, peer, created)"
+		       " VALUES($1, $2, $3, $4, $5, $6, $7)",
+		       "ssssssi", hash, desktop, user, session, protocol, peer,
+		       store_now(broker->store)))
+		return NULL;
+	event_add(broker, "attach", desktop, user, "%s attached over %s.",
+		  user, protocol);
+	attach->hash = g_steal_pointer(&hash);
+	attach->desktop = g_strdup(desktop);
+	attach->user = g_strdup(user);
+	return g_steal_pointer(&secret);
+}
+
+static char *redeem(struct broker *broker, const char *ticket,
+		    const char *protocol, const char *peer,
+		    struct attachment *attach, GError **error)
+{
+	g_autofree char *hash = secret_hash(ticket);
+	gint64 now = store_now(broker->store);
+	g_autoptr(store_rows) rows = store_query(
+		broker->store, error,
+		"UPDATE tickets SET used = $1 WHERE hash = $2"
+		" AND used IS NULL AND expires > $1"
+		" RETURNING desktop, user_name, session",
+		"is", now, hash);
+	if (!rows)
+		return NULL;
+	if (!store_rows_count(rows)) {
+		/* which of the three is nobody's business */
+		fault_set(error, FAULT_DENIED,
+			  "Open the desktop again: each ticket is good once, "
+			  "for a minute.",
+			  "The ticket is unknown, used or too old.");
+		return NULL;
+	}
+	return open_row(broker, store_rows_text(rows, 0, 0),
+			store_rows_text(rows, 0, 1),
+			store_rows_text(rows, 0, 2), protocol, peer, attach,
+			error);
+}
+
+char *attachment_redeem(struct broker *broker, const char *ticket,
+		    const char *protocol, const char *peer,
+		    struct attachment *attach, GError **error)
+{
+	if (!store_begin(broker->store, error))
+		return NULL;
+	g_autofree char *secret =
+		redeem(broker, ticket, protocol, peer, attach, error);
+	if (store_end(broker->store, secret != NULL, error))
+		return g_steal_pointer(&secret);
+	attachment_clear(attach);
+	return NULL;
+}
+
+char *attachment_open(struct broker *broker, const char *desktop, const char *user,
+		  const char *protocol, const char *peer,
+		  struct attachment *attach, GError **error)
+{
+	if (!store_begin(broker->store, error))
+		return NULL;
+	g_autofree char *secret = open_row(broker, desktop, user, NULL,
+					   protocol, peer, attach, error);
+	if (store_end(broker->store, secret != NULL, error))
+		return g_steal_pointer(&secret);
+	attachment_clear(attach);
+	return NULL;
+}
+
+gboolean attachment_resume(struct broker *broker, const char *secret,
+		       struct attachment *attach, GError **error)
+{
+	g_autofree char *hash = secret_hash(secret);
+	g_autoptr(store_rows) rows = store_query(
+		broker->store, error,
+		"SELECT desktop, user_name FROM attaches WHERE hash = $1", "s",
+		hash);
+	if (!rows)
+		return FALSE;
+	if (!store_rows_count(rows)) {
+		fault_set(error, FAULT_DENIED, "Sign in and open it again.",
+			  "This session with the desktop has ended.");
+		return FALSE;
+	}
+	attach->hash = g_steal_pointer(&hash);
+	attach->desktop = g_strdup(store_rows_text(rows, 0, 0));
+	attach->user = g_strdup(store_rows_text(rows, 0, 1));
+	return TRUE;
+}
+
+void attachment_drop(struct broker *broker, const char *hash)
+{
+	g_autoptr(GError) error = NULL;
+	if (!store_run(broker->store, NULL, &error,
+		       "DELETE FROM attaches WHERE hash = $1", "s", hash))
+		log_fault(NULL, error);
+}
+
+gboolean attachment_revoke(struct broker *broker, enum attach_of of,
+		       const char *value, const char *except,
+		       const char *cause, GError **error)
+{
+	/* "session IS NULL OR" since NULL <> 'x' is not true in SQL */
+	static const char *const statements[][2] = {
+		[ATTACH_OF_DESKTOP] =
+			{"DELETE FROM tickets WHERE desktop = $1"
+			 " AND (session IS NULL OR session <> $2)",
+			 "DELETE FROM attaches WHERE desktop = $1"
+			 " AND (session IS NULL OR session <> $2)"
+			 " RETURNING hash"},
+		[ATTACH_OF_USER] =
+			{"DELETE FROM tickets WHERE user_name = $1"
+			 " AND (session IS NULL OR session <> $2)",
+			 "DELETE FROM attaches WHERE user_name = $1"
+			 " AND (session IS NULL OR session <> $2)"
+			 " RETURNING hash"},
+		[ATTACH_OF_SESSION] =
+			{"DELETE FROM tickets WHERE session = $1"
+			 " AND session <> $2",
+			 "DELETE FROM attaches WHERE session = $1"
+			 " AND session <> $2 RETURNING hash"},
+	};
+	const char *but = except ? except : "";
+	if (!store_run(broker->store, NULL, error, statements[of][0], "ss",
+		       value, but))
+		return FALSE;
+	g_autoptr(store_rows) rows = store_query(
+		broker->store, error, statements[of][1], "ss", value, but);
+	if (!rows)
+		return FALSE;
+	for (gsize i = 0; i < store_rows_count(rows); i++)
+		tunnels_revoke(broker->tunnels, store_rows_text(rows, i, 0),
+			       cause);
+	return TRUE;
+}

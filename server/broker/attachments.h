@@ -1,0 +1,42 @@
+/* attachments.h - tickets, and the attach sessions that they turn into.
+ *
+ * A ticket is redeemed once: the statement that marks it used is the one that
+ * says whether it was good, so two redeems at once cannot both win.
+ * An attach session lives until something revokes it; that is a row that goes
+ * and an event to the gateway's worker that holds the tunnel. */
+#pragma once
+
+#include "server/broker/internal.h"
+
+#define TICKET_LIFE_S 60
+
+/* session is the hash of the API session it comes from, or NULL. */
+char *attachment_ticket(struct broker *broker, const char *desktop,
+		    const char *user, const char *session, GError **error);
+
+struct attachment {
+	char *hash;
+	char *desktop;
+	char *user;
+};
+void attachment_clear(struct attachment *attach);
+
+/* New secret; FAULT_DENIED for a ticket that is unknown, used or too old. */
+char *attachment_redeem(struct broker *broker, const char *ticket,
+		    const char *protocol, const char *peer,
+		    struct attachment *attach, GError **error);
+/* The same without a ticket, after a password. */
+char *attachment_open(struct broker *broker, const char *desktop, const char *user,
+		  const char *protocol, const char *peer,
+		  struct attachment *attach, GError **error);
+gboolean attachment_resume(struct broker *broker, const char *secret,
+		       struct attachment *attach, GError **error);
+void attachment_drop(struct broker *broker, const char *hash);
+
+enum attach_of { ATTACH_OF_DESKTOP, ATTACH_OF_USER, ATTACH_OF_SESSION };
+/* Ends them all, with tickets not yet used; except is the hash of an API
+ * session whose attach sessions stay, or NULL. FALSE: the store is at fault,
+ * and nothing was revoked. */
+gboolean attachment_revoke(struct broker *broker, enum attach_of of,
+		       const char *value, const char *except,
+		       const char *cause, GError **error);

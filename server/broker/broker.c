@@ -1,0 +1,164 @@
+#include "server/broker/broker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "common/fault.h"
+#include "common/log.h"
+#include "server/broker/api.h"
+#include "server/broker/desktops.h"
+#include "server/broker/hosts.h"
+#include "server/broker/internal.h"
+#include "server/broker/passwords.h"
+#include "server/broker/schema.h"
+#include "server/broker/tasks.h"
+#include "server/broker/throttle.h"
+#include "server/broker/tunnels.h"
+
+/* Two brokers on one store would each believe to be the only writer. The lock
+ * goes with the process, however that ends. */
+static int lock_store(const struct paths_root *root, GError **error)
+{
+	g_autofree char *path =
+		g_build_filename(root->lib, "broker.lock", NULL);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return fd;
+	int err = errno;
+	if (fd >= 0)
+		close(fd);
+	if (err == EWOULDBLOCK)
+		fault_set(error, FAULT_CONFLICT,
+			  "Use that one, or stop it first ('oriel status' "
+			  "shows it).",
+			  "Another broker serves '%s' already.", root->lib);
+	else
+		fault_set(error, FAULT_STORAGE,
+			  "Give the folder to the account that runs the "
+			  "broker, and make room on its disk.",
+			  "'%s' cannot be locked: %s.", path, g_strerror(err));
+	return -1;
+}
+
+/* Serials are greater than any that was told before: the store counts the
+ * starts, and each has 2^31 of its own. JSON's numbers are exact to 2^53. */
+static gboolean count_start(struct broker *broker, gint64 *first, GError **error)
+{
+	g_autoptr(store_rows) rows = store_query(
+		broker->store, error,
+		"INSERT INTO meta(name, value) VALUES('starts', 1)"
+		" ON CONFLICT(name) DO UPDATE SET value = meta.value + 1"
+		" RETURNING value",
+		NULL);
+	if (rows)
+		*first = (store_rows_int(rows, 0, 0) & 0x3fffff) << 31;
+	return rows != NULL;
+}
+
+static gboolean open_store(struct broker *broker, GError **error)
+{
+	g_autofree char *path =
+		g_build_filename(broker->root->lib, "store.db", NULL);
+	gint64 first;
+	broker->store = store_open(path, schema_migrations,
+				   schema_migrations_count, error);
+	if (!broker->store || !count_start(broker, &first, error))
+		return FALSE;
+	broker->hub = hub_create(first);
+	broker->started = store_now(broker->store);
+	/* what expired while nobody looked */
+	return store_run(broker->store, NULL, error,
+			 "DELETE FROM sessions WHERE expires <= $1", "i",
+			 broker->started) &&
+	       store_run(broker->store, NULL, error,
+			 "DELETE FROM tickets WHERE expires <= $1", "i",
+			 broker->started);
+}
+
+static gboolean build(struct broker *broker, GError **error)
+{
+	broker->throttle = throttle_create();
+	broker->passwords = passwords_create();
+	return (broker->desktops = desktops_create(broker, error)) &&
+	       (broker->tasks = tasks_create(broker, error)) &&
+	       (broker->hosts = hosts_create(broker, error)) &&
+	       (broker->tunnels = tunnels_create(broker, error)) &&
+	       (broker->api = api_create(broker, error));
+}
+
+static void tear_down(struct broker *broker)
+{
+	api_destroy(broker->api);
+	tunnels_destroy(broker->tunnels);
+	g_clear_pointer(&broker->hosts, hosts_destroy);
+	passwords_destroy(broker->passwords);
+	tasks_destroy(broker->tasks);
+	desktops_destroy(broker->desktops);
+	throttle_destroy(broker->throttle);
+	hub_destroy(broker->hub);
+	store_close(broker->store);
+}
+
+static gboolean on_signal(void *data)
+{
+	g_main_loop_quit(data);
+	return G_SOURCE_CONTINUE;
+}
+
+static void tell_ready(int fd)
+{
+	if (fd < 0)
+		return;
+	if (write(fd, "ready\n", 6) != 6)
+		log_warn(NULL, "who started this does not listen any more");
+	close(fd);
+}
+
+/* As many connections as we are allowed: each is a descriptor. */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = MIN(limit.rlim_max, 16384);
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+int broker_main(const struct paths_root *root,
+		const struct role_options *options)
+{
+	g_autoptr(GError) error = NULL;
+	struct broker broker = {.root = root};
+	log_open("oriel-broker", options->verbose);
+	signal(SIGPIPE, SIG_IGN);
+	raise_descriptors();
+	int lock = lock_store(root, &error);
+	if (lock < 0 || !open_store(&broker, &error) ||
+	    !build(&broker, &error)) {
+		log_fault(NULL, error);
+		/* a full disk may be mended meanwhile; a damaged store, a
+		 * foreign file, another broker not by trying again */
+		tear_down(&broker);
+		if (lock >= 0)
+			close(lock);
+		return 2;
+	}
+	broker.loop = g_main_loop_new(NULL, FALSE);
+	guint term = g_unix_signal_add(SIGTERM, on_signal, broker.loop);
+	guint interrupt = g_unix_signal_add(SIGINT, on_signal, broker.loop);
+	log_info(NULL, "serving %s", root->run);
+	tell_ready(options->ready_fd);
+	g_main_loop_run(broker.loop);
+	g_source_remove(term);
+	g_source_remove(interrupt);
+	tear_down(&broker);
+	g_main_loop_unref(broker.loop);
+	close(lock);
+	return broker.status;
+}

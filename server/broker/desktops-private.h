@@ -1,0 +1,29 @@
+/* desktops-private.h - between desktops.c (objects and their changes),
+ * desktops-ask.c (what is asked of hosts) and desktops-host.c (what hosts
+ * say). */
+#pragma once
+
+#include "server/broker/desktops.h"
+
+struct desktops {
+	struct broker *broker;
+	GHashTable *by_id; /* struct desktop; owned */
+	guint retry;	   /* timer while something is unsaved */
+};
+
+/* Gives it a new serial and wakes who waits. */
+void desktops_touch(struct desktops *self, struct desktop *desktop);
+
+/* One change of state: in the store with its event, then in memory. fault is
+ * {code, cause, remedy} or NULL; borrowed. holds_anyway: it has happened, so
+ * a store that cannot take it gets it later. FALSE: not possible from here
+ * (FAULT_CONFLICT) or not stored. */
+gboolean desktops_change(struct desktops *self, struct desktop *desktop,
+			 enum desktop_cause cause, json_t *fault,
+			 const char *who, gboolean holds_anyway,
+			 GError **error);
+
+/* Sends the host what the state calls for: create and start. */
+void desktops_send_start(struct desktops *self, struct desktop *desktop);
+void desktops_send_remove(struct desktops *self, struct desktop *desktop,
+			  desktop_removed removed, void *data);

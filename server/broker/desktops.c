@@ -1,0 +1,337 @@
+#include "server/broker/desktops.h"
+
+#include <string.h>
+
+#include "common/fault.h"
+#include "common/log.h"
+#include "server/broker/attachments.h"
+#include "server/broker/desktops-private.h"
+#include "server/broker/hosts.h"
+#include "server/broker/secrets.h"
+
+/* how long until a change that the store could not take is tried again */
+#define RETRY_S 10
+
+/* ---- objects ---- */
+
+static void desktop_free(void *data)
+{
+	struct desktop *desktop = data;
+	g_free(desktop->id);
+	g_free(desktop->name);
+	g_free(desktop->pool);
+	g_free(desktop->user);
+	g_free(desktop->image);
+	g_free(desktop->host);
+	g_free(desktop->stage);
+	g_free(desktop->address);
+	g_free(desktop->accelerator);
+	json_decref(desktop->error);
+	json_decref(desktop->warning);
+	g_free(desktop);
+}
+
+static json_t *parse_error(const char *text)
+{
+	return text ? json_loads(text, 0, NULL) : NULL;
+}
+
+static gboolean load(struct desktops *self, GError **error)
+{
+	g_autoptr(store_rows) rows = store_query(
+		self->broker->store, error,
+		"SELECT id, name, pool, owner, image, version, host, state,"
+		" cause, error, since, removing FROM desktops",
+		NULL);
+	for (gsize i = 0; rows && i < store_rows_count(rows); i++) {
+		struct desktop *desktop = g_new0(struct desktop, 1);
+		desktop->id = g_strdup(store_rows_text(rows, i, 0));
+		desktop->name = g_strdup(store_rows_text(rows, i, 1));
+		desktop->pool = g_strdup(store_rows_text(rows, i, 2));
+		desktop->user = g_strdup(store_rows_text(rows, i, 3));
+		desktop->image = g_strdup(store_rows_text(rows, i, 4));
+		desktop->version = store_rows_int(rows, i, 5);
+		desktop->host = g_strdup(store_rows_text(rows, i, 6));
+		desktop_state_parse(store_rows_text(rows, i, 7),
+				    &desktop->state);
+		desktop->cause =
+			desktop_cause_parse(store_rows_text(rows, i, 8));
+		desktop->error = parse_error(store_rows_text(rows, i, 9));
+		desktop->since = store_rows_int(rows, i, 10);
+		desktop->removing = store_rows_int(rows, i, 11) != 0;
+		desktop->serial = hub_serial(self->broker->hub);
+		g_hash_table_insert(self->by_id, desktop->id, desktop);
+	}
+	return rows != NULL;
+}
+
+struct desktops *desktops_create(struct broker *broker, GError **error)
+{
+	struct desktops *self = g_new0(struct desktops, 1);
+	self->broker = broker;
+	self->by_id = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
+					    desktop_free);
+	if (!load(self, error))
+		g_clear_pointer(&self, desktops_destroy);
+	return self;
+}
+
+void desktops_destroy(struct desktops *self)
+{
+	if (!self)
+		return;
+	if (self->retry)
+		g_source_remove(self->retry);
+	g_hash_table_unref(self->by_id);
+	g_free(self);
+}
+
+struct desktop *desktops_find(struct desktops *self, const char *id)
+{
+	return g_hash_table_lookup(self->by_id, id);
+}
+
+GList *desktops_all(struct desktops *self)
+{
+	return g_hash_table_get_values(self->by_id);
+}
+
+struct desktop *desktops_of(struct desktops *self, const char *pool,
+			    const char *user)
+{
+	GHashTableIter iter;
+	void *value;
+	g_hash_table_iter_init(&iter, self->by_id);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		struct desktop *desktop = value;
+		if (!desktop->removing && strcmp(desktop->pool, pool) == 0 &&
+		    strcmp(desktop->user, user) == 0)
+			return desktop;
+	}
+	return NULL;
+}
+
+unsigned desktops_count(struct desktops *self, const char *pool,
+			const char *image, gint64 version, const char *user)
+{
+	unsigned count = 0;
+	GHashTableIter iter;
+	void *value;
+	g_hash_table_iter_init(&iter, self->by_id);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		struct desktop *desktop = value;
+		if ((!pool || strcmp(desktop->pool, pool) == 0) &&
+		    (!user || strcmp(desktop->user, user) == 0) &&
+		    (!image || strcmp(desktop->image, image) == 0) &&
+		    (!version || desktop->version == version))
+			count++;
+	}
+	return count;
+}
+
+json_t *desktop_json(struct desktops *self, const struct desktop *desktop)
+{
+	gboolean away = desktop->host &&
+			!hosts_connected(self->broker->hosts, desktop->host);
+	const char *stage = desktop->stage;
+	if (desktop->removing)
+		stage = "Being removed";
+	else if (away && desktop->state != DESKTOP_OFF)
+		stage = "Its host is not connected; this is how it was last";
+	return json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:f, s:I, s:o, s:o, s:I,"
+		" s:s, s:I, s:o, s:o, s:I}",
+		"id", desktop->id, "name", desktop->name, "pool",
+		desktop->pool, "user", desktop->user, "state",
+		desktop_state_name(desktop->state), "cause",
+		desktop_cause_text(desktop->cause), "stage", json_text(stage),
+		"fraction", desktop->fraction, "since",
+		(json_int_t)desktop->since, "error",
+		desktop->error ? json_incref(desktop->error) : json_null(),
+		"warning",
+		desktop->warning ? json_incref(desktop->warning) : json_null(),
+		"viewers", (json_int_t)desktop->viewers, "image",
+		desktop->image, "version", (json_int_t)desktop->version,
+		"host", json_text(desktop->host), "accelerator",
+		json_text(desktop->accelerator), "serial",
+		(json_int_t)desktop->serial);
+}
+
+/* ---- changes ---- */
+
+void desktops_touch(struct desktops *self, struct desktop *desktop)
+{
+	g_autofree char *key = g_strconcat(DESKTOP_KEY, desktop->id, NULL);
+	desktop->serial = hub_serial(self->broker->hub);
+	hub_changed(self->broker->hub, key);
+}
+
+/* One desktop's row, as it is in memory. */
+static gboolean save(struct desktops *self, const struct desktop *desktop,
+		     GError **error)
+{
+	g_autofree char *text =
+		desktop->error ? json_dumps(desktop->error, JSON_COMPACT)
+			       : NULL;
+	return store_run(self->broker->store, NULL, error,
+			 "UPDATE desktops SET state = $1, cause = $2,"
+			 " error = $3, since = $4, host = $5 WHERE id = $6",
+			 "sssiss", desktop_state_name(desktop->state),
+			 desktop_cause_name(desktop->cause), text,
+			 desktop->since, desktop->host, desktop->id);
+}
+
+/* The row, what is told of it, and the sessions that end with it. */
+static gboolean save_change(struct desktops *self, struct desktop *desktop,
+			    const char *who, GError **error)
+{
+	struct broker *broker = self->broker;
+	if (!store_begin(broker->store, error))
+		return FALSE;
+	gboolean ok = save(self, desktop, error);
+	const char *why = json_string_value(
+		json_object_get(desktop->error, "cause"));
+	if (ok)
+		event_add(broker, "desktop", desktop->id, who,
+			  "Desktop %s is %s: %s%s%s", desktop->name,
+			  desktop_state_name(desktop->state),
+			  desktop_cause_text(desktop->cause),
+			  why ? ". " : ".", why ? why : "");
+	if (ok && (desktop->state == DESKTOP_OFF ||
+		   desktop->state == DESKTOP_FAILED))
+		ok = attachment_revoke(broker, ATTACH_OF_DESKTOP, desktop->id,
+				   NULL, "The desktop has ended.", error);
+	return store_end(broker->store, ok, error);
+}
+
+static gboolean on_retry(void *data)
+{
+	struct desktops *self = data;
+	GHashTableIter iter;
+	void *value;
+	gboolean left = FALSE;
+	g_hash_table_iter_init(&iter, self->by_id);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		struct desktop *desktop = value;
+		if (desktop->unsaved)
+			desktop->unsaved =
+				!save_change(self, desktop, NULL, NULL);
+		left = left || desktop->unsaved;
+	}
+	if (left)
+		return G_SOURCE_CONTINUE;
+	log_info(NULL, "the store takes changes again");
+	self->retry = 0;
+	return G_SOURCE_REMOVE;
+}
+
+gboolean desktops_change(struct desktops *self, struct desktop *desktop,
+			 enum desktop_cause cause, json_t *fault,
+			 const char *who, gboolean holds_anyway,
+			 GError **error)
+{
+	enum desktop_state to;
+	if (!desktop_state_after(desktop->state, cause, &to)) {
+		fault_set(error, FAULT_CONFLICT,
+			  "Wait until it has settled, then try again.",
+			  "Desktop '%s' is %s.", desktop->name,
+			  desktop_state_name(desktop->state));
+		return FALSE;
+	}
+	struct desktop before = *desktop;
+	desktop->state = to;
+	desktop->cause = cause;
+	desktop->error = fault ? json_incref(fault) : NULL;
+	desktop->since = store_now(self->broker->store);
+	g_autoptr(GError) why = NULL;
+	if (!save_change(self, desktop, who, &why)) {
+		if (!holds_anyway) {
+			json_decref(desktop->error);
+			*desktop = before;
+			g_propagate_error(error, g_steal_pointer(&why));
+			return FALSE;
+		}
+		log_fault(&(struct log_about){.vm = desktop->id}, why);
+		desktop->unsaved = TRUE;
+		if (!self->retry)
+			self->retry = g_timeout_add_seconds(RETRY_S, on_retry,
+							    self);
+	} else {
+		desktop->unsaved = FALSE;
+	}
+	json_decref(before.error);
+	desktop->fraction = to == DESKTOP_RUNNING ? 1 : 0;
+	g_clear_pointer(&desktop->stage, g_free);
+	if (to != DESKTOP_RUNNING) {
+		g_clear_pointer(&desktop->address, g_free);
+		g_clear_pointer(&desktop->warning, json_decref);
+		desktop->viewers = 0;
+	}
+	log_info(&(struct log_about){.vm = desktop->id}, "%s (%s)",
+		 desktop_state_name(to), desktop_cause_text(cause));
+	desktops_touch(self, desktop);
+	return TRUE;
+}
+
+/* ---- making ---- */
+
+static struct desktop *insert(struct desktops *self, const char *user,
+			      const struct desktop_spec *spec, GError **error)
+{
+	struct broker *broker = self->broker;
+	/* 32 bits are few, hence the primary key: a clash is tried again */
+	g_autofree char *random = secret_new(32);
+	g_autofree char *id = g_strconcat("d", random, NULL);
+	g_autofree char *name = g_strdup_printf("%s-%s", spec->pool, user);
+	if (strlen(name) > 63) /* it becomes a host name */
+		name[63] = 0;
+	gint64 now = store_now(broker->store);
+	if (!store_begin(broker->store, error))
+		return NULL;
+	gboolean ok = store_run(
+		broker->store, NULL, error,
+		"INSERT INTO desktops(id, name, pool, owner, image, version,"
+		" host, state, cause, error, since, removing, created) VALUES"
+		"($1, $2, $3, $4, $5, $6, NULL, 'off', 'made', NULL, $7, 0, $7)",
+		"sssssii", id, name, spec->pool, user, spec->image,
+		spec->version, now);
+	if (ok)
+		event_add(broker, "desktop", id, user,
+			  "Desktop %s was made from image %s version "
+			  "%" G_GINT64_FORMAT ".",
+			  name, spec->image, spec->version);
+	if (!store_end(broker->store, ok, error))
+		return NULL;
+	struct desktop *desktop = g_new0(struct desktop, 1);
+	desktop->id = g_steal_pointer(&id);
+	desktop->name = g_steal_pointer(&name);
+	desktop->pool = g_strdup(spec->pool);
+	desktop->user = g_strdup(user);
+	desktop->image = g_strdup(spec->image);
+	desktop->version = spec->version;
+	desktop->since = now;
+	desktop->serial = hub_serial(broker->hub);
+	g_hash_table_insert(self->by_id, desktop->id, desktop);
+	return desktop;
+}
+
+struct desktop *desktops_obtain(struct desktops *self, const char *user,
+				const struct desktop_spec *spec,
+				GError **error)
+{
+	struct desktop *desktop = desktops_of(self, spec->pool, user);
+	if (desktop)
+		return desktop;
+	unsigned count = desktops_count(self, spec->pool, NULL, 0, NULL);
+	if (count >= spec->max) {
+		fault_set(error, FAULT_BUSY,
+			  "Ask an administrator to remove a desktop that is "
+			  "not needed, or to raise the pool's limit ('oriel "
+			  "pool edit').",
+			  "Pool '%s' is full: %u of at most %" G_GINT64_FORMAT
+			  " desktops exist.",
+			  spec->pool, count, spec->max);
+		return NULL;
+	}
+	return insert(self, user, spec, error);
+}

@@ -1,0 +1,84 @@
+/* desktops.h - the desktops, their states, and what is asked of their hosts.
+ *
+ * Every desktop is in memory with what only lives there (stage, display
+ * address, viewers) and in the store with what must survive. A change that
+ * somebody asks for is in the store before anything is done about it; a
+ * change that a host reports holds in any case and is stored again later
+ * when the store cannot take it (a full disk stops no desktop).
+ *
+ * Threads: one main context. Desktops are borrowed until the main loop runs
+ * again; keep the id. */
+#pragma once
+
+#include "server/broker/internal.h"
+#include "server/broker/states.h"
+
+struct desktop {
+	char *id, *name, *pool, *user, *image, *host;
+	gint64 version;
+	enum desktop_state state;
+	enum desktop_cause cause;
+	gint64 since;
+	json_t *error; /* {code, cause, remedy} or NULL */
+	gboolean removing;
+	/* not in the store */
+	json_t *warning;
+	char *stage, *address, *accelerator;
+	double fraction;
+	gint64 viewers;
+	gint64 serial;
+	enum desktop_state reported; /* by its host, last; off where unknown */
+	gboolean heard;	       /* reported as other than off since it was asked
+				  to start */
+	gboolean stop_pending; /* asked, not yet accepted */
+	gboolean start_wanted; /* as soon as it is off */
+	gboolean unsaved;
+};
+
+struct desktops *desktops_create(struct broker *broker, GError **error);
+void desktops_destroy(struct desktops *desktops);
+
+struct desktop *desktops_find(struct desktops *desktops, const char *id);
+/* The user's desktop in a pool, or NULL. */
+struct desktop *desktops_of(struct desktops *desktops, const char *pool,
+			    const char *user);
+/* All, in no order; free the list. */
+GList *desktops_all(struct desktops *desktops);
+/* How many stand in the pool, on the image (version 0: any), or belong to the
+ * user; NULL counts all. */
+unsigned desktops_count(struct desktops *desktops, const char *pool,
+			const char *image, gint64 version, const char *user);
+
+/* What GET /desktops shows; new reference. */
+json_t *desktop_json(struct desktops *desktops, const struct desktop *desktop);
+#define DESKTOP_KEY "desktop " /* in the hub, followed by the id */
+
+/* Finds or makes the user's desktop in the pool, whose row is given; checks
+ * the pool's limit. */
+struct desktop_spec {
+	const char *pool, *image;
+	gint64 version, max;
+};
+struct desktop *desktops_obtain(struct desktops *desktops, const char *user,
+				const struct desktop_spec *spec,
+				GError **error);
+
+/* Each of these asks; that it came to pass is seen by watching. Done already
+ * is done. */
+gboolean desktop_start(struct desktops *desktops, struct desktop *desktop,
+		       const char *who, GError **error);
+gboolean desktop_stop(struct desktops *desktops, struct desktop *desktop,
+		      gboolean at_once, const char *who, GError **error);
+/* Answered later, exactly once. */
+typedef void (*desktop_removed)(const GError *error, void *data);
+void desktop_remove(struct desktops *desktops, struct desktop *desktop,
+		    const char *who, desktop_removed removed, void *data);
+
+/* From the host link. machines may be NULL. */
+void desktops_host_hello(struct desktops *desktops, const char *host,
+			 json_t *machines);
+void desktops_host_machine(struct desktops *desktops, const char *host,
+			   json_t *message, gboolean at_hello);
+void desktops_host_picture(struct desktops *desktops, const char *host,
+			   json_t *message);
+void desktops_host_lost(struct desktops *desktops, const char *host);

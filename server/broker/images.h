@@ -1,0 +1,37 @@
+/* images.h - images, their versions, and the recipes they are built from.
+ *
+ * Version numbers count up and are never used twice. Threads: one main
+ * context. */
+#pragma once
+
+#include "server/broker/internal.h"
+
+/* [{name, title, description}]; recipes that cannot be read are left out. */
+json_t *recipes_list(void);
+/* Of all that the recipe may depend on; new string. FAULT_NOT_FOUND. */
+char *recipe_hash(const char *recipe, GError **error);
+
+/* Image objects of the API. name NULL: {"images": [...]}. */
+json_t *images_json(struct broker *broker, const char *name, GError **error);
+/* The newest version that is ready; 0 and FAULT_CONFLICT where there is
+ * none, FAULT_NOT_FOUND where there is no such image. */
+gint64 images_current(struct broker *broker, const char *name, GError **error);
+
+struct image_build {
+	char *task; /* NULL: the image is current already */
+	gint64 version;
+};
+/* again: also when the image is current. */
+gboolean images_build(struct broker *broker, const char *name,
+		     const char *recipe, gboolean again, const char *who,
+		     struct image_build *build, GError **error);
+/* Of the task's end; inside its transaction. */
+gboolean images_built(struct broker *broker, const char *name, gint64 version,
+		     json_t *manifest, GError **error);
+gboolean images_not_built(struct broker *broker, const char *name,
+			 gint64 version, GError **error);
+
+/* version 0: all of them. Answered later, exactly once. */
+typedef void (*image_removed)(const GError *error, void *data);
+void images_remove(struct broker *broker, const char *name, gint64 version,
+		  const char *who, image_removed removed, void *data);

@@ -1,0 +1,312 @@
+#include "server/broker/people.h"
+
+#include <string.h>
+
+#include "common/fault.h"
+#include "server/broker/attachments.h"
+#include "server/broker/desktops.h"
+#include "server/broker/images.h"
+#include "server/broker/passwords.h"
+#include "server/broker/secrets.h"
+#include "server/broker/shape.h"
+#include "server/broker/throttle.h"
+
+/* A session ends after half a day without a request, and is prolonged at most
+ * every ten minutes so that reading does not become writing. */
+#define SESSION_LIFE_S (12 * 3600)
+#define PROLONG_S 600
+#define SESSIONS_PER_USER 50
+
+const char *role_name(enum role role)
+{
+	static const char *const names[] = {"anyone", "user", "admin"};
+	return names[role];
+}
+
+enum role role_parse(const char *name)
+{
+	return g_strcmp0(name, "admin") == 0 ? ROLE_ADMIN : ROLE_USER;
+}
+
+/* ---- passwords ---- */
+
+struct check {
+	struct broker *broker;
+	char *user, *address;
+	enum role role;
+	people_checked checked;
+	void *data;
+};
+
+static void on_checked(gboolean match, const GError *error, void *data)
+{
+	struct check *check = data;
+	g_autoptr(GError) denied = NULL;
+	unsigned retry_s = 0;
+	if (error || match)
+		throttle_refund(check->broker->throttle, check->user,
+				check->address, match);
+	if (!error && !match) {
+		denied = fault_new(FAULT_DENIED,
+				   "Check both and type them again; an "
+				   "administrator can set a new password.",
+				   "User name or password is wrong.");
+		event_add(check->broker, "sign-in-refused", check->address,
+			  NULL, "A sign-in from %s was refused.",
+			  check->address);
+		error = denied;
+	} else if (error && fault_code(error) == FAULT_BUSY) {
+		retry_s = 2;
+	}
+	check->checked(check->role, retry_s, error, check->data);
+	g_free(check->user);
+	g_free(check->address);
+	g_free(check);
+}
+
+struct refusal {
+	people_checked checked;
+	void *data;
+	unsigned retry_s;
+	GError *error;
+};
+
+static gboolean on_refusal(void *data)
+{
+	struct refusal *refusal = data;
+	refusal->checked(ROLE_ANYONE, refusal->retry_s, refusal->error,
+			 refusal->data);
+	g_error_free(refusal->error);
+	g_free(refusal);
+	return G_SOURCE_REMOVE;
+}
+
+static void refuse(GError *error, unsigned retry_s, people_checked checked,
+		   void *data)
+{
+	struct refusal *refusal = g_new0(struct refusal, 1);
+	refusal->checked = checked;
+	refusal->data = data;
+	refusal->retry_s = retry_s;
+	refusal->error = error;
+	g_idle_add(on_refusal, refusal);
+}
+
+void people_check(struct broker *broker, const char *user,
+		  const char *password, const char *address,
+		  people_checked checked, void *data)
+{
+	unsigned wait_s = throttle_try(broker->throttle, user, address,
+				       g_get_monotonic_time());
+	if (wait_s) {
+		refuse(fault_new(FAULT_BUSY, "Wait, then try again.",
+				 "Too many wrong passwords; the next try is "
+				 "possible in %u second%s.",
+				 wait_s, wait_s == 1 ? "" : "s"),
+		       wait_s, checked, data);
+		return;
+	}
+	g_autoptr(GError) error = NULL;
+	g_autoptr(store_rows) rows = store_query(
+		broker->store, &error,
+		"SELECT password, role FROM users WHERE name = $1", "s",
+		shape_is_name(user, USER_NAME_MAX) ? user : "");
+	if (!rows) {
+		throttle_refund(broker->throttle, user, address, FALSE);
+		refuse(g_steal_pointer(&error), 0, checked, data);
+		return;
+	}
+	struct check *check = g_new0(struct check, 1);
+	check->broker = broker;
+	check->user = g_strdup(user);
+	check->address = g_strdup(address);
+	check->role = role_parse(store_rows_text(rows, 0, 1));
+	check->checked = checked;
+	check->data = data;
+	passwords_check(broker->passwords, store_rows_text(rows, 0, 0),
+			password, on_checked, check);
+}
+
+gboolean people_set_password(struct broker *broker, const char *user,
+			     const char *hash, const char *except,
+			     GError **error)
+{
+	if (!store_begin(broker->store, error))
+		return FALSE;
+	gint64 changed = 0;
+	gboolean ok = store_run(broker->store, &changed, error,
+				"UPDATE users SET password = $1"
+				" WHERE name = $2",
+				"ss", hash, user);
+	if (ok && !changed) {
+		fault_set(error, FAULT_NOT_FOUND,
+			  "'oriel user list' shows who is there.",
+			  "There is no user '%s'.", user);
+		ok = FALSE;
+	}
+	ok = ok &&
+	     store_run(broker->store, NULL, error,
+		       "DELETE FROM sessions WHERE user_name = $1"
+		       " AND hash <> $2",
+		       "ss", user, except ? except : "") &&
+	     attachment_revoke(broker, ATTACH_OF_USER, user, except,
+			   "The password has been changed.", error);
+	if (ok)
+		event_add(broker, "user", user, NULL,
+			  "User %s has a new password.", user);
+	return store_end(broker->store, ok, error);
+}
+
+/* ---- sessions ---- */
+
+static gboolean session_rows(struct broker *broker, const char *hash,
+			     const char *user, const char *peer, gint64 now,
+			     GError **error)
+{
+	return store_run(broker->store, NULL, error,
+			 "DELETE FROM sessions WHERE expires <= $1", "i",
+			 now) &&
+	       store_run(broker->store, NULL, error,
+			 "INSERT INTO sessions(hash, user_name, peer, created,"
+			 " expires) VALUES($1, $2, $3, $4, $5)",
+			 "sssii", hash, user, peer, now,
+			 now + SESSION_LIFE_S) &&
+	       store_run(broker->store, NULL, error,
+			 "DELETE FROM sessions WHERE user_name = $1"
+			 " AND hash NOT IN (SELECT hash FROM sessions"
+			 " WHERE user_name = $1 ORDER BY expires DESC, hash"
+			 " LIMIT $2)",
+			 "si", user, (gint64)SESSIONS_PER_USER);
+}
+
+char *people_open_session(struct broker *broker, const char *user,
+			  const char *peer, gint64 *expires, GError **error)
+{
+	g_autofree char *token = secret_new(SECRET_SESSION_BITS);
+	g_autofree char *hash = secret_hash(token);
+	gint64 now = store_now(broker->store);
+	if (!store_begin(broker->store, error))
+		return NULL;
+	gboolean ok = session_rows(broker, hash, user, peer, now, error);
+	if (ok)
+		event_add(broker, "sign-in", user, user,
+			  "%s signed in from %s.", user, peer);
+	if (!store_end(broker->store, ok, error))
+		return NULL;
+	*expires = now + SESSION_LIFE_S;
+	return g_steal_pointer(&token);
+}
+
+void session_clear(struct session *session)
+{
+	g_clear_pointer(&session->hash, g_free);
+	g_clear_pointer(&session->user, g_free);
+	session->role = ROLE_ANYONE;
+}
+
+gboolean people_find_session(struct broker *broker, const char *token,
+			     struct session *session, GError **error)
+{
+	if (!secret_plausible(token, SECRET_SESSION_BITS))
+		return FALSE;
+	g_autofree char *hash = secret_hash(token);
+	gint64 now = store_now(broker->store);
+	g_autoptr(store_rows) rows = store_query(
+		broker->store, error,
+		"SELECT s.user_name, u.role, s.expires FROM sessions s"
+		" JOIN users u ON u.name = s.user_name"
+		" WHERE s.hash = $1 AND s.expires > $2",
+		"si", hash, now);
+	if (!rows || !store_rows_count(rows))
+		return FALSE;
+	session->user = g_strdup(store_rows_text(rows, 0, 0));
+	session->role = role_parse(store_rows_text(rows, 0, 1));
+	/* a store without room leaves the session as long as it was */
+	if (store_rows_int(rows, 0, 2) < now + SESSION_LIFE_S - PROLONG_S)
+		store_run(broker->store, NULL, NULL,
+			  "UPDATE sessions SET expires = $1 WHERE hash = $2",
+			  "is", now + SESSION_LIFE_S, hash);
+	session->hash = g_steal_pointer(&hash);
+	return TRUE;
+}
+
+gboolean people_close_session(struct broker *broker, const char *hash,
+			      GError **error)
+{
+	return store_begin(broker->store, error) &&
+	       store_end(broker->store,
+			 store_run(broker->store, NULL, error,
+				   "DELETE FROM sessions WHERE hash = $1", "s",
+				   hash) &&
+				 attachment_revoke(broker, ATTACH_OF_SESSION, hash,
+					       NULL, "Signed out.", error),
+			 error);
+}
+
+/* ---- entitlement ---- */
+
+static const char pools_sql[] =
+	"SELECT name FROM pools WHERE ($1 = '' OR name = $1)"
+	" AND (everyone <> 0 OR EXISTS(SELECT 1 FROM pool_users"
+	" WHERE pool = pools.name AND user_name = $2)) ORDER BY name";
+
+char *people_pool(struct broker *broker, const char *user, const char *pool,
+		  GError **error)
+{
+	g_autoptr(store_rows) rows = store_query(broker->store, error,
+						 pools_sql, "ss", pool, user);
+	if (!rows)
+		return NULL;
+	for (gsize i = 0; i < store_rows_count(rows); i++) {
+		const char *name = store_rows_text(rows, i, 0);
+		struct desktop *desktop =
+			desktops_of(broker->desktops, name, user);
+		if (desktop && desktop->state == DESKTOP_RUNNING)
+			return g_strdup(name);
+	}
+	if (store_rows_count(rows))
+		return g_strdup(store_rows_text(rows, 0, 0));
+	if (*pool) {
+		g_autofree char *quoted = g_strescape(pool, NULL);
+		fault_set(error, FAULT_NOT_FOUND,
+			  "Ask an administrator which pools are open to you.",
+			  "There is no pool '%.64s' that user '%s' may use.",
+			  quoted, user);
+	} else {
+		fault_set(error, FAULT_NOT_FOUND,
+			  "An administrator makes one with 'oriel pool "
+			  "create'.",
+			  "No pool of desktops is open to user '%s'.", user);
+	}
+	return NULL;
+}
+
+struct desktop *people_desktop(struct broker *broker, const char *user,
+			       const char *pool, GError **error)
+{
+	g_autofree char *name = people_pool(broker, user, pool, error);
+	if (!name)
+		return NULL;
+	g_autoptr(store_rows) rows = store_query(
+		broker->store, error,
+		"SELECT image, max_desktops FROM pools WHERE name = $1", "s",
+		name);
+	if (!rows)
+		return NULL;
+	struct desktop *desktop = desktops_of(broker->desktops, name, user);
+	if (!desktop) {
+		struct desktop_spec spec = {
+			.pool = name,
+			.image = store_rows_text(rows, 0, 0),
+			.max = store_rows_int(rows, 0, 1),
+		};
+		spec.version = images_current(broker, spec.image, error);
+		if (!spec.version)
+			return NULL;
+		desktop = desktops_obtain(broker->desktops, user, &spec,
+					  error);
+	}
+	if (!desktop || !desktop_start(broker->desktops, desktop, user, error))
+		return NULL;
+	return desktop;
+}

@@ -1,0 +1,41 @@
+#include "server/broker/request.h"
+
+const char *request_who(const struct request *request)
+{
+	return request->session.user ? request->session.user
+				     : (request->local ? "admin" : NULL);
+}
+
+gboolean request_is_admin(const struct request *request)
+{
+	return request->local || request->session.role == ROLE_ADMIN;
+}
+
+const char *request_text(const struct request *request, const char *key)
+{
+	return json_string_value(json_object_get(request->body, key));
+}
+
+gint64 request_int(const struct request *request, const char *key,
+		   gint64 otherwise)
+{
+	json_t *value = json_object_get(request->body, key);
+	return value ? json_integer_value(value) : otherwise;
+}
+
+gboolean request_flag(const struct request *request, const char *key)
+{
+	return json_is_true(json_object_get(request->body, key));
+}
+
+gint64 request_query(const struct request *request, const char *key,
+		     gint64 otherwise)
+{
+	json_t *value = json_object_get(request->query, key);
+	return value ? json_integer_value(value) : otherwise;
+}
+
+void request_done(struct request *request, json_t *answer)
+{
+	request_answer(request, request->route->status, answer);
+}

@@ -1,0 +1,104 @@
+/* request.h - one call of the API, from its handler's view.
+ *
+ * By the time a handler runs, the route is known, the caller has the role
+ * that it asks for, and query and body have been checked against its shapes:
+ * members have their types and bounds, optional ones may be absent. A handler
+ * answers exactly once with one of the request_ functions, now or later; the
+ * request is gone then. */
+#pragma once
+
+#include "server/broker/internal.h"
+#include "server/broker/people.h"
+#include "server/broker/shape.h"
+
+#define REQUEST_PARAMS_MAX 2
+
+struct request;
+struct route {
+	const char *method;
+	const char *path; /* below /api/v1; "{name}" is a parameter */
+	enum role role;
+	int status; /* of success */
+	const char *summary;
+	const struct shape *query; /* members are numbers; or NULL */
+	const struct shape *body;
+	const struct shape *answer; /* NULL: none (204), or `bytes` */
+	const char *bytes;	    /* content type of an answer not JSON */
+	gsize body_max;		    /* 0: REQUEST_BODY_MAX */
+	unsigned errors;	    /* 1 << FAULT_..., beyond the usual */
+	void (*handle)(struct request *request);
+};
+#define REQUEST_BODY_MAX 65536u
+#define PATH_PREFIX "/api/v1"
+
+extern const struct route routes[];
+extern const gsize routes_count;
+extern const struct shape *const shapes[]; /* all; NULL ends */
+
+struct request {
+	struct broker *broker;
+	const struct route *route;
+	char *params[REQUEST_PARAMS_MAX];
+	json_t *query, *body; /* objects, never NULL */
+	struct session session; /* user NULL on admin.sock */
+	gboolean local;		/* on admin.sock */
+	char *peer;		/* address, or "local" */
+	unsigned retry_after_s; /* told with an error, if set */
+	void *transport;	/* api.c's */
+};
+
+/* Who, for events: the user's name, or "admin" on admin.sock. */
+const char *request_who(const struct request *request);
+gboolean request_is_admin(const struct request *request);
+
+/* Body and query members; defaults where absent. Borrowed. */
+const char *request_text(const struct request *request, const char *key);
+gint64 request_int(const struct request *request, const char *key,
+		   gint64 otherwise);
+gboolean request_flag(const struct request *request, const char *key);
+gint64 request_query(const struct request *request, const char *key,
+		     gint64 otherwise);
+
+/* Takes answer (NULL for 204). */
+void request_answer(struct request *request, int status, json_t *answer);
+/* The route's own status. */
+void request_done(struct request *request, json_t *answer);
+void request_bytes(struct request *request, const char *type, GBytes *bytes);
+void request_fail(struct request *request, const GError *error);
+
+/* handlers, by the noun they are about */
+void handle_sign_in(struct request *request);
+void handle_sign_out(struct request *request);
+void handle_me(struct request *request);
+void handle_own_password(struct request *request);
+void handle_users(struct request *request);
+void handle_user_add(struct request *request);
+void handle_user_remove(struct request *request);
+void handle_user_password(struct request *request);
+void handle_pools(struct request *request);
+void handle_pool(struct request *request);
+void handle_pool_put(struct request *request);
+void handle_pool_remove(struct request *request);
+void handle_desktops(struct request *request);
+void handle_desktop_obtain(struct request *request);
+void handle_desktop(struct request *request);
+void handle_desktop_ticket(struct request *request);
+void handle_desktop_picture(struct request *request);
+void handle_desktop_start(struct request *request);
+void handle_desktop_shutdown(struct request *request);
+void handle_desktop_off(struct request *request);
+void handle_desktop_reset(struct request *request);
+void handle_desktop_disconnect(struct request *request);
+void handle_desktop_remove(struct request *request);
+void handle_desktop_exec(struct request *request);
+void handle_images(struct request *request);
+void handle_image(struct request *request);
+void handle_image_build(struct request *request);
+void handle_image_remove(struct request *request);
+void handle_recipes(struct request *request);
+void handle_tasks(struct request *request);
+void handle_task(struct request *request);
+void handle_task_cancel(struct request *request);
+void handle_status(struct request *request);
+void handle_events(struct request *request);
+void handle_openapi(struct request *request);

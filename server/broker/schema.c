@@ -1,0 +1,82 @@
+/* A migration that has been released is never edited: a change is the next
+ * number. Times are Unix seconds, booleans 0 or 1, secrets SHA-256 in hex
+ * (they are random, so that no salt or slow hash adds anything). */
+#include "server/broker/schema.h"
+
+static const char first[] =
+	"CREATE TABLE meta(name TEXT PRIMARY KEY, value BIGINT NOT NULL);\n"
+
+	"CREATE TABLE users("
+	"name TEXT PRIMARY KEY, role TEXT NOT NULL, password TEXT NOT NULL,"
+	"created BIGINT NOT NULL);\n"
+
+	"CREATE TABLE sessions("
+	"hash TEXT PRIMARY KEY,"
+	"user_name TEXT NOT NULL REFERENCES users(name) ON DELETE CASCADE,"
+	"peer TEXT NOT NULL, created BIGINT NOT NULL, expires BIGINT NOT NULL);\n"
+	"CREATE INDEX sessions_user ON sessions(user_name);\n"
+	"CREATE INDEX sessions_expires ON sessions(expires);\n"
+
+	"CREATE TABLE images("
+	"name TEXT PRIMARY KEY, last_version BIGINT NOT NULL);\n"
+	"CREATE TABLE image_versions("
+	"image TEXT NOT NULL REFERENCES images(name), version BIGINT NOT NULL,"
+	"recipe TEXT NOT NULL, recipe_hash TEXT, state TEXT NOT NULL,"
+	"host TEXT, manifest TEXT, created BIGINT NOT NULL,"
+	"PRIMARY KEY(image, version));\n"
+
+	"CREATE TABLE pools("
+	"name TEXT PRIMARY KEY, image TEXT NOT NULL, cpus BIGINT NOT NULL,"
+	"memory_mib BIGINT NOT NULL, heads BIGINT NOT NULL,"
+	"max_desktops BIGINT NOT NULL, everyone BIGINT NOT NULL,"
+	"created BIGINT NOT NULL);\n"
+	"CREATE TABLE pool_users("
+	"pool TEXT NOT NULL REFERENCES pools(name) ON DELETE CASCADE,"
+	"user_name TEXT NOT NULL REFERENCES users(name) ON DELETE CASCADE,"
+	"PRIMARY KEY(pool, user_name));\n"
+
+	/* one desktop for each user of a pool: two requests at once make one.
+	 * owner is no reference: a desktop stays when its user goes. */
+	"CREATE TABLE desktops("
+	"id TEXT PRIMARY KEY, name TEXT NOT NULL,"
+	"pool TEXT NOT NULL REFERENCES pools(name), owner TEXT NOT NULL,"
+	"image TEXT NOT NULL, version BIGINT NOT NULL, host TEXT,"
+	"state TEXT NOT NULL, cause TEXT NOT NULL, error TEXT,"
+	"since BIGINT NOT NULL, removing BIGINT NOT NULL,"
+	"created BIGINT NOT NULL);\n"
+	"CREATE UNIQUE INDEX desktops_owner ON desktops(pool, owner)"
+	" WHERE removing = 0;\n"
+
+	"CREATE TABLE tickets("
+	"hash TEXT PRIMARY KEY,"
+	"desktop TEXT NOT NULL REFERENCES desktops(id) ON DELETE CASCADE,"
+	"user_name TEXT NOT NULL REFERENCES users(name) ON DELETE CASCADE,"
+	"session TEXT, created BIGINT NOT NULL, expires BIGINT NOT NULL,"
+	"used BIGINT);\n"
+	"CREATE INDEX tickets_expires ON tickets(expires);\n"
+
+	"CREATE TABLE attaches("
+	"hash TEXT PRIMARY KEY,"
+	"desktop TEXT NOT NULL REFERENCES desktops(id) ON DELETE CASCADE,"
+	"user_name TEXT NOT NULL REFERENCES users(name) ON DELETE CASCADE,"
+	"session TEXT, protocol TEXT NOT NULL, peer TEXT NOT NULL,"
+	"created BIGINT NOT NULL);\n"
+	"CREATE INDEX attaches_desktop ON attaches(desktop);\n"
+	"CREATE INDEX attaches_user ON attaches(user_name);\n"
+	"CREATE INDEX attaches_session ON attaches(session);\n"
+
+	"CREATE TABLE tasks("
+	"id TEXT PRIMARY KEY, kind TEXT NOT NULL, subject TEXT NOT NULL,"
+	"state TEXT NOT NULL, image TEXT, version BIGINT, host TEXT,"
+	"message TEXT, error TEXT, since BIGINT NOT NULL,"
+	"created BIGINT NOT NULL);\n"
+	"CREATE INDEX tasks_created ON tasks(created);\n"
+
+	"CREATE TABLE events("
+	"id @IDENTITY@, at BIGINT NOT NULL, kind TEXT NOT NULL,"
+	"subject TEXT NOT NULL, user_name TEXT, text TEXT NOT NULL)";
+
+const struct store_migration schema_migrations[] = {
+	{1, "People, images, pools, desktops, tickets, tasks, events", first},
+};
+const gsize schema_migrations_count = G_N_ELEMENTS(schema_migrations);

@@ -1,0 +1,462 @@
+#include "server/broker/tasks.h"
+
+#include <string.h>
+
+#include "common/fault.h"
+#include "common/jsonline.h"
+#include "common/log.h"
+#include "server/broker/hosts.h"
+#include "server/broker/images.h"
+#include "server/broker/secrets.h"
+
+#define ACCEPT_MS 30000
+#define TEXT_MAX 1000
+#define LISTED 100
+
+struct task { /* one that has not ended; the rest of it is in the store */
+	char *id, *host, *image, *recipe;
+	gint64 version;
+	enum task_state state;
+	char *stage, *message;
+	gint64 done, total;
+	gint64 serial;
+	gboolean cancelling;
+};
+
+struct tasks {
+	struct broker *broker;
+	GHashTable *live;  /* struct task; owned */
+	gint64 first_serial; /* of all that ended before */
+	GHashTable *ended; /* id -> serial (boxed) of those ended since */
+};
+
+static void task_free(void *data)
+{
+	struct task *task = data;
+	g_free(task->id);
+	g_free(task->host);
+	g_free(task->image);
+	g_free(task->recipe);
+	g_free(task->stage);
+	g_free(task->message);
+	g_free(task);
+}
+
+static struct task *live_add(struct tasks *self, const char *id,
+			     const char *image, gint64 version,
+			     const char *recipe, const char *host,
+			     enum task_state state)
+{
+	struct task *task = g_new0(struct task, 1);
+	task->id = g_strdup(id);
+	task->image = g_strdup(image);
+	task->version = version;
+	task->recipe = g_strdup(recipe);
+	task->host = g_strdup(host);
+	task->state = state;
+	task->serial = hub_serial(self->broker->hub);
+	g_hash_table_insert(self->live, task->id, task);
+	return task;
+}
+
+static gboolean load(struct tasks *self, GError **error)
+{
+	g_autoptr(store_rows) rows = store_query(
+		self->broker->store, error,
+		"SELECT t.id, t.image, t.version, v.recipe, t.host, t.state"
+		" FROM tasks t LEFT JOIN image_versions v"
+		" ON v.image = t.image AND v.version = t.version"
+		" WHERE t.state IN ('queued', 'running')",
+		NULL);
+	for (gsize i = 0; rows && i < store_rows_count(rows); i++) {
+		enum task_state state = TASK_RUNNING;
+		task_state_parse(store_rows_text(rows, i, 5), &state);
+		live_add(self, store_rows_text(rows, i, 0),
+			 store_rows_text(rows, i, 1),
+			 store_rows_int(rows, i, 2),
+			 store_rows_text(rows, i, 3),
+			 store_rows_text(rows, i, 4), state);
+	}
+	return rows != NULL;
+}
+
+struct tasks *tasks_create(struct broker *broker, GError **error)
+{
+	struct tasks *self = g_new0(struct tasks, 1);
+	self->broker = broker;
+	self->live = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
+					   task_free);
+	self->ended = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+					    g_free);
+	self->first_serial = hub_serial(broker->hub);
+	if (!load(self, error))
+		g_clear_pointer(&self, tasks_destroy);
+	return self;
+}
+
+void tasks_destroy(struct tasks *self)
+{
+	if (!self)
+		return;
+	g_hash_table_unref(self->live);
+	g_hash_table_unref(self->ended);
+	g_free(self);
+}
+
+/* ---- telling ---- */
+
+static gint64 serial_of(struct tasks *self, const char *id)
+{
+	struct task *task = g_hash_table_lookup(self->live, id);
+	gint64 *ended = g_hash_table_lookup(self->ended, id);
+	return task ? task->serial : ended ? *ended : self->first_serial;
+}
+
+static json_t *row_json(struct tasks *self, store_rows *rows, gsize row)
+{
+	const char *id = store_rows_text(rows, row, 0);
+	const char *error = store_rows_text(rows, row, 5);
+	json_t *fault = error ? json_loads(error, 0, NULL) : NULL;
+	struct task *task = g_hash_table_lookup(self->live, id);
+	const char *stage = task ? task->stage : NULL;
+	if (task && !hosts_connected(self->broker->hosts, task->host))
+		stage = "Its host is not connected";
+	else if (task && task->cancelling)
+		stage = "Cancelling";
+	return json_pack(
+		"{s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:o, s:o, s:I, s:I, s:I}",
+		"id", id, "kind", store_rows_text(rows, row, 1), "subject",
+		store_rows_text(rows, row, 2), "state",
+		store_rows_text(rows, row, 3), "stage", json_text(stage),
+		"done", (json_int_t)(task ? task->done : 0), "total",
+		(json_int_t)(task ? task->total : 0), "message",
+		json_text(task ? task->message
+			       : store_rows_text(rows, row, 4)),
+		"error", fault ? fault : json_null(), "since",
+		(json_int_t)store_rows_int(rows, row, 6), "created",
+		(json_int_t)store_rows_int(rows, row, 7), "serial",
+		(json_int_t)serial_of(self, id));
+}
+
+json_t *tasks_json(struct tasks *self, const char *id, GError **error)
+{
+	g_autoptr(store_rows) rows = store_query(
+		self->broker->store, error,
+		"SELECT id, kind, subject, state, message, error, since,"
+		" created FROM tasks WHERE ($1 = '' OR id = $1)"
+		" ORDER BY created DESC, id LIMIT $2",
+		"si", id ? id : "", (gint64)LISTED);
+	if (!rows)
+		return NULL;
+	if (id) {
+		if (store_rows_count(rows))
+			return row_json(self, rows, 0);
+		fault_set(error, FAULT_NOT_FOUND,
+			  "'oriel task list' shows what there is.",
+			  "There is no such task.");
+		return NULL;
+	}
+	json_t *list = json_array();
+	for (gsize i = 0; i < store_rows_count(rows); i++)
+		json_array_append_new(list, row_json(self, rows, i));
+	return json_pack("{s:o}", "tasks", list);
+}
+
+static void touch(struct tasks *self, struct task *task)
+{
+	g_autofree char *key = g_strconcat(TASK_KEY, task->id, NULL);
+	task->serial = hub_serial(self->broker->hub);
+	hub_changed(self->broker->hub, key);
+}
+
+/* ---- changes ---- */
+
+static gboolean save_end(struct tasks *self, struct task *task,
+			 enum task_state state, json_t *fault,
+			 json_t *manifest, GError **error)
+{
+	struct broker *broker = self->broker;
+	char *text = fault ? json_dumps(fault, JSON_COMPACT) : NULL;
+	const char *why = json_string_value(json_object_get(fault, "cause"));
+	if (!store_begin(broker->store, error)) {
+		free(text);
+		return FALSE;
+	}
+	gboolean ok =
+		store_run(broker->store, NULL, error,
+			  "UPDATE tasks SET state = $1, error = $2,"
+			  " message = $3, since = $4 WHERE id = $5",
+			  "sssis", task_state_name(state), text, task->message,
+			  store_now(broker->store), task->id) &&
+		(state == TASK_DONE ? images_built(broker, task->image,
+						  task->version, manifest,
+						  error)
+				    : images_not_built(broker, task->image,
+						      task->version, error));
+	if (ok)
+		event_add(broker, "task", task->id, NULL,
+			  "Building image %s version %" G_GINT64_FORMAT
+			  " is %s%s%s",
+			  task->image, task->version, task_state_name(state),
+			  why ? ": " : ".", why ? why : "");
+	free(text);
+	return store_end(broker->store, ok, error);
+}
+
+/* A store that cannot take it now: the task stays as it was, and whatever
+ * the host says next (or its next hello) brings the end again. */
+static void end(struct tasks *self, struct task *task, enum task_state state,
+		json_t *fault, json_t *manifest)
+{
+	g_autoptr(GError) error = NULL;
+	if (!task_state_may(task->state, state))
+		return;
+	if (!save_end(self, task, state, fault, manifest, &error)) {
+		log_fault(NULL, error);
+		return;
+	}
+	log_info(NULL, "task %s (image %s) is %s", task->id, task->image,
+		 task_state_name(state));
+	touch(self, task);
+	g_hash_table_insert(self->ended, g_strdup(task->id),
+			    g_memdup2(&task->serial, sizeof task->serial));
+	g_hash_table_remove(self->live, task->id);
+}
+
+static void running(struct tasks *self, struct task *task)
+{
+	if (task->state != TASK_QUEUED)
+		return;
+	task->state = TASK_RUNNING;
+	g_autoptr(GError) error = NULL;
+	/* not lost if the store has no room: the next hello tells it again */
+	if (!store_run(self->broker->store, NULL, &error,
+		       "UPDATE tasks SET state = 'running', since = $1"
+		       " WHERE id = $2",
+		       "is", store_now(self->broker->store), task->id))
+		log_fault(NULL, error);
+	touch(self, task);
+}
+
+/* ---- asking ---- */
+
+struct ask {
+	struct tasks *owner;
+	char *id;
+};
+
+static struct ask *ask_new(struct tasks *self, const char *id)
+{
+	struct ask *ask = g_new0(struct ask, 1);
+	ask->owner = self;
+	ask->id = g_strdup(id);
+	return ask;
+}
+
+static void on_accepted(struct jsonline *channel, json_t *reply,
+			const GError *error, void *data)
+{
+	struct ask *ask = data;
+	struct task *task = g_hash_table_lookup(ask->owner->live, ask->id);
+	if (task && !error) {
+		running(ask->owner, task);
+	} else if (task && channel && jsonline_is_open(channel)) {
+		json_t *fault = jsonline_from_error(error);
+		end(ask->owner, task, TASK_FAILED, fault, NULL);
+		json_decref(fault);
+	} /* else the host went away: asked again when it is back */
+	g_free(ask->id);
+	g_free(ask);
+}
+
+void tasks_send(struct tasks *self, const char *id)
+{
+	struct task *task = g_hash_table_lookup(self->live, id);
+	if (!task)
+		return;
+	g_autofree char *version =
+		g_strdup_printf("%" G_GINT64_FORMAT, task->version);
+	hosts_call(self->broker->hosts, task->host,
+		   json_pack("{s:s, s:s, s:s, s:s, s:s}", "op", "image.build",
+			     "task", task->id, "image", task->image, "version",
+			     version, "recipe", task->recipe),
+		   ACCEPT_MS, on_accepted, ask_new(self, task->id));
+}
+
+char *tasks_build(struct tasks *self, const char *image, gint64 version,
+		  const char *recipe, const char *host, const char *who,
+		  GError **error)
+{
+	struct broker *broker = self->broker;
+	g_autofree char *random = secret_new(32);
+	g_autofree char *id = g_strconcat("t", random, NULL);
+	g_autofree char *subject =
+		g_strdup_printf("%s:%" G_GINT64_FORMAT, image, version);
+	gint64 now = store_now(broker->store);
+	if (!store_run(broker->store, NULL, error,
+		       "INSERT INTO tasks(id, kind, subject, state, image,"
+		       " version, host, since, created) VALUES"
+		       "($1, 'image.build', $2, 'queued', $3, $4, $5, $6, $6)",
+		       "sssisi", id, subject, image, version, host, now))
+		return NULL;
+	event_add(broker, "task", id, who,
+		  "Image %s version %" G_GINT64_FORMAT
+		  " is to be built from recipe %s.",
+		  image, version, recipe);
+	live_add(self, id, image, version, recipe, host, TASK_QUEUED);
+	return g_steal_pointer(&id);
+}
+
+void tasks_forget(struct tasks *self, const char *id)
+{
+	g_hash_table_remove(self->live, id);
+}
+
+static void on_cancelled(struct jsonline *channel, json_t *reply,
+			 const GError *error, void *data)
+{
+	struct ask *ask = data;
+	struct task *task = g_hash_table_lookup(ask->owner->live, ask->id);
+	/* a host that knows no such task is done with it */
+	if (task && error && fault_code(error) == FAULT_NOT_FOUND)
+		end(ask->owner, task, TASK_CANCELLED, NULL, NULL);
+	else if (task && error)
+		task->cancelling = FALSE;
+	g_free(ask->id);
+	g_free(ask);
+}
+
+gboolean tasks_cancel(struct tasks *self, const char *id, const char *who,
+		      GError **error)
+{
+	struct broker *broker = self->broker;
+	struct task *task = g_hash_table_lookup(self->live, id);
+	if (!task) {
+		json_t *known = tasks_json(self, id, error);
+		if (known)
+			fault_set(error, FAULT_CONFLICT, NULL,
+				  "The task has ended already.");
+		json_decref(known);
+		return FALSE;
+	}
+	event_add(broker, "task", id, who, "Task %s is to be cancelled.", id);
+	if (!hosts_connected(broker->hosts, task->host)) {
+		/* when the host comes back with it, it is told to stop */
+		end(self, task, TASK_CANCELLED, NULL, NULL);
+		return TRUE;
+	}
+	task->cancelling = TRUE;
+	touch(self, task);
+	hosts_call(broker->hosts, task->host,
+		   json_pack("{s:s, s:s}", "op", "task.cancel", "task", id),
+		   ACCEPT_MS, on_cancelled, ask_new(self, id));
+	return TRUE;
+}
+
+/* ---- what hosts say ---- */
+
+static void take_text(char **to, json_t *message, const char *key)
+{
+	const char *text = json_string_value(json_object_get(message, key));
+	if (!text)
+		return;
+	g_autofree char *cut = g_strndup(text, TEXT_MAX);
+	g_free(*to);
+	*to = g_utf8_make_valid(cut, -1);
+}
+
+static void take_count(gint64 *to, json_t *message, const char *key)
+{
+	json_t *value = json_object_get(message, key);
+	if (json_is_integer(value))
+		*to = MAX(0, json_integer_value(value));
+}
+
+static struct task *find(struct tasks *self, const char *host,
+			 json_t *message)
+{
+	const char *id = json_string_value(json_object_get(message, "task"));
+	struct task *task = id ? g_hash_table_lookup(self->live, id) : NULL;
+	return task && g_strcmp0(task->host, host) == 0 ? task : NULL;
+}
+
+void tasks_host_event(struct tasks *self, const char *host, json_t *message)
+{
+	struct task *task = find(self, host, message);
+	enum task_state state;
+	if (!task || !task_state_parse(json_string_value(json_object_get(
+					       message, "state")),
+				       &state))
+		return;
+	take_text(&task->stage, message, "stage");
+	take_text(&task->message, message, "message");
+	take_count(&task->total, message, "total");
+	take_count(&task->done, message, "done");
+	if (state <= TASK_RUNNING) {
+		running(self, task);
+		touch(self, task);
+		return;
+	}
+	json_t *fault = NULL;
+	json_t *given = json_object_get(message, "error");
+	if (json_is_object(given)) {
+		g_autoptr(GError) error = jsonline_to_error(given);
+		fault = jsonline_from_error(error);
+	}
+	end(self, task, state, fault, json_object_get(message, "manifest"));
+	json_decref(fault);
+}
+
+static gboolean listed(json_t *list, const char *id)
+{
+	gsize i;
+	json_t *item;
+	json_array_foreach(list, i, item)
+		if (g_strcmp0(json_string_value(json_object_get(item, "task")),
+			      id) == 0)
+			return TRUE;
+	return FALSE;
+}
+
+static void stop_strangers(struct tasks *self, const char *host, json_t *list)
+{
+	gsize i;
+	json_t *item;
+	json_array_foreach(list, i, item)
+	{
+		const char *id =
+			json_string_value(json_object_get(item, "task"));
+		if (!id || find(self, host, item))
+			continue;
+		hosts_call(self->broker->hosts, host,
+			   json_pack("{s:s, s:s}", "op", "task.cancel", "task",
+				     id),
+			   ACCEPT_MS, NULL, NULL);
+	}
+}
+
+void tasks_host_hello(struct tasks *self, const char *host, json_t *list)
+{
+	g_autoptr(GList) all = g_hash_table_get_values(self->live);
+	for (GList *each = all; each; each = each->next) {
+		struct task *task = each->data;
+		if (g_strcmp0(task->host, host) != 0 ||
+		    listed(list, task->id))
+			continue;
+		if (task->state == TASK_QUEUED && task->recipe) {
+			tasks_send(self, task->id); /* the order was lost */
+			continue;
+		}
+		g_autoptr(GError) error = fault_new(
+			FAULT_UNAVAILABLE, "Build the image again.",
+			"The host ended while it worked on this.");
+		json_t *fault = jsonline_from_error(error);
+		end(self, task, TASK_FAILED, fault, NULL);
+		json_decref(fault);
+	}
+	gsize i;
+	json_t *item;
+	json_array_foreach(list, i, item)
+		tasks_host_event(self, host, item);
+	stop_strangers(self, host, list);
+}

@@ -1,0 +1,30 @@
+/* tasks.h - long work that hosts do: building images.
+ *
+ * Progress lives in memory, beginning and end in the store. After a restart
+ * of either side the host's hello tells which tasks go on.
+ * Threads: one main context. */
+#pragma once
+
+#include "server/broker/internal.h"
+#include "server/broker/states.h"
+
+struct tasks *tasks_create(struct broker *broker, GError **error);
+void tasks_destroy(struct tasks *tasks);
+
+/* A task that builds a version whose row is there (IMAGE_BUILDING). New
+ * string: the task's id. Inside a transaction; tasks_send() after it. */
+char *tasks_build(struct tasks *tasks, const char *image, gint64 version,
+		  const char *recipe, const char *host, const char *who,
+		  GError **error);
+/* When that transaction was rolled back. */
+void tasks_forget(struct tasks *tasks, const char *id);
+void tasks_send(struct tasks *tasks, const char *id);
+/* Asks for the end of a task; FAULT_CONFLICT when it has ended. */
+gboolean tasks_cancel(struct tasks *tasks, const char *id, const char *who,
+		      GError **error);
+/* id NULL: all, newest first, as {"tasks": [...]}. */
+json_t *tasks_json(struct tasks *tasks, const char *id, GError **error);
+#define TASK_KEY "task " /* in the hub, followed by the id */
+
+void tasks_host_hello(struct tasks *tasks, const char *host, json_t *list);
+void tasks_host_event(struct tasks *tasks, const char *host, json_t *message);
