@@ -26,17 +26,19 @@ static gboolean read_reply(struct attach *attach, json_t *reply,
 			   const char *session, const char **address,
 			   GError **error)
 {
+	g_autoptr(GError) lacks = NULL;
 	const char *desktop, *user;
 	if (!session)
-		session = jsonline_string(reply, "session", error);
-	if (!session || !(desktop = jsonline_string(reply, "desktop", error)) ||
-	    !(user = jsonline_string(reply, "user", error)) ||
-	    !(*address = jsonline_string(reply, "address", error)))
-		return FALSE;
-	/* it becomes a header line */
-	if (!attach_is_hex(session, strlen(session), ATTACH_SESSION_SIZE)) {
+		session = jsonline_string(reply, "session", &lacks);
+	desktop = lacks ? NULL : jsonline_string(reply, "desktop", &lacks);
+	user = lacks ? NULL : jsonline_string(reply, "user", &lacks);
+	*address = lacks ? NULL : jsonline_string(reply, "address", &lacks);
+	/* the session becomes a header line */
+	if (lacks || !attach_is_hex(session, strlen(session),
+				    ATTACH_SESSION_SIZE)) {
 		fault_set(error, FAULT_INTERNAL, NULL,
-			  "The broker answered with a session that is none.");
+			  "The broker gave an answer that cannot be used: %s",
+			  lacks ? lacks->message : "its session is none.");
 		return FALSE;
 	}
 	attach->session = g_strdup(session);

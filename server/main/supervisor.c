@@ -47,6 +47,7 @@ struct supervisor {
 	GMainLoop *loop;
 	int lock_fd, notify_fd;
 	struct child *children; /* roles_count */
+	guint16 https_port, rfb_port; /* free ones stay ours for a restart */
 	gboolean announced;     /* all of them have served once */
 	gboolean stopping;
 	int status;
@@ -72,6 +73,8 @@ static void announce(struct supervisor *self)
 	const char *fingerprint =
 		json_string_value(json_object_get(facts, "fingerprint"));
 	if (fingerprint) {
+		self->https_port = (guint16)https;
+		self->rfb_port = (guint16)rfb;
 		log_info(NULL,
 			 "Serving https://%s%s%s:%d, and VNC viewers on port "
 			 "%d.",
@@ -217,8 +220,8 @@ static GStrv command_line(struct supervisor *self, const struct role *role)
 	const struct role_options *o = self->options;
 	g_autoptr(GStrvBuilder) argv = g_strv_builder_new();
 	g_autofree char *program = paths_program("orield");
-	g_autofree char *https = g_strdup_printf("%u", o->https_port);
-	g_autofree char *rfb = g_strdup_printf("%u", o->rfb_port);
+	g_autofree char *https = g_strdup_printf("%u", self->https_port);
+	g_autofree char *rfb = g_strdup_printf("%u", self->rfb_port);
 	g_autofree char *ready = g_strdup_printf("%d", READY_FD);
 	g_autofree char *lock = g_strdup_printf("%d", LOCK_FD);
 	g_strv_builder_add_many(argv, program, "--role", role->name,
@@ -340,6 +343,8 @@ int supervisor_main(const struct paths_root *root, const char *root_option,
 	struct supervisor self = {.root = root,
 				  .root_option = full,
 				  .options = options,
+				  .https_port = options->https_port,
+				  .rfb_port = options->rfb_port,
 				  .lock_fd = lock_fd,
 				  .notify_fd = notify_socket()};
 	unsigned watchdog_ms = notify_watchdog_ms();
