@@ -166,7 +166,7 @@ static int run(const struct options *options, GError **error)
 	}
 	if (!paths_root_open(&root, options->root, error))
 		return ROLE_HOPELESS;
-	struct config config;
+	struct config config = {0};
 	int status = ROLE_HOPELESS;
 	if (options->rest) {
 		status = roles_doctor(&root, error);
@@ -185,8 +185,8 @@ static int run(const struct options *options, GError **error)
 					    error)
 				 : supervisor_main(&root, options->root,
 						   &role_options);
-		config_clear(&config);
 	}
+	config_clear(&config);
 	paths_root_clear(&root);
 	return status;
 }
