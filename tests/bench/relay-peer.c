@@ -55,7 +55,7 @@ static int unix_socket(const char *path, int serve)
 	check(fd >= 0, "socket");
 	if (serve)
 		check(bind(fd, (struct sockaddr *)&at, sizeof at) == 0 &&
-			      listen(fd, 8) == 0,
+			  listen(fd, 8) == 0,
 		      "bind");
 	else
 		check(connect(fd, (struct sockaddr *)&at, sizeof at) == 0,
@@ -108,16 +108,16 @@ static void bare(const char *crt, const char *key, const char *path)
 {
 	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
 	check(SSL_CTX_use_certificate_chain_file(context, crt) == 1 &&
-		      SSL_CTX_use_PrivateKey_file(context, key,
-						  SSL_FILETYPE_PEM) == 1,
+		  SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) ==
+		      1,
 	      "certificate");
 	struct sockaddr_in at = {.sin_family = AF_INET,
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t size = sizeof at;
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	check(bind(fd, (struct sockaddr *)&at, size) == 0 &&
-		      listen(fd, 8) == 0 &&
-		      getsockname(fd, (struct sockaddr *)&at, &size) == 0,
+		  listen(fd, 8) == 0 &&
+		  getsockname(fd, (struct sockaddr *)&at, &size) == 0,
 	      "listen");
 	printf("%d\n", ntohs(at.sin_port));
 	fflush(stdout);
