@@ -111,19 +111,42 @@ void handle_desktops(struct request *request)
 		request_fail(request, error);
 }
 
+/* Whose desktop it shall be; NULL and a fault. */
+static const char *obtain_for(struct request *request, GError **error)
+{
+	const char *wanted = request_text(request, "user");
+	const char *self = request->session.user;
+	if (!wanted && !self) {
+		fault_set(error, FAULT_INVALID, "Name the user.",
+			  "Member 'user' is missing: nobody is signed in on "
+			  "admin.sock.");
+		return NULL;
+	}
+	if (!wanted || g_strcmp0(wanted, self) == 0)
+		return self;
+	if (!request_is_admin(request)) {
+		fault_set(error, FAULT_DENIED, "Leave 'user' away.",
+			  "Only administrators may start others' desktops.");
+		return NULL;
+	}
+	g_autoptr(store_rows) rows = store_query(
+		request->broker->store, error,
+		"SELECT 1 FROM users WHERE name = $1", "s", wanted);
+	if (rows && !store_rows_count(rows))
+		fault_set(error, FAULT_NOT_FOUND,
+			  "'oriel user list' shows who is there.",
+			  "There is no user '%s'.", wanted);
+	return rows && store_rows_count(rows) ? wanted : NULL;
+}
+
 void handle_desktop_obtain(struct request *request)
 {
 	g_autoptr(GError) error = NULL;
-	if (!request->session.user) {
-		fault_set(&error, FAULT_CONFLICT,
-			  "Sign in as the user whose desktop it shall be.",
-			  "Nobody is signed in on admin.sock.");
-		request_fail(request, error);
-		return;
-	}
-	const char *pool = request->params[0];
-	struct desktop *desktop = people_desktop(
-		request->broker, request->session.user, pool, &error);
+	const char *user = obtain_for(request, &error);
+	struct desktop *desktop =
+		user ? people_desktop(request->broker, user,
+				      request->params[0], &error)
+		     : NULL;
 	if (desktop)
 		answer(request, desktop->state == DESKTOP_RUNNING ? 200 : 202,
 		       desktop);

@@ -492,6 +492,24 @@ static void on_admin(int fd, void *data)
 	take(data, fd, TRUE);
 }
 
+/* libsoup keeps a connection after its answer only while the server listens
+ * somewhere, and we accept for ourselves. So it listens on a socket whose name
+ * is gone before anybody can use it. */
+static gboolean listen_nowhere(struct api *self, GError **error)
+{
+	g_autofree char *path = g_build_filename(self->broker->root->run,
+						 ".nowhere.sock", NULL);
+	int fd = paths_unix_listen(path, 0, error);
+	if (fd < 0)
+		return FALSE;
+	unlink(path);
+	g_autoptr(GSocket) socket = g_socket_new_from_fd(fd, error);
+	if (!socket)
+		close(fd);
+	return socket &&
+	       soup_server_listen_socket(self->server, socket, 0, error);
+}
+
 struct api *api_create(struct broker *broker, GError **error)
 {
 	struct api *self = g_new0(struct api, 1);
@@ -504,12 +522,14 @@ struct api *api_create(struct broker *broker, GError **error)
 	soup_server_add_handler(self->server, NULL, on_request, self, NULL);
 	g_signal_connect(self->server, "request-started",
 			 G_CALLBACK(on_started), self);
-	self->admin = listener_create(broker->root, "admin.sock", NULL, on_admin,
-				      self, error);
+	if (listen_nowhere(self, error))
+		self->admin = listener_create(broker->root->run, "admin.sock",
+					      0600, on_admin, self, error);
 	if (self->admin)
-		self->public = listener_create(broker->root, "api.sock",
-					       "gateway", on_public, self,
-					       error);
+		self->public = listener_create(
+			broker->root->run, "api.sock",
+			broker->root->rootless ? 0600 : 0660, on_public, self,
+			error);
 	if (!self->public)
 		g_clear_pointer(&self, api_destroy);
 	return self;

@@ -100,6 +100,15 @@ static json_t *responses(const struct route *route)
 	return all;
 }
 
+static gboolean needs_body(const struct route *route)
+{
+	for (const struct shape_field *field = route->body->fields;
+	     field->name; field++)
+		if (field->required)
+			return TRUE;
+	return FALSE;
+}
+
 static json_t *operation(const struct route *route)
 {
 	json_t *self = json_pack("{s:s, s:s, s:o}", "summary", route->summary,
@@ -112,7 +121,8 @@ static json_t *operation(const struct route *route)
 	if (route->body)
 		json_object_set_new(
 			self, "requestBody",
-			json_pack("{s:b, s:o}", "required", 1, "content",
+			json_pack("{s:b, s:o}", "required",
+				  needs_body(route), "content",
 				  content("application/json",
 					  reference(route->body))));
 	json_object_set_new(self, "security",

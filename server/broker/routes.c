@@ -140,6 +140,8 @@ SHAPE(pool_put, "What is absent stays, or in a new pool gets its default.",
 	  .about = "desktops at most; 10 unless given"),
       {.name = "users", .type = SHAPE_STRINGS, .nullable = TRUE, .high = 1000,
        .about = "null: everyone, also unless given"});
+SHAPE(obtain, NULL,
+      NAME("user", USER_NAME_MAX, .about = "administrators: for this user"));
 SHAPE(image_build_body, NULL, NAME("recipe", 32, .required = TRUE),
       NAME("name", 32, .about = "the recipe's unless given"),
       FLAG("again", .about = "also when the image is current"));
@@ -173,7 +175,7 @@ const struct shape *const shapes[] = {
 	&build_answer, &recipe,	 &recipes,   &task,	     &tasks,
 	&host,	 &counts,	 &status,    &event,	     &events,
 	&sign_in, &own_password, &new_password, &user_add,   &pool_put,
-	&image_build_body, &exec_body, NULL};
+	&obtain, &image_build_body, &exec_body, NULL};
 
 #define E(code) (1u << FAULT_##code)
 
@@ -194,7 +196,7 @@ const struct route routes[] = {
 	 .query = &all_query, .answer = &desktops, .handle = handle_desktops},
 	{"POST", "/pools/{pool}/desktop", ROLE_USER, 200,
 	 "One's desktop in a pool, made and started if need be (then 202)",
-	 .answer = &desktop,
+	 .body = &obtain, .answer = &desktop,
 	 .errors = E(NOT_FOUND) | E(BUSY) | E(CONFLICT) | E(UNAVAILABLE),
 	 .handle = handle_desktop_obtain},
 	{"GET", "/desktops/{id}", ROLE_USER, 200, "A desktop",

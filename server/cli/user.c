@@ -1,0 +1,120 @@
+#include <stdio.h>
+
+#include "server/cli/cli.h"
+#include "server/cli/client.h"
+#include "server/cli/password.h"
+#include "server/cli/table.h"
+
+static char *opt_password_file;
+static gboolean opt_generate, opt_admin;
+
+#define PASSWORD_OPTIONS                                                      \
+	{"password-file", 0, 0, G_OPTION_ARG_FILENAME, &opt_password_file,    \
+	 "Read the password from FILE's first line (- for standard input)",   \
+	 "FILE"},                                                             \
+	{"generate", 'g', 0, G_OPTION_ARG_NONE, &opt_generate,                \
+	 "Make a password and print it", NULL}
+
+static const GOptionEntry add_options[] = {
+	PASSWORD_OPTIONS,
+	{"admin", 0, 0, G_OPTION_ARG_NONE, &opt_admin,
+	 "Make this user an administrator", NULL},
+	{0},
+};
+static const GOptionEntry password_options[] = {PASSWORD_OPTIONS, {0}};
+
+/* With --generate the answer carries the password, as nobody else knows it. */
+static gboolean finish(struct cli *cli, json_t *answer, const char *password,
+		       const char *what)
+{
+	if (answer && opt_generate)
+		json_object_set_new(answer, "password", json_string(password));
+	if (answer && !cli_printed(cli, answer)) {
+		printf("User %s %s.\n", cli->argv[0], what);
+		if (opt_generate)
+			printf("Password: %s\n", password);
+	}
+	json_decref(answer);
+	return answer != NULL;
+}
+
+static gboolean add(struct cli *cli, GError **error)
+{
+	char *password = password_obtain(cli->argv[0], opt_generate,
+					 opt_password_file, error);
+	if (!password)
+		return FALSE;
+	json_t *body = json_pack("{s:s, s:s, s:s}", "user", cli->argv[0],
+				 "password", password, "role",
+				 opt_admin ? "admin" : "user");
+	gboolean ok = finish(
+		cli, client_call(cli->client, "POST", "/users", body, error),
+		password, "was added");
+	password_free(password);
+	return ok;
+}
+
+static gboolean set_password(struct cli *cli, GError **error)
+{
+	g_autofree char *name = client_part(cli->argv[0]);
+	g_autofree char *path = g_strdup_printf("/users/%s/password", name);
+	char *password = password_obtain(cli->argv[0], opt_generate,
+					 opt_password_file, error);
+	if (!password)
+		return FALSE;
+	json_t *body = json_pack("{s:s}", "password", password);
+	gboolean ok = finish(cli,
+			     client_call(cli->client, "PUT", path, body, error),
+			     password, "has a new password");
+	password_free(password);
+	return ok;
+}
+
+static gboolean list(struct cli *cli, GError **error)
+{
+	json_t *answer =
+		client_call(cli->client, "GET", "/users", NULL, error);
+	if (!answer)
+		return FALSE;
+	if (!cli_printed(cli, answer)) {
+		struct table *table =
+			table_create("USER", "ROLE", "ADDED", NULL);
+		gsize i;
+		json_t *user;
+		json_array_foreach(json_object_get(answer, "users"), i, user)
+			table_row(table, text_of(user, "user"),
+				  text_of(user, "role"),
+				  text_ago(user, "created"));
+		table_print(table, "There is no user yet; 'oriel user add' "
+				   "adds one.");
+	}
+	json_decref(answer);
+	return TRUE;
+}
+
+static gboolean remove_user(struct cli *cli, GError **error)
+{
+	g_autofree char *name = client_part(cli->argv[0]);
+	g_autofree char *path = g_strconcat("/users/", name, NULL);
+	json_t *answer = client_call(cli->client, "DELETE", path, NULL, error);
+	if (answer)
+		cli_say(cli, "User %s was removed.", cli->argv[0]);
+	json_decref(answer);
+	return answer != NULL;
+}
+
+const struct verb user_verbs[] = {
+	{"user", "add", "USER", 1, 1, "Add a user",
+	 "  oriel user add ada\n  oriel user add ada --generate\n"
+	 "  oriel user add root --admin --password-file secret.txt\n",
+	 add_options, add, FALSE},
+	{"user", "list", NULL, 0, 0, "Who may sign in", "  oriel user list\n",
+	 NULL, list, FALSE},
+	{"user", "password", "USER", 1, 1,
+	 "Set a password; the user's sessions end",
+	 "  oriel user password ada\n  oriel user password ada --generate\n",
+	 password_options, set_password, FALSE},
+	{"user", "remove", "USER", 1, 1, "Remove a user without desktops",
+	 "  oriel user remove ada\n", NULL, remove_user, FALSE},
+	{0},
+};
