@@ -39,7 +39,7 @@ override CPPFLAGS += -D_GNU_SOURCE -I. -I$(BUILD)/gen \
 override CFLAGS := -std=c17 $(OPT) $(WARN) $(HARDEN) $(CFLAGS)
 override LDFLAGS := $(LINKHARDEN) $(filter -fsanitize%,$(OPT)) $(LDFLAGS)
 
-MODULES := $(wildcard common/module.mk vmm/module.mk seamless/module.mk \
+MODULES := $(wildcard common/module.mk vmm/module.mk vmm/kvm/module.mk seamless/module.mk \
 	display/module.mk server/*/module.mk client/module.mk tests/module.mk)
 
 .DEFAULT_GOAL := all

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -190,4 +191,31 @@ int paths_unix_listen(const char *path, unsigned mode, GError **error)
 	fault_set(error, FAULT_UNAVAILABLE, NULL,
 		  "Socket '%s' cannot be served: %s.", path, g_strerror(err));
 	return -1;
+}
+
+gboolean paths_share(const struct paths_root *root, const char *path,
+		     const char *role, GError **error)
+{
+	if (root->rootless)
+		return TRUE;
+	g_autofree char *name = g_strconcat("oriel-", role, NULL);
+	char space[4096];
+	struct group group, *found = NULL;
+	struct stat st;
+	if (getgrnam_r(name, &group, space, sizeof space, &found) != 0 ||
+	    !found)
+		return TRUE;
+	/* the group first: the other way round the wrong one gets the rights */
+	if (lstat(path, &st) == 0 &&
+	    lchown(path, (uid_t)-1, group.gr_gid) == 0 &&
+	    chmod(path, (st.st_mode & 07777) |
+				(S_ISDIR(st.st_mode) ? 0010 : 0060)) == 0)
+		return TRUE;
+	int err = errno;
+	fault_set(error, FAULT_DENIED,
+		  "See that this service's user is in that group, as the "
+		  "units in /usr/lib/systemd/system have it.",
+		  "'%s' cannot be opened to group %s: %s.", path, name,
+		  g_strerror(err));
+	return FALSE;
 }

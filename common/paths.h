@@ -37,3 +37,10 @@ void paths_root_clear(struct paths_root *self);
  * close-on-exec descriptor or -1. */
 int paths_unix_connect(const char *path, GError **error);
 int paths_unix_listen(const char *path, unsigned mode, GError **error);
+
+/* What one role serves for another, where roles have users of their own: a
+ * socket becomes readable and writable, a folder passable, for the group
+ * "oriel-ROLE". The caller owns it and is a member. With --root, or where
+ * there is no such group, nothing happens and nothing is wrong. */
+gboolean paths_share(const struct paths_root *root, const char *path,
+		     const char *role, GError **error);

@@ -29,19 +29,22 @@ struct engine_spec {
 	unsigned cpus;       /* 1..16 */
 	unsigned memory_mib; /* 128..65536 */
 	unsigned heads;      /* screens, 1..ENGINE_HEADS_MAX */
-	const char *disk;    /* qcow2 or raw, opened for writing */
+	const char *disk;    /* opened for writing; qcow2 when its name ends in
+			      * .qcow2, else raw: contents are never guessed
+			      * from, since a guest may have written them */
 	const char *kernel;  /* direct boot; NULL boots the disk's own loader */
 	const char *initrd;
 	const char *cmdline;
-	const char *mac;     /* "52:54:00:..." of the network card; NULL: none */
-	gboolean network;    /* a card at all; outbound only, nothing of the host */
+	const char *mac; /* "52:54:00:..." of the network card; NULL: none */
+	gboolean
+	    network; /* a card at all; outbound only, nothing of the host */
 };
 
 /* A frozen machine: memory file, device state, disk, and what they fit. */
-#define TEMPLATE_MEMORY "memory"    /* sparse file of memory_mib MiB */
-#define TEMPLATE_STATE "state"      /* device state */
-#define TEMPLATE_DISK "disk.qcow2"  /* overlay on the image */
-#define TEMPLATE_FITS "fits.json"   /* engine_fingerprint() at freezing */
+#define TEMPLATE_MEMORY "memory"     /* sparse file of memory_mib MiB */
+#define TEMPLATE_STATE  "state"      /* device state */
+#define TEMPLATE_DISK   "disk.qcow2" /* overlay on the image */
+#define TEMPLATE_FITS   "fits.json"  /* engine_fingerprint() at freezing */
 
 /* ---- engines ---- */
 
@@ -49,7 +52,7 @@ struct engine;         /* static */
 struct engine_machine; /* ref-counted */
 
 struct engine_finding { /* one line of `oriel doctor` */
-	char *name;   /* "kvm", "qemu", "passt", ... */
+	char *name;     /* "kvm", "qemu", "passt", ... */
 	enum { FINDING_GOOD, FINDING_WARN, FINDING_BAD } level;
 	char *found;  /* what is there */
 	char *chosen; /* what was made of it and why; NULL */
@@ -81,20 +84,24 @@ char *engine_fingerprint(const struct engine *engine,
 enum engine_state {
 	ENGINE_STARTING,
 	ENGINE_RUNNING,
-	ENGINE_PAUSED,  /* stopped by us */
-	ENGINE_STUCK,   /* paused by the engine: disk full, I/O error */
-	ENGINE_GONE,    /* the process has ended */
+	ENGINE_PAUSED, /* stopped by us */
+	ENGINE_STUCK,  /* paused by the engine: disk full, I/O error */
+	ENGINE_GONE,   /* the process has ended */
 };
 enum engine_end { /* why it is gone */
-	ENGINE_END_NONE,
-	ENGINE_END_GUEST, /* the guest powered itself off */
-	ENGINE_END_HOST,  /* we asked for it */
-	ENGINE_END_PANIC, /* the guest panicked */
-	ENGINE_END_DIED,  /* killed or crashed; the log's end is the cause */
+		  ENGINE_END_NONE,
+		  ENGINE_END_GUEST, /* the guest powered itself off */
+		  ENGINE_END_HOST,  /* we asked for it */
+		  ENGINE_END_PANIC, /* the guest panicked */
+		  ENGINE_END_DIED,  /* killed or crashed; the log's end is the
+				       cause */
 };
 
 /* Called from the main context on every change; `why` is NULL or a fault that
- * explains STUCK and DIED. A guest reset is ENGINE_RUNNING again. */
+ * explains STUCK and DIED, or, with the state unchanged, one that tells of
+ * something lost and mended (the network's helper). A guest reset is
+ * ENGINE_RUNNING again. A machine stuck on a full disk goes on by itself once
+ * there is room. */
 typedef void (*engine_changed)(struct engine_machine *machine,
 			       enum engine_state state, enum engine_end end,
 			       const GError *why, void *data);
@@ -102,8 +109,8 @@ typedef void (*engine_changed)(struct engine_machine *machine,
 /* Boots; done once QMP answers and vCPUs run. */
 void engine_start_async(const struct engine *engine,
 			const struct engine_spec *spec,
-			GCancellable *cancellable,
-			GAsyncReadyCallback callback, void *data);
+			GCancellable *cancellable, GAsyncReadyCallback callback,
+			void *data);
 /* Boots a machine that can be frozen: its memory is the shared file
  * template_dir/TEMPLATE_MEMORY; it has no network card. */
 void engine_start_template_async(const struct engine *engine,
@@ -122,8 +129,8 @@ void engine_clone_async(const struct engine *engine,
  * FAULT_NOT_FOUND when it is gone (the run folder is then cleaned). */
 void engine_adopt_async(const struct engine *engine,
 			const struct engine_spec *spec,
-			GCancellable *cancellable,
-			GAsyncReadyCallback callback, void *data);
+			GCancellable *cancellable, GAsyncReadyCallback callback,
+			void *data);
 /* For all four. New reference. */
 struct engine_machine *engine_start_finish(GAsyncResult *result,
 					   GError **error);

@@ -523,13 +523,12 @@ struct api *api_create(struct broker *broker, GError **error)
 	g_signal_connect(self->server, "request-started",
 			 G_CALLBACK(on_started), self);
 	if (listen_nowhere(self, error))
-		self->admin = listener_create(broker->root->run, "admin.sock",
-					      0600, on_admin, self, error);
+		self->admin = listener_create(broker->root, "admin.sock", NULL,
+					      on_admin, self, error);
 	if (self->admin)
-		self->public = listener_create(
-			broker->root->run, "api.sock",
-			broker->root->rootless ? 0600 : 0660, on_public, self,
-			error);
+		self->public = listener_create(broker->root, "api.sock",
+					       "gateway", on_public, self,
+					       error);
 	if (!self->public)
 		g_clear_pointer(&self, api_destroy);
 	return self;

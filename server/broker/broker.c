@@ -111,15 +111,6 @@ static gboolean on_signal(void *data)
 	return G_SOURCE_CONTINUE;
 }
 
-static void tell_ready(int fd)
-{
-	if (fd < 0)
-		return;
-	if (write(fd, "ready\n", 6) != 6)
-		log_warn(NULL, "who started this does not listen any more");
-	close(fd);
-}
-
 /* As many connections as we are allowed: each is a descriptor. */
 static void raise_descriptors(void)
 {
@@ -153,7 +144,7 @@ int broker_main(const struct paths_root *root,
 	guint term = g_unix_signal_add(SIGTERM, on_signal, broker.loop);
 	guint interrupt = g_unix_signal_add(SIGINT, on_signal, broker.loop);
 	log_info(NULL, "serving %s", root->run);
-	tell_ready(options->ready_fd);
+	role_ready(options);
 	g_main_loop_run(broker.loop);
 	g_source_remove(term);
 	g_source_remove(interrupt);

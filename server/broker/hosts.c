@@ -281,7 +281,7 @@ struct hosts *hosts_create(struct broker *broker, GError **error)
 	struct hosts *self = g_new0(struct hosts, 1);
 	self->broker = broker;
 	self->links = g_ptr_array_new_with_free_func(host_free);
-	self->listener = listener_create(broker->root->run, "hosts.sock", 0600,
+	self->listener = listener_create(broker->root, "hosts.sock", "host",
 					 on_accepted, self, error);
 	if (!self->listener)
 		g_clear_pointer(&self, hosts_destroy);

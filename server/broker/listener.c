@@ -44,14 +44,20 @@ static gboolean on_connection(int fd, GIOCondition condition, void *data)
 	return G_SOURCE_REMOVE;
 }
 
-struct listener *listener_create(const char *folder, const char *name,
-				 unsigned mode, listener_accepted accepted,
-				 void *data, GError **error)
+struct listener *listener_create(const struct paths_root *root,
+				 const char *name, const char *role,
+				 listener_accepted accepted, void *data,
+				 GError **error)
 {
-	g_autofree char *path = g_build_filename(folder, name, NULL);
-	int fd = paths_unix_listen(path, mode, error);
+	g_autofree char *path = g_build_filename(root->run, name, NULL);
+	int fd = paths_unix_listen(path, 0600, error);
 	if (fd < 0)
 		return NULL;
+	if (role && !paths_share(root, path, role, error)) {
+		close(fd);
+		unlink(path);
+		return NULL;
+	}
 	struct listener *self = g_new0(struct listener, 1);
 	self->path = g_steal_pointer(&path);
 	self->fd = fd;

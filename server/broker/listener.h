@@ -5,14 +5,17 @@
  * context. */
 #pragma once
 
-#include <glib.h>
+#include "common/paths.h"
 
 struct listener;
 
 /* fd is connected, non-blocking and the callee's. */
 typedef void (*listener_accepted)(int fd, void *data);
 
-struct listener *listener_create(const char *folder, const char *name,
-				 unsigned mode, listener_accepted accepted,
-				 void *data, GError **error);
+/* RUN/name, for its owner and, where roles have users of their own, for the
+ * role (NULL: none). */
+struct listener *listener_create(const struct paths_root *root,
+				 const char *name, const char *role,
+				 listener_accepted accepted, void *data,
+				 GError **error);
 void listener_destroy(struct listener *listener);

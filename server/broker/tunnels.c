@@ -396,8 +396,7 @@ struct tunnels *tunnels_create(struct broker *broker, GError **error)
 	struct tunnels *self = g_new0(struct tunnels, 1);
 	self->broker = broker;
 	self->list = g_ptr_array_new();
-	self->listener = listener_create(broker->root->run, "gateway.sock",
-					 broker->root->rootless ? 0600 : 0660,
+	self->listener = listener_create(broker->root, "gateway.sock", "gateway",
 					 on_accepted, self, error);
 	if (!self->listener)
 		g_clear_pointer(&self, tunnels_destroy);

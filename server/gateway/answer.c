@@ -33,7 +33,7 @@ static const char *status_line(enum fault_code code)
 
 static const char *retry_after(enum fault_code code)
 {
-	return code == FAULT_BUSY	   ? "Retry-After: 5\r\n"
+	return code == FAULT_BUSY          ? "Retry-After: 5\r\n"
 	       : code == FAULT_UNAVAILABLE ? "Retry-After: 2\r\n"
 					   : "";
 }
@@ -47,17 +47,16 @@ void answer_fault(struct conn *conn, const GError *fault, const char *session)
 	if (!text)
 		return;
 	g_autofree char *answer = g_strdup_printf(
-		"HTTP/1.1 %s\r\n"
-		"Content-Type: application/json\r\n"
-		"Content-Length: %" G_GSIZE_FORMAT "\r\n"
-		"%s%s%s%s%s"
-		"Cache-Control: no-store\r\n"
-		"Connection: close\r\n\r\n%s",
-		status_line(code), strlen(text), retry_after(code),
-		code == FAULT_DENIED ? "WWW-Authenticate: Oriel-Ticket\r\n"
-				     : "",
-		session ? "Oriel-Session: " : "", session ? session : "",
-		session ? "\r\n" : "", text);
+	    "HTTP/1.1 %s\r\n"
+	    "Content-Type: application/json\r\n"
+	    "Content-Length: %" G_GSIZE_FORMAT "\r\n"
+	    "%s%s%s%s%s"
+	    "Cache-Control: no-store\r\n"
+	    "Connection: close\r\n\r\n%s",
+	    status_line(code), strlen(text), retry_after(code),
+	    code == FAULT_DENIED ? "WWW-Authenticate: Oriel-Ticket\r\n" : "",
+	    session ? "Oriel-Session: " : "", session ? session : "",
+	    session ? "\r\n" : "", text);
 	free(text);
 	conn_write(conn, answer, strlen(answer),
 		   g_get_monotonic_time() + SEND_US, NULL);
@@ -66,7 +65,7 @@ void answer_fault(struct conn *conn, const GError *fault, const char *session)
 void answer_plain_http(struct conn *conn)
 {
 	g_autoptr(GError) fault =
-		fault_new(FAULT_INVALID, "Use https:// with the same port.",
-			  "This port speaks TLS only.");
+	    fault_new(FAULT_INVALID, "Use https:// with the same port.",
+		      "This port speaks TLS only.");
 	answer_fault(conn, fault, NULL);
 }

@@ -26,17 +26,19 @@ static gboolean read_reply(struct attach *attach, json_t *reply,
 			   const char *session, const char **address,
 			   GError **error)
 {
+	g_autoptr(GError) lacks = NULL;
 	const char *desktop, *user;
 	if (!session)
-		session = jsonline_string(reply, "session", error);
-	if (!session || !(desktop = jsonline_string(reply, "desktop", error)) ||
-	    !(user = jsonline_string(reply, "user", error)) ||
-	    !(*address = jsonline_string(reply, "address", error)))
-		return FALSE;
-	/* it becomes a header line */
-	if (!attach_is_hex(session, strlen(session), ATTACH_SESSION_SIZE)) {
+		session = jsonline_string(reply, "session", &lacks);
+	desktop = lacks ? NULL : jsonline_string(reply, "desktop", &lacks);
+	user = lacks ? NULL : jsonline_string(reply, "user", &lacks);
+	*address = lacks ? NULL : jsonline_string(reply, "address", &lacks);
+	/* the session becomes a header line */
+	if (lacks ||
+	    !attach_is_hex(session, strlen(session), ATTACH_SESSION_SIZE)) {
 		fault_set(error, FAULT_INTERNAL, NULL,
-			  "The broker answered with a session that is none.");
+			  "The broker gave an answer that cannot be used: %s",
+			  lacks ? lacks->message : "its session is none.");
 		return FALSE;
 	}
 	attach->session = g_strdup(session);
@@ -51,8 +53,8 @@ static gboolean connect_display(struct attach *attach, const char *address,
 	g_autoptr(GError) failure = NULL;
 	if (g_str_has_prefix(address, "unix:/"))
 		attach->display = link_connect(
-			address + 5, g_get_monotonic_time() + DISPLAY_MS * 1000,
-			&failure);
+		    address + 5, g_get_monotonic_time() + DISPLAY_MS * 1000,
+		    &failure);
 	if (attach->display >= 0)
 		return TRUE;
 	fault_set(error, FAULT_UNAVAILABLE,
@@ -67,12 +69,11 @@ gboolean attach_open(struct attach *attach, const char *run_path,
 {
 	*attach = (struct attach){.display = -1};
 	g_autofree char *path =
-		g_build_filename(run_path, "gateway.sock", NULL);
+	    g_build_filename(run_path, "gateway.sock", NULL);
 	g_autoptr(GError) failure = NULL;
-	attach->link = link_open(path,
-				 MIN(deadline_us, g_get_monotonic_time() +
-							  BROKER_MS * 1000),
-				 &failure);
+	attach->link = link_open(
+	    path, MIN(deadline_us, g_get_monotonic_time() + BROKER_MS * 1000),
+	    &failure);
 	if (!attach->link) {
 		json_decref(request);
 		fault_set(error, FAULT_UNAVAILABLE, "Try again in a moment.",
@@ -81,8 +82,8 @@ gboolean attach_open(struct attach *attach, const char *run_path,
 	}
 	json_object_set_new(request, "protocol", json_string(protocol));
 	json_object_set_new(request, "peer", json_string(conn->address));
-	json_t *reply = link_ask(attach->link, request, conn->fd, deadline_us,
-				 error);
+	json_t *reply =
+	    link_ask(attach->link, request, conn->fd, deadline_us, error);
 	if (!reply)
 		return FALSE;
 	const char *address = NULL;

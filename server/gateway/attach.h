@@ -16,7 +16,7 @@ struct attach {
 	char *desktop, *user;
 };
 
-#define ATTACH_TICKET_SIZE 32
+#define ATTACH_TICKET_SIZE  32
 #define ATTACH_SESSION_SIZE 64
 /* exactly size lower-case hex digits */
 gboolean attach_is_hex(const char *text, gsize length, gsize size);

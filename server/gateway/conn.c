@@ -15,10 +15,10 @@
 
 /* A peer that acknowledges nothing, or keeps its window shut, for this long
  * is gone; a client comes back with its session. */
-#define GONE_MS 30000
+#define GONE_MS          30000
 #define KEEPALIVE_IDLE_S 20
 #define KEEPALIVE_STEP_S 5
-#define KEEPALIVE_COUNT 2
+#define KEEPALIVE_COUNT  2
 /* what the kernel holds unsent; more would be old pictures in a queue that
  * the display cannot see */
 #define NOTSENT_LOWAT (256 * 1024)
@@ -82,8 +82,8 @@ int conn_wait(int fd, short events, gint64 deadline_us)
 		struct pollfd watch = {.fd = fd, .events = events};
 		if (left_us <= 0)
 			return 0;
-		int ready = poll(&watch, 1,
-				 (int)MIN(left_us / 1000 + 1, G_MAXINT));
+		int ready =
+		    poll(&watch, 1, (int)MIN(left_us / 1000 + 1, G_MAXINT));
 		if (ready > 0)
 			return watch.revents;
 		if (ready < 0 && errno != EINTR)
@@ -151,8 +151,8 @@ gboolean conn_secure(struct conn *conn, SSL_CTX *context, gint64 deadline_us,
 	}
 }
 
-gssize conn_read(struct conn *conn, void *bytes, gsize size,
-		 gint64 deadline_us, GError **error)
+gssize conn_read(struct conn *conn, void *bytes, gsize size, gint64 deadline_us,
+		 GError **error)
 {
 	for (;;) {
 		if (conn->ssl) {
@@ -193,11 +193,10 @@ gboolean conn_write(struct conn *conn, const void *bytes, gsize size,
 		if (conn->ssl) {
 			ERR_clear_error();
 			errno = 0;
-			put = SSL_write(conn->ssl, at,
-					(int)MIN(size, G_MAXINT));
-			if (put <= 0 &&
-			    !tls_again(conn, (int)put, "Broken TLS",
-				       deadline_us, error))
+			put =
+			    SSL_write(conn->ssl, at, (int)MIN(size, G_MAXINT));
+			if (put <= 0 && !tls_again(conn, (int)put, "Broken TLS",
+						   deadline_us, error))
 				return FALSE;
 		} else {
 			put = send(conn->fd, at, size, MSG_NOSIGNAL);
@@ -224,7 +223,8 @@ void conn_farewell(struct conn *conn)
 	gint64 until = g_get_monotonic_time() + G_USEC_PER_SEC;
 	char drop[4096];
 	/* closing with bytes unread makes the kernel send a reset, which can
-	 * overtake the answer; hence at most a second and 64 KiB of listening */
+	 * overtake the answer; hence at most a second and 64 KiB of listening
+	 */
 	if (conn->ssl && SSL_is_init_finished(conn->ssl))
 		SSL_shutdown(conn->ssl);
 	shutdown(conn->fd, SHUT_WR);

@@ -15,7 +15,7 @@
 
 struct conn {
 	int fd;
-	SSL *ssl; /* NULL while in the clear */
+	SSL *ssl;         /* NULL while in the clear */
 	char address[46]; /* the client's, as text; IPv4 as such */
 	guint16 port;
 	char who[56]; /* "address:port" for the log */
@@ -27,8 +27,8 @@ void conn_init(struct conn *conn, int fd);
 gboolean conn_secure(struct conn *conn, SSL_CTX *context, gint64 deadline_us,
 		     GError **error);
 /* At least one byte; 0 at the orderly end. */
-gssize conn_read(struct conn *conn, void *bytes, gsize size,
-		 gint64 deadline_us, GError **error);
+gssize conn_read(struct conn *conn, void *bytes, gsize size, gint64 deadline_us,
+		 GError **error);
 gboolean conn_write(struct conn *conn, const void *bytes, gsize size,
 		    gint64 deadline_us, GError **error);
 

@@ -29,7 +29,7 @@
 #define BATCH 32
 /* out of descriptors or processes: let some end first */
 #define PAUSE_MS 100
-#define STOP_MS 2000
+#define STOP_MS  2000
 
 struct client {
 	struct limits_key key;
@@ -96,10 +96,10 @@ static void serve(struct gateway *self, enum worker_door door, int fd,
 	if (verdict != LIMITS_ADMIT && log_allow(&self->own_noise, NULL))
 		log_warn(NULL, "Refusing connections: %s",
 			 verdict == LIMITS_REFUSE_ADDRESS
-				 ? "too many from one address. The limit is "
-				   "max_per_address in oriel.conf."
-				 : "there are too many. The limit is "
-				   "max_connections in oriel.conf.");
+			     ? "too many from one address. The limit is "
+			       "max_per_address in oriel.conf."
+			     : "there are too many. The limit is "
+			       "max_connections in oriel.conf.");
 	if (verdict == LIMITS_DROP)
 		return;
 	pid_t parent = getpid();
@@ -147,8 +147,8 @@ static void reap(struct gateway *self)
 	pid_t pid;
 	int status;
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		struct client *client = g_hash_table_lookup(
-			self->clients, GINT_TO_POINTER(pid));
+		struct client *client =
+		    g_hash_table_lookup(self->clients, GINT_TO_POINTER(pid));
 		if (!client)
 			continue;
 		/* SIGTERM is ours, or an administrator's wish */
@@ -168,18 +168,17 @@ static void reap(struct gateway *self)
 static gboolean write_facts(struct gateway *self, GError **error)
 {
 	g_autofree char *path =
-		g_build_filename(self->root->run, "gateway.json", NULL);
-	json_t *facts = json_pack("{s:i, s:i, s:s}", "https",
-				  (int)self->https_port, "rfb",
-				  (int)self->rfb_port, "fingerprint",
-				  self->pki->fingerprint);
+	    g_build_filename(self->root->run, "gateway.json", NULL);
+	json_t *facts = json_pack(
+	    "{s:i, s:i, s:s}", "https", (int)self->https_port, "rfb",
+	    (int)self->rfb_port, "fingerprint", self->pki->fingerprint);
 	char *text = json_dumps(facts, JSON_COMPACT);
 	json_decref(facts);
 	g_autoptr(GError) failure = NULL;
-	gboolean done = text && g_file_set_contents_full(
-					path, text, -1,
-					G_FILE_SET_CONTENTS_CONSISTENT, 0644,
-					&failure);
+	gboolean done =
+	    text && g_file_set_contents_full(path, text, -1,
+					     G_FILE_SET_CONTENTS_CONSISTENT,
+					     0644, &failure);
 	free(text);
 	if (!done)
 		fault_set(error, FAULT_STORAGE,
@@ -207,9 +206,10 @@ static void reload(struct gateway *self)
 	}
 	if (error) {
 		log_fault(NULL, error);
-		log_warn(NULL, "%s", fresh ? "Reloaded all the same."
-					   : "Going on with the certificate "
-					     "loaded before.");
+		log_warn(NULL, "%s",
+			 fresh ? "Reloaded all the same."
+			       : "Going on with the certificate "
+				 "loaded before.");
 	}
 }
 
@@ -231,9 +231,9 @@ static void run(struct gateway *self)
 	while (!self->stopping) {
 		short in = self->pause ? 0 : POLLIN;
 		struct pollfd watch[] = {
-			{.fd = self->signals, .events = POLLIN},
-			{.fd = self->ports[WORKER_HTTPS], .events = in},
-			{.fd = self->ports[WORKER_RFB], .events = in},
+		    {.fd = self->signals, .events = POLLIN},
+		    {.fd = self->ports[WORKER_HTTPS], .events = in},
+		    {.fd = self->ports[WORKER_RFB], .events = in},
 		};
 		if (poll(watch, 3, self->pause ? PAUSE_MS : -1) < 0)
 			continue; /* EINTR; signals come by descriptor */
@@ -264,7 +264,7 @@ static void stop(struct gateway *self)
 		reap(self);
 	}
 	g_autofree char *facts =
-		g_build_filename(self->root->run, "gateway.json", NULL);
+	    g_build_filename(self->root->run, "gateway.json", NULL);
 	unlink(facts);
 }
 
@@ -295,11 +295,11 @@ static gboolean open_all(struct gateway *self, GError **error)
 	    !(self->pki = pki_open(self->root, error)))
 		return FALSE;
 	self->ports[WORKER_HTTPS] = listen_tcp(
-		options->listen, &self->https_port, "--https-port", error);
+	    options->listen, &self->https_port, "--https-port", error);
 	if (self->ports[WORKER_HTTPS] < 0)
 		return FALSE;
-	self->ports[WORKER_RFB] = listen_tcp(options->listen, &self->rfb_port,
-					     "--rfb-port", error);
+	self->ports[WORKER_RFB] =
+	    listen_tcp(options->listen, &self->rfb_port, "--rfb-port", error);
 	if (self->ports[WORKER_RFB] < 0)
 		return FALSE;
 	self->jail = jail_new(&unconfined);
@@ -320,8 +320,8 @@ int gateway_main(const struct paths_root *root,
 			       .signals = -1,
 			       .own_noise = {.burst = 5}};
 	json_object_seed(0); /* here, where /dev/urandom can be opened */
-	self.limits = limits_new(options->max_connections,
-				 options->max_per_address);
+	self.limits =
+	    limits_new(options->max_connections, options->max_per_address);
 	self.clients = g_hash_table_new_full(NULL, NULL, NULL, g_free);
 	self.noise = mmap(NULL, sizeof *self.noise, PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);

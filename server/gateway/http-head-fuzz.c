@@ -17,11 +17,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    (head.size > size || head.size > HEAD_MAX || !head.path.size))
 		abort();
 	/* a prefix is never worse than the whole */
-	enum head_result early =
-		head_parse(&part, bytes, size / 2, &reason);
+	enum head_result early = head_parse(&part, bytes, size / 2, &reason);
 	if (early == HEAD_BAD && whole != HEAD_BAD)
 		abort();
-	if (early == HEAD_DONE && (whole != HEAD_DONE || part.size != head.size))
+	if (early == HEAD_DONE &&
+	    (whole != HEAD_DONE || part.size != head.size))
 		abort();
 	for (unsigned i = 0; whole == HEAD_DONE && i < head.count; i++)
 		span_lists(head.fields[i].value, "upgrade");

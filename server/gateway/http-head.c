@@ -96,7 +96,7 @@ static bool parse_target(struct head *head, const char **reason)
 			return false;
 	const char *query = memchr(target.at, '?', target.size);
 	head->path = (struct span){
-		target.at, query ? (size_t)(query - target.at) : target.size};
+	    target.at, query ? (size_t)(query - target.at) : target.size};
 	return true;
 }
 
@@ -143,8 +143,8 @@ static bool parse_field(struct head *head, struct span line,
 		if (!is_token_char((unsigned char)line.at[i]))
 			return false; /* a folded line fails here too */
 	head->fields[head->count++] = (struct head_field){
-		{line.at, name_size},
-		trim((struct span){colon + 1, line.size - name_size - 1})};
+	    {line.at, name_size},
+	    trim((struct span){colon + 1, line.size - name_size - 1})};
 	return true;
 }
 

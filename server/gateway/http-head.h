@@ -14,8 +14,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define HEAD_MAX 16384  /* bytes, with the empty line; docs/tunnel.md */
-#define HEAD_FIELDS 64  /* browsers send about 20 */
+#define HEAD_MAX    16384 /* bytes, with the empty line; docs/tunnel.md */
+#define HEAD_FIELDS 64    /* browsers send about 20 */
 
 struct span { /* not terminated */
 	const char *at;

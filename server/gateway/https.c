@@ -13,10 +13,10 @@
 #include "server/gateway/relay.h"
 #include "server/gateway/worker.h"
 
-#define HEAD_US (10 * G_USEC_PER_SEC)    /* handshake and head together */
-#define BROKER_US (4 * G_USEC_PER_SEC)   /* it may be starting again */
+#define HEAD_US   (10 * G_USEC_PER_SEC) /* handshake and head together */
+#define BROKER_US (4 * G_USEC_PER_SEC)  /* it may be starting again */
 #define REDEEM_US (15 * G_USEC_PER_SEC)
-#define SEND_US (10 * G_USEC_PER_SEC)
+#define SEND_US   (10 * G_USEC_PER_SEC)
 /* an API connection with nothing to say; the longest answer is held 25 s */
 #define API_IDLE_MS 120000
 
@@ -38,8 +38,7 @@ static gboolean speaks_plain_http(struct conn *conn, gint64 deadline_us)
 	return got == sizeof first &&
 	       (memcmp(first, "GET ", 4) == 0 ||
 		memcmp(first, "HEAD", 4) == 0 ||
-		memcmp(first, "POST", 4) == 0 ||
-		memcmp(first, "PUT ", 4) == 0);
+		memcmp(first, "POST", 4) == 0 || memcmp(first, "PUT ", 4) == 0);
 }
 
 static gboolean read_head(struct conn *conn, struct request *request,
@@ -79,7 +78,7 @@ static gboolean pass_to_api(const struct worker_world *world, struct conn *conn,
 			    struct request *request, GError **error)
 {
 	g_autofree char *path =
-		g_build_filename(world->run_path, "api.sock", NULL);
+	    g_build_filename(world->run_path, "api.sock", NULL);
 	int api = link_connect(path, g_get_monotonic_time() + BROKER_US, NULL);
 	if (api < 0) {
 		fault_set(error, FAULT_UNAVAILABLE, "Try again in a moment.",
@@ -87,14 +86,13 @@ static gboolean pass_to_api(const struct worker_world *world, struct conn *conn,
 		return FALSE;
 	}
 	char first[64 + HEAD_MAX];
-	int line = g_snprintf(first, 64, "PEER %s %u\n", conn->address,
-			      conn->port);
+	int line =
+	    g_snprintf(first, 64, "PEER %s %u\n", conn->address, conn->port);
 	memcpy(first + line, request->bytes, request->have);
 	const struct relay_job job = {.conn = conn,
 				      .local = api,
 				      .first = first,
-				      .first_size =
-					      (gsize)line + request->have,
+				      .first_size = (gsize)line + request->have,
 				      .idle_ms = API_IDLE_MS};
 	/* from here on the broker answers; nothing of ours may follow */
 	gboolean fine = relay_run(&job, error);
@@ -179,12 +177,12 @@ static gboolean send_switch(struct conn *conn, const char *session,
 			    GError **error)
 {
 	g_autofree char *text =
-		g_strdup_printf("HTTP/1.1 101 Switching Protocols\r\n"
-				"Connection: Upgrade\r\n"
-				"Upgrade: oriel-tunnel\r\n"
-				"Oriel-Session: %s\r\n"
-				"Cache-Control: no-store\r\n\r\n",
-				session);
+	    g_strdup_printf("HTTP/1.1 101 Switching Protocols\r\n"
+			    "Connection: Upgrade\r\n"
+			    "Upgrade: oriel-tunnel\r\n"
+			    "Oriel-Session: %s\r\n"
+			    "Cache-Control: no-store\r\n\r\n",
+			    session);
 	return conn_write(conn, text, strlen(text),
 			  g_get_monotonic_time() + SEND_US, error);
 }
@@ -194,22 +192,22 @@ static gboolean relay_tunnel(const struct worker_world *world,
 			     struct attach *attach, GError **error)
 {
 	g_autofree char *path =
-		g_build_filename(world->run_path, "gateway.sock", NULL);
+	    g_build_filename(world->run_path, "gateway.sock", NULL);
 	struct keeper *keeper =
-		keeper_new(g_steal_pointer(&attach->link), path,
-			   attach->session, "rfb", conn->address);
+	    keeper_new(g_steal_pointer(&attach->link), path, attach->session,
+		       "rfb", conn->address);
 	const struct log_about about = {.vm = attach->desktop,
 					.client = conn->who};
 	log_info(&about, "Tunnel of user %s opened.", attach->user);
 	const struct relay_job job = {
-		.conn = conn,
-		.local = attach->display,
-		.first = request->bytes + request->head.size,
-		.first_size = request->have - request->head.size,
-		.aside = keeper_aside(keeper)};
+	    .conn = conn,
+	    .local = attach->display,
+	    .first = request->bytes + request->head.size,
+	    .first_size = request->have - request->head.size,
+	    .aside = keeper_aside(keeper)};
 	gboolean fine = relay_run(&job, error);
-	g_autofree char *cause = fine ? g_strdup("it ended in order.")
-				      : fault_cause(*error);
+	g_autofree char *cause =
+	    fine ? g_strdup("it ended in order.") : fault_cause(*error);
 	log_info(&about, "Tunnel closed: %s", cause);
 	g_clear_error(error);
 	keeper_free(keeper);
@@ -228,9 +226,9 @@ static gboolean serve_tunnel(const struct worker_world *world,
 		answer_fault(conn, *error, NULL);
 		return FALSE;
 	}
-	gboolean fine = attach_open(&attach, world->run_path, conn, wish,
-				    session, "rfb",
-				    g_get_monotonic_time() + REDEEM_US, error);
+	gboolean fine =
+	    attach_open(&attach, world->run_path, conn, wish, session, "rfb",
+			g_get_monotonic_time() + REDEEM_US, error);
 	if (!fine)
 		answer_fault(conn, *error, attach.session);
 	fine = fine && send_switch(conn, attach.session, error) &&

@@ -28,20 +28,40 @@ struct jail {
 
 /* Each with what needs it. */
 static const int plain[] = {
-	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(readv), SCMP_SYS(writev),
-	SCMP_SYS(recvfrom), SCMP_SYS(recvmsg), SCMP_SYS(sendto),
-	SCMP_SYS(sendmsg), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(close),
-	SCMP_SYS(shutdown), SCMP_SYS(connect),
-	SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(getsockname),
-	SCMP_SYS(fcntl),      /* non-blocking */
-	SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),
-	SCMP_SYS(brk),        /* malloc */
-	SCMP_SYS(futex), SCMP_SYS(getrandom), /* libcrypto */
-	SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(time),
-	SCMP_SYS(getpid), SCMP_SYS(gettid), /* libcrypto notices a fork */
-	SCMP_SYS(restart_syscall), SCMP_SYS(rt_sigreturn),
-	SCMP_SYS(rt_sigprocmask), SCMP_SYS(tgkill), /* abort */
-	SCMP_SYS(exit), SCMP_SYS(exit_group),
+    SCMP_SYS(read),
+    SCMP_SYS(write),
+    SCMP_SYS(readv),
+    SCMP_SYS(writev),
+    SCMP_SYS(recvfrom),
+    SCMP_SYS(recvmsg),
+    SCMP_SYS(sendto),
+    SCMP_SYS(sendmsg),
+    SCMP_SYS(poll),
+    SCMP_SYS(ppoll),
+    SCMP_SYS(close),
+    SCMP_SYS(shutdown),
+    SCMP_SYS(connect),
+    SCMP_SYS(getsockopt),
+    SCMP_SYS(setsockopt),
+    SCMP_SYS(getsockname),
+    SCMP_SYS(fcntl), /* non-blocking */
+    SCMP_SYS(munmap),
+    SCMP_SYS(mremap),
+    SCMP_SYS(madvise),
+    SCMP_SYS(brk), /* malloc */
+    SCMP_SYS(futex),
+    SCMP_SYS(getrandom), /* libcrypto */
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(gettimeofday),
+    SCMP_SYS(time),
+    SCMP_SYS(getpid),
+    SCMP_SYS(gettid), /* libcrypto notices a fork */
+    SCMP_SYS(restart_syscall),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(tgkill), /* abort */
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
 };
 
 static gboolean add_rules(scmp_filter_ctx filter)
@@ -76,9 +96,9 @@ static gboolean compile(struct jail *jail, scmp_filter_ctx filter)
 		gsize size = (gsize)st.st_size;
 		jail->program.filter = g_malloc(size);
 		jail->program.len =
-			(unsigned short)(size / sizeof(struct sock_filter));
-		done = pread(fd, jail->program.filter, size, 0) ==
-		       (ssize_t)size;
+		    (unsigned short)(size / sizeof(struct sock_filter));
+		done =
+		    pread(fd, jail->program.filter, size, 0) == (ssize_t)size;
 	}
 	if (fd >= 0)
 		close(fd);
@@ -116,16 +136,15 @@ static gboolean limit(int what, rlim_t most)
 
 gboolean jail_enter(const struct jail *jail, GError **error)
 {
-	gboolean done =
-		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 &&
-		limit(RLIMIT_CORE, 0) && limit(RLIMIT_NOFILE, FILES) &&
+	gboolean done = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+			prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 &&
+			limit(RLIMIT_CORE, 0) && limit(RLIMIT_NOFILE, FILES) &&
 #ifndef __SANITIZE_ADDRESS__ /* which maps terabytes and reads /proc */
-		limit(RLIMIT_DATA, MEMORY) &&
-		(!jail || syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0,
-				  &jail->program) == 0) &&
+			limit(RLIMIT_DATA, MEMORY) &&
+			(!jail || syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+					  0, &jail->program) == 0) &&
 #endif
-		TRUE;
+			TRUE;
 	if (!done)
 		fault_set(error, FAULT_INTERNAL, NULL,
 			  "A connection's process cannot be confined: %s.",

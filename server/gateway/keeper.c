@@ -4,16 +4,16 @@
 #include "common/jsonline.h"
 
 #define BACKOFF_FIRST_MS 200
-#define BACKOFF_LAST_MS 5000
-#define ANSWER_MS 10000
+#define BACKOFF_LAST_MS  5000
+#define ANSWER_MS        10000
 
 struct keeper {
 	struct relay_aside aside;
 	struct link *link; /* NULL while the broker is away */
 	char *path, *session, *protocol, *peer;
-	gint64 due_us;      /* next try, or an answer is late; 0 none */
+	gint64 due_us; /* next try, or an answer is late; 0 none */
 	unsigned delay_ms;
-	gboolean resuming;  /* asked, not answered */
+	gboolean resuming; /* asked, not answered */
 };
 
 static void retry_later(struct keeper *self)
@@ -22,8 +22,8 @@ static void retry_later(struct keeper *self)
 	self->link = NULL;
 	self->resuming = FALSE;
 	self->delay_ms = self->delay_ms
-				 ? MIN(self->delay_ms * 2, BACKOFF_LAST_MS)
-				 : BACKOFF_FIRST_MS;
+			     ? MIN(self->delay_ms * 2, BACKOFF_LAST_MS)
+			     : BACKOFF_FIRST_MS;
 	self->due_us = g_get_monotonic_time() + self->delay_ms * 1000ll;
 }
 
@@ -70,10 +70,10 @@ static gboolean take_message(struct keeper *self, json_t *message,
 			     GError **error)
 {
 	const char *event =
-		json_string_value(json_object_get(message, "event"));
+	    json_string_value(json_object_get(message, "event"));
 	if (event && strcmp(event, "revoked") == 0) {
 		const char *cause =
-			json_string_value(json_object_get(message, "cause"));
+		    json_string_value(json_object_get(message, "cause"));
 		fault_set(error, FAULT_DENIED, NULL, "Revoked: %s",
 			  cause ? cause : "no reason was given.");
 		return FALSE;

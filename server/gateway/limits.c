@@ -58,7 +58,7 @@ void limits_free(struct limits *limits)
 enum limits_verdict limits_enter(struct limits *limits, struct limits_key key)
 {
 	unsigned count =
-		GPOINTER_TO_UINT(g_hash_table_lookup(limits->by_address, &key));
+	    GPOINTER_TO_UINT(g_hash_table_lookup(limits->by_address, &key));
 	gboolean full = limits->admitted >= limits->total;
 	if (full || count >= limits->per_address) {
 		if (limits->refusals >= LIMITS_REFUSALS_MAX)
@@ -80,7 +80,7 @@ void limits_leave(struct limits *limits, struct limits_key key,
 		return;
 	}
 	unsigned count =
-		GPOINTER_TO_UINT(g_hash_table_lookup(limits->by_address, &key));
+	    GPOINTER_TO_UINT(g_hash_table_lookup(limits->by_address, &key));
 	limits->admitted--;
 	if (count > 1)
 		g_hash_table_replace(limits->by_address,

@@ -11,7 +11,7 @@
 #include "common/paths.h"
 
 #define RETRY_MS 100
-#define SEND_MS 5000
+#define SEND_MS  5000
 
 struct link {
 	int fd;
@@ -78,8 +78,8 @@ gboolean link_send(struct link *link, json_t *message, GError **error)
 	gsize size = strlen(text), done = 0;
 	text[size] = '\n'; /* in the terminator's place */
 	while (done < size + 1) {
-		ssize_t sent = send(link->fd, text + done, size + 1 - done,
-				    MSG_NOSIGNAL);
+		ssize_t sent =
+		    send(link->fd, text + done, size + 1 - done, MSG_NOSIGNAL);
 		struct pollfd watch = {.fd = link->fd, .events = POLLOUT};
 		if (sent > 0)
 			done += (gsize)sent;
@@ -102,9 +102,8 @@ gboolean link_send(struct link *link, json_t *message, GError **error)
 /* The first whole line in the buffer; NULL with or without error. */
 static json_t *parse_line(struct link *link, GError **error)
 {
-	guint8 *end = link->in->len ? memchr(link->in->data, '\n',
-					     link->in->len)
-				    : NULL;
+	guint8 *end =
+	    link->in->len ? memchr(link->in->data, '\n', link->in->len) : NULL;
 	if (!end) {
 		if (link->in->len >= LINK_LINE_MAX)
 			fault_set(error, FAULT_INTERNAL, NULL,
@@ -180,16 +179,16 @@ json_t *link_ask(struct link *link, json_t *message, int client_fd,
 			continue;
 		gint64 left_us = deadline_us - g_get_monotonic_time();
 		struct pollfd watch[] = {
-			{.fd = link->fd, .events = POLLIN},
-			{.fd = client_fd, .events = POLLRDHUP},
+		    {.fd = link->fd, .events = POLLIN},
+		    {.fd = client_fd, .events = POLLRDHUP},
 		};
 		if (left_us <= 0) {
 			fault_set(error, FAULT_TIMEOUT, "Try again later.",
 				  "The broker did not answer in time.");
 			return NULL;
 		}
-		int ready = poll(watch, 2, (int)MIN(left_us / 1000 + 1,
-						    G_MAXINT));
+		int ready =
+		    poll(watch, 2, (int)MIN(left_us / 1000 + 1, G_MAXINT));
 		if (ready > 0 && watch[1].revents) {
 			fault_set(error, FAULT_CANCELLED, NULL,
 				  "The client left while it waited.");

@@ -11,3 +11,9 @@ http-head-fuzz_SRC := server/gateway/http-head-fuzz.c
 http-head-fuzz_LIBS := gateway common
 rfb-door-fuzz_SRC := server/gateway/rfb-door-fuzz.c
 rfb-door-fuzz_LIBS := gateway common
+
+# a tool of tests/bench/relay.bench; never installed
+PROGRAMS += relay-peer
+relay-peer_SRC := tests/bench/relay-peer.c
+relay-peer_PKG := libssl libcrypto
+relay-peer_DIR := bench

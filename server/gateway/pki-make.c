@@ -17,7 +17,7 @@
 
 #define YEARS 10
 /* a clock that is a little slow elsewhere must not make us "not yet valid" */
-#define BACKDATE_S 86400
+#define BACKDATE_S    86400
 #define ADDRESSES_MAX 32
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(X509, X509_free)
@@ -55,14 +55,15 @@ static char *all_names(const char *host)
 			bytes = &((struct sockaddr_in *)i->ifa_addr)->sin_addr;
 		} else if (i->ifa_addr->sa_family == AF_INET6) {
 			const struct in6_addr *six =
-				&((struct sockaddr_in6 *)i->ifa_addr)->sin6_addr;
+			    &((struct sockaddr_in6 *)i->ifa_addr)->sin6_addr;
 			if (IN6_IS_ADDR_LINKLOCAL(six))
 				continue; /* means nothing to others */
 			bytes = six;
 		} else {
 			continue;
 		}
-		if (inet_ntop(i->ifa_addr->sa_family, bytes, text, sizeof text)) {
+		if (inet_ntop(i->ifa_addr->sa_family, bytes, text,
+			      sizeof text)) {
 			add_name(names, "IP", text);
 			count++;
 		}
@@ -89,7 +90,7 @@ static gboolean extend(X509 *crt, int kind, const char *value)
 	X509V3_set_ctx_nodb(&context);
 	X509V3_set_ctx(&context, crt, crt, NULL, NULL, 0);
 	X509_EXTENSION *extension =
-		X509V3_EXT_conf_nid(NULL, &context, kind, value);
+	    X509V3_EXT_conf_nid(NULL, &context, kind, value);
 	gboolean added = extension && X509_add_ext(crt, extension, -1);
 	X509_EXTENSION_free(extension);
 	return added;
@@ -111,19 +112,19 @@ static X509 *certify(EVP_PKEY *key)
 	if (!fine)
 		return NULL;
 	X509_NAME *name = X509_get_subject_name(crt);
-	fine = X509_set_version(crt, X509_VERSION_3) &&
-	       X509_gmtime_adj(X509_getm_notBefore(crt), -BACKDATE_S) &&
-	       X509_time_adj_ex(X509_getm_notAfter(crt), 365 * YEARS, 0,
-				NULL) &&
-	       X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
-					  (unsigned char *)host, -1, -1, 0) &&
-	       X509_set_issuer_name(crt, name) && X509_set_pubkey(crt, key) &&
-	       extend(crt, NID_basic_constraints, "critical,CA:FALSE") &&
-	       extend(crt, NID_key_usage, "critical,digitalSignature") &&
-	       extend(crt, NID_ext_key_usage, "serverAuth") &&
-	       extend(crt, NID_subject_key_identifier, "hash") &&
-	       extend(crt, NID_subject_alt_name, names) &&
-	       X509_sign(crt, key, EVP_sha256());
+	fine =
+	    X509_set_version(crt, X509_VERSION_3) &&
+	    X509_gmtime_adj(X509_getm_notBefore(crt), -BACKDATE_S) &&
+	    X509_time_adj_ex(X509_getm_notAfter(crt), 365 * YEARS, 0, NULL) &&
+	    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
+				       (unsigned char *)host, -1, -1, 0) &&
+	    X509_set_issuer_name(crt, name) && X509_set_pubkey(crt, key) &&
+	    extend(crt, NID_basic_constraints, "critical,CA:FALSE") &&
+	    extend(crt, NID_key_usage, "critical,digitalSignature") &&
+	    extend(crt, NID_ext_key_usage, "serverAuth") &&
+	    extend(crt, NID_subject_key_identifier, "hash") &&
+	    extend(crt, NID_subject_alt_name, names) &&
+	    X509_sign(crt, key, EVP_sha256());
 	return fine ? g_steal_pointer(&crt) : NULL;
 }
 

@@ -41,10 +41,11 @@ static EVP_PKEY *load_key(const char *path, GError **error)
 		return NULL;
 	}
 	EVP_PKEY *key =
-		PEM_read_bio_PrivateKey(file, NULL, no_passphrase, NULL);
+	    PEM_read_bio_PrivateKey(file, NULL, no_passphrase, NULL);
 	BIO_free(file);
 	if (!key)
-		set_tls_fault(error, path, "is no private key that can be used");
+		set_tls_fault(error, path,
+			      "is no private key that can be used");
 	return key;
 }
 
@@ -63,9 +64,8 @@ static gboolean provide(const char *key_path, const char *crt_path,
 	if (!has_key && !pki_make(NULL, key_path, crt_path, error))
 		return FALSE;
 	*key = load_key(key_path, error);
-	return *key &&
-	       (has_crt || !has_key ||
-		pki_make(*key, key_path, crt_path, error));
+	return *key && (has_crt || !has_key ||
+			pki_make(*key, key_path, crt_path, error));
 }
 
 static char *fingerprint_of(X509 *crt)
@@ -103,10 +103,10 @@ static SSL_CTX *make_context(const char *crt_path, EVP_PKEY *key,
 	/* a connection that just ends is how clients of both protocols leave;
 	 * HTTP and RFB know themselves whether something is missing */
 	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION |
-					     SSL_OP_NO_COMPRESSION |
-					     SSL_OP_IGNORE_UNEXPECTED_EOF);
+					 SSL_OP_NO_COMPRESSION |
+					 SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE |
-					  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+				      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	/* resumption by tickets, whose keys all workers inherit */
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 	/* several records with one read() */
@@ -117,8 +117,7 @@ static SSL_CTX *make_context(const char *crt_path, EVP_PKEY *key,
 	    SSL_CTX_use_PrivateKey(context, key) == 1 &&
 	    SSL_CTX_check_private_key(context) == 1)
 		return context;
-	set_tls_fault(error, crt_path,
-		      "is no certificate that fits its key");
+	set_tls_fault(error, crt_path, "is no certificate that fits its key");
 	SSL_CTX_free(context);
 	return NULL;
 }
@@ -128,10 +127,10 @@ static char *remark_on(const char *key_path, const char *crt_path, X509 *crt)
 	struct stat st;
 	if (X509_cmp_current_time(X509_get0_notAfter(crt)) < 0)
 		return g_strdup_printf(
-			"Certificate '%s' has expired. Clients that remember "
-			"its fingerprint go on; put a new pair there and "
-			"reload with SIGHUP.",
-			crt_path);
+		    "Certificate '%s' has expired. Clients that remember "
+		    "its fingerprint go on; put a new pair there and "
+		    "reload with SIGHUP.",
+		    crt_path);
 	if (X509_cmp_current_time(X509_get0_notBefore(crt)) > 0)
 		return g_strdup_printf("Certificate '%s' is not valid yet. Is "
 				       "this machine's clock right?",
@@ -147,9 +146,9 @@ struct pki *pki_open(const struct paths_root *root, GError **error)
 {
 	g_autofree char *folder = g_build_filename(root->lib, "pki", NULL);
 	g_autofree char *key_path =
-		g_build_filename(folder, "gateway.key", NULL);
+	    g_build_filename(folder, "gateway.key", NULL);
 	g_autofree char *crt_path =
-		g_build_filename(folder, "gateway.crt", NULL);
+	    g_build_filename(folder, "gateway.crt", NULL);
 	if (g_mkdir_with_parents(folder, 0700) < 0) {
 		int err = errno;
 		fault_set(error, FAULT_DENIED,
@@ -164,8 +163,8 @@ struct pki *pki_open(const struct paths_root *root, GError **error)
 	if (provide(key_path, crt_path, &key, error)) {
 		pki = g_new0(struct pki, 1);
 		pki->https = make_context(crt_path, key, error);
-		pki->rfb = pki->https ? make_context(crt_path, key, error)
-				      : NULL;
+		pki->rfb =
+		    pki->https ? make_context(crt_path, key, error) : NULL;
 		if (pki->rfb) {
 			X509 *crt = SSL_CTX_get0_certificate(pki->https);
 			SSL_CTX_set_alpn_select_cb(pki->https, on_alpn, NULL);

@@ -26,7 +26,7 @@ struct stream {
 	guint8 *bytes;
 	gsize size, start, end; /* start..end waits to go out */
 	gboolean in_ended;      /* nothing more will come */
-	gboolean out_ended;     /* ... and everything, and that, was passed on */
+	gboolean out_ended; /* ... and everything, and that, was passed on */
 };
 
 struct relay {
@@ -158,8 +158,8 @@ static gboolean net_read(struct relay *self, gboolean *moved, GError **error)
 		return TRUE;
 	ERR_clear_error();
 	errno = 0;
-	int got = SSL_read(self->ssl, up->bytes + up->end,
-			   (int)(up->size - up->end));
+	int got =
+	    SSL_read(self->ssl, up->bytes + up->end, (int)(up->size - up->end));
 	if (got > 0) {
 		up->end += (gsize)got;
 		*moved = TRUE;
@@ -168,14 +168,13 @@ static gboolean net_read(struct relay *self, gboolean *moved, GError **error)
 	return tls_failed(self, got, errno, TRUE, error);
 }
 
-static gboolean local_write(struct relay *self, gboolean *moved,
-			    GError **error)
+static gboolean local_write(struct relay *self, gboolean *moved, GError **error)
 {
 	struct stream *up = &self->up;
 	if (!waiting(up) || !self->local_out)
 		return TRUE;
-	ssize_t put = send(self->job->local, up->bytes + up->start,
-			   waiting(up), MSG_NOSIGNAL);
+	ssize_t put = send(self->job->local, up->bytes + up->start, waiting(up),
+			   MSG_NOSIGNAL);
 	if (put > 0) {
 		consume(up, (gsize)put);
 		*moved = TRUE;
@@ -223,8 +222,8 @@ static gint64 deadline_us(const struct relay *self)
 	if (self->up.in_ended)
 		until = MIN(until, self->moved_us + RELAY_HALF_MS * 1000ll);
 	if (self->job->idle_ms)
-		until = MIN(until,
-			    self->moved_us + self->job->idle_ms * 1000ll);
+		until =
+		    MIN(until, self->moved_us + self->job->idle_ms * 1000ll);
 	return until;
 }
 
@@ -272,9 +271,9 @@ static gboolean have_patience(struct relay *self, GError **error)
 static short net_events(const struct relay *self)
 {
 	short events = 0;
-	if (!self->net_in && ((!self->up.in_ended &&
-			       self->up.end < self->up.size) ||
-			      self->write_needs_in))
+	if (!self->net_in &&
+	    ((!self->up.in_ended && self->up.end < self->up.size) ||
+	     self->write_needs_in))
 		events |= POLLIN;
 	if (!self->net_out && (owes_client(self) || self->read_needs_out))
 		events |= POLLOUT;
@@ -310,10 +309,10 @@ static gboolean wait_more(struct relay *self, gboolean busy, GError **error)
 {
 	const struct relay_aside *aside = self->job->aside;
 	struct pollfd watch[] = {
-		/* always, to notice that the client is gone */
-		{.fd = self->job->conn->fd, .events = net_events(self)},
-		{.fd = self->job->local, .events = local_events(self)},
-		{.fd = aside ? aside->fd(aside->data) : -1, .events = POLLIN},
+	    /* always, to notice that the client is gone */
+	    {.fd = self->job->conn->fd, .events = net_events(self)},
+	    {.fd = self->job->local, .events = local_events(self)},
+	    {.fd = aside ? aside->fd(aside->data) : -1, .events = POLLIN},
 	};
 	if (!watch[1].events)
 		watch[1].fd = -1; /* its end can wait and must not spin */
@@ -325,8 +324,8 @@ static gboolean wait_more(struct relay *self, gboolean busy, GError **error)
 	}
 	if (ready < 0)
 		return TRUE;
-	if (aside && (watch[2].revents ||
-		      aside->patience_ms(aside->data) == 0) &&
+	if (aside &&
+	    (watch[2].revents || aside->patience_ms(aside->data) == 0) &&
 	    !aside->serve(aside->data, error))
 		return FALSE;
 	short net = watch[0].revents, local = watch[1].revents;
@@ -361,7 +360,7 @@ static gboolean loop(struct relay *self, GError **error)
 		}
 		if (!owed) /* patience begins when bytes begin to wait */
 			self->taken_us = self->sampled_us =
-				g_get_monotonic_time();
+			    g_get_monotonic_time();
 		pass_on_ends(self);
 		if (self->down.out_ended)
 			return TRUE;
@@ -392,16 +391,16 @@ static gboolean gather(struct relay *self)
 gboolean relay_run(const struct relay_job *job, GError **error)
 {
 	struct relay self = {
-		.job = job,
-		.ssl = job->conn->ssl,
-		.up = {.size = RELAY_UP, .bytes = g_malloc(RELAY_UP)},
-		.down = {.size = RELAY_DOWN, .bytes = g_malloc(RELAY_DOWN)},
-		.net_in = TRUE,
-		.net_out = TRUE,
-		.local_in = TRUE,
-		.local_out = TRUE,
-		.moved_us = g_get_monotonic_time(),
-		.unsent = G_MAXINT,
+	    .job = job,
+	    .ssl = job->conn->ssl,
+	    .up = {.size = RELAY_UP, .bytes = g_malloc(RELAY_UP)},
+	    .down = {.size = RELAY_DOWN, .bytes = g_malloc(RELAY_DOWN)},
+	    .net_in = TRUE,
+	    .net_out = TRUE,
+	    .local_in = TRUE,
+	    .local_out = TRUE,
+	    .moved_us = g_get_monotonic_time(),
+	    .unsent = G_MAXINT,
 	};
 	gboolean fine = gather(&self);
 	if (!fine)

@@ -16,10 +16,10 @@
 
 #include "server/gateway/conn.h"
 
-#define RELAY_DOWN (256 * 1024) /* local -> client: pictures */
-#define RELAY_UP (64 * 1024)    /* client -> local: input */
+#define RELAY_DOWN     (256 * 1024) /* local -> client: pictures */
+#define RELAY_UP       (64 * 1024)  /* client -> local: input */
 #define RELAY_STALL_MS 30000
-#define RELAY_HALF_MS 30000 /* client has ended, local side says nothing */
+#define RELAY_HALF_MS  30000 /* client has ended, local side says nothing */
 
 /* Something else that has to be watched meanwhile; all optional. */
 struct relay_aside {

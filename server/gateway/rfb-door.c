@@ -8,7 +8,8 @@ enum { SECURITY_VENCRYPT = 19, VENCRYPT_X509_PLAIN = 262 };
 static void put(struct door *door, const void *bytes, size_t size)
 {
 	if (size > sizeof door->out - door->out_size)
-		return; /* every message fits; a caller that never sends loses */
+		return; /* every message fits; a caller that never sends loses
+			 */
 	memcpy(door->out + door->out_size, bytes, size);
 	door->out_size += size;
 }
@@ -169,8 +170,7 @@ static void take_lengths(struct door *door)
 static void take_texts(struct door *door)
 {
 	memcpy(door->user, door->in, door->user_size);
-	memcpy(door->password, door->in + door->user_size,
-	       door->password_size);
+	memcpy(door->password, door->in + door->user_size, door->password_size);
 	explicit_bzero(door->in, sizeof door->in);
 	if (memchr(door->user, 0, door->user_size) ||
 	    memchr(door->password, 0, door->password_size)) {

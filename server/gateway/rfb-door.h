@@ -15,18 +15,18 @@
 #include <stdint.h>
 
 #define DOOR_TEXT_MAX 255 /* bytes of a user name or password */
-#define DOOR_OUT_MAX 1024
+#define DOOR_OUT_MAX  1024
 
 enum door_state {
-	DOOR_VERSION,   /* the viewer's protocol version */
-	DOOR_TYPE,      /* its choice of security type */
-	DOOR_VENCRYPT,  /* its VeNCrypt version */
+	DOOR_VERSION,  /* the viewer's protocol version */
+	DOOR_TYPE,     /* its choice of security type */
+	DOOR_VENCRYPT, /* its VeNCrypt version */
 	DOOR_SUBTYPE,
-	DOOR_TLS,       /* caller: handshake, then door_secured() */
-	DOOR_LENGTHS,   /* of user name and password */
+	DOOR_TLS,     /* caller: handshake, then door_secured() */
+	DOOR_LENGTHS, /* of user name and password */
 	DOOR_TEXTS,
-	DOOR_LOGIN,     /* caller: ask, then door_admit() or door_refuse() */
-	DOOR_OPEN,      /* RFB from ClientInit on */
+	DOOR_LOGIN, /* caller: ask, then door_admit() or door_refuse() */
+	DOOR_OPEN,  /* RFB from ClientInit on */
 	DOOR_CLOSED,
 };
 
@@ -37,7 +37,7 @@ struct door {
 	uint8_t in[2 * DOOR_TEXT_MAX]; /* of the message being read */
 	uint32_t user_size, password_size;
 	char user[DOOR_TEXT_MAX + 1], password[DOOR_TEXT_MAX + 1];
-	const char *reason; /* static text, once DOOR_CLOSED */
+	const char *reason;  /* static text, once DOOR_CLOSED */
 	const char *refusal; /* caller's, borrowed: why nobody enters now */
 	size_t out_size;
 	uint8_t out[DOOR_OUT_MAX];

@@ -12,11 +12,11 @@
 #include "server/gateway/rfb-door.h"
 #include "server/gateway/worker.h"
 
-#define HELLO_US (10 * G_USEC_PER_SEC)  /* up to the TLS handshake's end */
+#define HELLO_US (10 * G_USEC_PER_SEC) /* up to the TLS handshake's end */
 /* a person types a password, and may look for it first */
-#define TYPING_US (120 * G_USEC_PER_SEC)
-#define LOGIN_US (600 * G_USEC_PER_SEC) /* a desktop boots, maybe emulated */
-#define SEND_US (10 * G_USEC_PER_SEC)
+#define TYPING_US  (120 * G_USEC_PER_SEC)
+#define LOGIN_US   (600 * G_USEC_PER_SEC) /* a desktop boots, maybe emulated */
+#define SEND_US    (10 * G_USEC_PER_SEC)
 #define DISPLAY_US (10 * G_USEC_PER_SEC)
 
 /* Sends what the door has to say, then feeds it until it waits for us. */
@@ -96,7 +96,7 @@ static void refuse(struct conn *conn, struct door *door, const GError *error)
 	g_autofree char *cause = fault_cause(error);
 	g_autofree char *remedy = fault_remedy(error);
 	g_autofree char *text = g_strdup_printf(
-		"%s%s%s", cause, remedy ? " " : "", remedy ? remedy : "");
+	    "%s%s%s", cause, remedy ? " " : "", remedy ? remedy : "");
 	g_autofree char *valid = g_utf8_make_valid(text, -1);
 	g_autoptr(GError) ignored = NULL;
 	door_refuse(door, valid);
@@ -129,10 +129,10 @@ static gboolean relay_viewer(const struct worker_world *world,
 			     struct conn *conn, struct attach *attach)
 {
 	g_autofree char *path =
-		g_build_filename(world->run_path, "gateway.sock", NULL);
+	    g_build_filename(world->run_path, "gateway.sock", NULL);
 	struct keeper *keeper =
-		keeper_new(g_steal_pointer(&attach->link), path,
-			   attach->session, "rfb", conn->address);
+	    keeper_new(g_steal_pointer(&attach->link), path, attach->session,
+		       "rfb", conn->address);
 	const struct log_about about = {.vm = attach->desktop,
 					.client = conn->who};
 	log_info(&about, "VNC viewer of user %s admitted.", attach->user);
@@ -142,7 +142,7 @@ static gboolean relay_viewer(const struct worker_world *world,
 				      .aside = keeper_aside(keeper)};
 	gboolean fine = relay_run(&job, &error);
 	g_autofree char *cause =
-		fine ? g_strdup("it ended in order.") : fault_cause(error);
+	    fine ? g_strdup("it ended in order.") : fault_cause(error);
 	log_info(&about, "VNC viewer gone: %s", cause);
 	keeper_free(keeper);
 	conn_farewell(conn);

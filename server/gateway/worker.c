@@ -16,8 +16,8 @@ int worker_run(const struct worker_world *world, enum worker_door door, int fd,
 		return 1;
 	}
 	gboolean served = door == WORKER_HTTPS
-				  ? https_serve(world, &conn, refusal, &error)
-				  : rfb_serve(world, &conn, refusal, &error);
+			      ? https_serve(world, &conn, refusal, &error)
+			      : rfb_serve(world, &conn, refusal, &error);
 	if (conn.fd >= 0)
 		conn_farewell(&conn);
 	if (served)

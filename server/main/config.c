@@ -16,22 +16,22 @@ static const struct key {
 	enum kind kind;
 	gsize offset;
 } keys[] = {
-	{"listen", ADDRESS, offsetof(struct config, listen)},
-	{"https_port", PORT, offsetof(struct config, https_port)},
-	{"rfb_port", PORT, offsetof(struct config, rfb_port)},
-	{"max_connections", COUNT, offsetof(struct config, max_connections)},
-	{"max_per_address", COUNT, offsetof(struct config, max_per_address)},
+    {"listen", ADDRESS, offsetof(struct config, listen)},
+    {"https_port", PORT, offsetof(struct config, https_port)},
+    {"rfb_port", PORT, offsetof(struct config, rfb_port)},
+    {"max_connections", COUNT, offsetof(struct config, max_connections)},
+    {"max_per_address", COUNT, offsetof(struct config, max_per_address)},
 };
 
 void config_defaults(struct config *config, gboolean rootless)
 {
 	*config = (struct config){
-		/* a private installation is for this machine until told */
-		.listen = g_strdup(rootless ? "127.0.0.1" : "::"),
-		.https_port = 8443,
-		.rfb_port = 5900,
-		.max_connections = 512,
-		.max_per_address = 128,
+	    /* a private installation is for this machine until told */
+	    .listen = g_strdup(rootless ? "127.0.0.1" : "::"),
+	    .https_port = 8443,
+	    .rfb_port = 5900,
+	    .max_connections = 512,
+	    .max_per_address = 128,
 	};
 }
 
@@ -89,8 +89,8 @@ static gboolean set(struct config *config, const struct key *key,
 			fault_set(error, FAULT_INVALID,
 				  "Write a number from 1 to 65535, or 0 for "
 				  "any free port.",
-				  "%s: %s = '%s' is no port.", where,
-				  key->name, value);
+				  "%s: %s = '%s' is no port.", where, key->name,
+				  value);
 			return FALSE;
 		}
 		*(guint16 *)field = (guint16)number;
@@ -122,13 +122,13 @@ static void remark(GPtrArray *remarks, const char *path, unsigned line,
 					path, line, what, name));
 }
 
-gboolean config_parse(struct config *config, const char *path,
-		      const char *text, GPtrArray *remarks, GError **error)
+gboolean config_parse(struct config *config, const char *path, const char *text,
+		      GPtrArray *remarks, GError **error)
 {
 	g_autoptr(GKeyFile) file = g_key_file_new();
 	g_autoptr(GError) syntax = NULL;
-	if (!g_key_file_load_from_data(file, text, (gsize)-1,
-				       G_KEY_FILE_NONE, &syntax)) {
+	if (!g_key_file_load_from_data(file, text, (gsize)-1, G_KEY_FILE_NONE,
+				       &syntax)) {
 		fault_set(error, FAULT_INVALID,
 			  "Correct it, or remove the file: every setting has "
 			  "a default.",
@@ -144,7 +144,7 @@ gboolean config_parse(struct config *config, const char *path,
 			continue;
 		}
 		g_auto(GStrv) names =
-			g_key_file_get_keys(file, *group, NULL, NULL);
+		    g_key_file_get_keys(file, *group, NULL, NULL);
 		for (char **name = names; names && *name; name++) {
 			unsigned line = line_of(text, *group, *name);
 			const struct key *key = NULL;
@@ -156,9 +156,9 @@ gboolean config_parse(struct config *config, const char *path,
 				continue;
 			}
 			g_autofree char *value =
-				g_key_file_get_value(file, *group, *name, NULL);
+			    g_key_file_get_value(file, *group, *name, NULL);
 			g_autofree char *where =
-				g_strdup_printf("%s:%u", path, line);
+			    g_strdup_printf("%s:%u", path, line);
 			g_strstrip(value);
 			if (!set(config, key, where, value, error))
 				return FALSE;
@@ -192,7 +192,7 @@ gboolean config_load(struct config *config, const struct paths_root *root,
 		     GPtrArray *remarks, GError **error)
 {
 	g_autofree char *first =
-		g_build_filename(root->etc, "oriel.conf", NULL);
+	    g_build_filename(root->etc, "oriel.conf", NULL);
 	if (!load_file(config, first, remarks, error))
 		return FALSE;
 	g_autofree char *folder = g_build_filename(root->etc, "conf.d", NULL);

@@ -34,5 +34,5 @@ gboolean config_load(struct config *config, const struct paths_root *root,
 void config_clear(struct config *config);
 
 /* One file's text; what config_load() does with each. */
-gboolean config_parse(struct config *config, const char *path,
-		      const char *text, GPtrArray *remarks, GError **error);
+gboolean config_parse(struct config *config, const char *path, const char *text,
+		      GPtrArray *remarks, GError **error);

@@ -32,14 +32,14 @@ static gboolean write_pid(int fd)
 {
 	char text[32];
 	int length = snprintf(text, sizeof text, "%d\n", (int)getpid());
-	return ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)length, 0) ==
-						length;
+	return ftruncate(fd, 0) == 0 &&
+	       pwrite(fd, text, (size_t)length, 0) == length;
 }
 
 int lock_take(const struct paths_root *root, GError **error)
 {
 	g_autofree char *path =
-		g_build_filename(root->run, "orield.lock", NULL);
+	    g_build_filename(root->run, "orield.lock", NULL);
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0) {
 		int err = errno;
@@ -55,9 +55,9 @@ int lock_take(const struct paths_root *root, GError **error)
 		pid_t pid = holder(fd);
 		if (lives(pid) || waited >= WAIT_MS) {
 			g_autofree char *remedy = g_strdup_printf(
-				"Stop it with 'kill %d' first, or choose "
-				"another folder with --root DIR.",
-				(int)pid);
+			    "Stop it with 'kill %d' first, or choose "
+			    "another folder with --root DIR.",
+			    (int)pid);
 			fault_set(error, FAULT_CONFLICT, remedy,
 				  "Another orield (process %d) already serves "
 				  "'%s'.",

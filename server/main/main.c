@@ -33,42 +33,39 @@ static void options_clear(struct options *options)
 static gboolean parse(struct options *options, int *argc, char ***argv,
 		      GError **error)
 {
-	*options = (struct options){.https_port = -1,
-				    .rfb_port = -1,
-				    .ready_fd = -1,
-				    .lock_fd = -1};
+	*options = (struct options){
+	    .https_port = -1, .rfb_port = -1, .ready_fd = -1, .lock_fd = -1};
 	const GOptionEntry entries[] = {
-		{"root", 0, 0, G_OPTION_ARG_FILENAME, &options->root,
-		 "Keep everything under DIR and need no privileges", "DIR"},
-		{"listen", 0, 0, G_OPTION_ARG_STRING, &options->listen,
-		 "Serve on this address (with --root: 127.0.0.1)", "ADDRESS"},
-		{"https-port", 0, 0, G_OPTION_ARG_INT, &options->https_port,
-		 "Port of clients and API (8443; 0 takes a free one)", "PORT"},
-		{"rfb-port", 0, 0, G_OPTION_ARG_INT, &options->rfb_port,
-		 "Port of stock VNC viewers (5900; 0 takes a free one)",
-		 "PORT"},
-		{"role", 0, 0, G_OPTION_ARG_STRING, &options->role,
-		 "Run one role only: broker, host or gateway", "ROLE"},
-		{"verbose", 'v', 0, G_OPTION_ARG_NONE, &options->verbose,
-		 "Tell more", NULL},
-		{"version", 0, 0, G_OPTION_ARG_NONE, &options->version,
-		 "Print the version and end", NULL},
-		{"ready-fd", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_INT,
-		 &options->ready_fd, NULL, NULL},
-		{"lock-fd", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_INT,
-		 &options->lock_fd, NULL, NULL},
-		{G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY,
-		 &options->rest, NULL, NULL},
-		{0}};
+	    {"root", 0, 0, G_OPTION_ARG_FILENAME, &options->root,
+	     "Keep everything under DIR and need no privileges", "DIR"},
+	    {"listen", 0, 0, G_OPTION_ARG_STRING, &options->listen,
+	     "Serve on this address (with --root: 127.0.0.1)", "ADDRESS"},
+	    {"https-port", 0, 0, G_OPTION_ARG_INT, &options->https_port,
+	     "Port of clients and API (8443; 0 takes a free one)", "PORT"},
+	    {"rfb-port", 0, 0, G_OPTION_ARG_INT, &options->rfb_port,
+	     "Port of stock VNC viewers (5900; 0 takes a free one)", "PORT"},
+	    {"role", 0, 0, G_OPTION_ARG_STRING, &options->role,
+	     "Run one role only: broker, host or gateway", "ROLE"},
+	    {"verbose", 'v', 0, G_OPTION_ARG_NONE, &options->verbose,
+	     "Tell more", NULL},
+	    {"version", 0, 0, G_OPTION_ARG_NONE, &options->version,
+	     "Print the version and end", NULL},
+	    {"ready-fd", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_INT,
+	     &options->ready_fd, NULL, NULL},
+	    {"lock-fd", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_INT,
+	     &options->lock_fd, NULL, NULL},
+	    {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY,
+	     &options->rest, NULL, NULL},
+	    {0}};
 	g_autoptr(GOptionContext) context =
-		g_option_context_new("[doctor] - Oriel's server");
+	    g_option_context_new("[doctor] - Oriel's server");
 	g_option_context_add_main_entries(context, entries, NULL);
 	g_option_context_set_description(
-		context,
-		"Without --role it starts all roles of an installation and "
-		"keeps them running.\n'orield doctor' tells what this machine "
-		"can do for desktops.\nConfiguration is optional: see "
-		"oriel.conf(5).\n");
+	    context,
+	    "Without --role it starts all roles of an installation and "
+	    "keeps them running.\n'orield doctor' tells what this machine "
+	    "can do for desktops.\nConfiguration is optional: see "
+	    "oriel.conf(5).\n");
 	g_autoptr(GError) wrong = NULL;
 	if (!g_option_context_parse(context, argc, argv, &wrong)) {
 		fault_set(error, FAULT_INVALID,
@@ -127,7 +124,8 @@ static gboolean inherit(int fd, const char *name, GError **error)
 {
 	if (fd < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
 		return TRUE;
-	fault_set(error, FAULT_INVALID, "The supervisor passes it; leave it out.",
+	fault_set(error, FAULT_INVALID,
+		  "The supervisor passes it; leave it out.",
 		  "--%s %d is no open descriptor.", name, fd);
 	return FALSE;
 }
@@ -149,8 +147,8 @@ static int run_role(const struct options *options,
 	g_autofree char *name = g_strdup_printf("orield-%s", role->name);
 	log_open(name, options->verbose);
 	prctl(PR_SET_NAME, name);
-	role_options->ready_fd = options->ready_fd >= 0 ? options->ready_fd
-							: notify_socket();
+	role_options->ready_fd =
+	    options->ready_fd >= 0 ? options->ready_fd : notify_socket();
 	return role->run(root, role_options);
 }
 
@@ -166,27 +164,26 @@ static int run(const struct options *options, GError **error)
 	}
 	if (!paths_root_open(&root, options->root, error))
 		return ROLE_HOPELESS;
-	struct config config;
+	struct config config = {0};
 	int status = ROLE_HOPELESS;
 	if (options->rest) {
 		status = roles_doctor(&root, error);
 	} else if (settle(options, &root, &config, error)) {
 		struct role_options role_options = {
-			.listen = config.listen,
-			.https_port = config.https_port,
-			.rfb_port = config.rfb_port,
-			.max_connections = config.max_connections,
-			.max_per_address = config.max_per_address,
-			.verbose = options->verbose,
-			.ready_fd = -1,
-			.lock_fd = options->lock_fd};
-		status = options->role
-				 ? run_role(options, &root, &role_options,
-					    error)
-				 : supervisor_main(&root, options->root,
-						   &role_options);
-		config_clear(&config);
+		    .listen = config.listen,
+		    .https_port = config.https_port,
+		    .rfb_port = config.rfb_port,
+		    .max_connections = config.max_connections,
+		    .max_per_address = config.max_per_address,
+		    .verbose = options->verbose,
+		    .ready_fd = -1,
+		    .lock_fd = options->lock_fd};
+		status =
+		    options->role
+			? run_role(options, &root, &role_options, error)
+			: supervisor_main(&root, options->root, &role_options);
 	}
+	config_clear(&config);
 	paths_root_clear(&root);
 	return status;
 }

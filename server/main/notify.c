@@ -18,8 +18,8 @@ int notify_socket(void)
 		if (path[0] == '@')
 			addr.sun_path[0] = 0; /* abstract name space */
 		socklen_t size =
-			(socklen_t)(offsetof(struct sockaddr_un, sun_path) +
-				    length);
+		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+				length);
 		fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 		if (fd >= 0 &&
 		    connect(fd, (struct sockaddr *)&addr, size) < 0) {

@@ -14,10 +14,10 @@
 #include "common/paths.h"
 
 struct role_options {
-	const char *listen;  /* address of the gateway's ports: "127.0.0.1",
-				"::", ... */
-	guint16 https_port;  /* 8443; 0 takes a free one */
-	guint16 rfb_port;    /* 5900; 0 takes a free one */
+	const char *listen; /* address of the gateway's ports: "127.0.0.1",
+			       "::", ... */
+	guint16 https_port; /* 8443; 0 takes a free one */
+	guint16 rfb_port;   /* 5900; 0 takes a free one */
 	unsigned max_connections; /* of the gateway, over all addresses */
 	unsigned max_per_address; /* ... and from one */
 	gboolean verbose;

@@ -14,13 +14,13 @@
 
 const struct role roles[] = {
 #ifdef HAVE_broker
-	{"broker", broker_main},
+    {"broker", broker_main},
 #endif
 #ifdef HAVE_host
-	{"host", host_main},
+    {"host", host_main},
 #endif
 #ifdef HAVE_gateway
-	{"gateway", gateway_main},
+    {"gateway", gateway_main},
 #endif
 };
 const unsigned roles_count = G_N_ELEMENTS(roles);

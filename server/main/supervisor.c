@@ -20,7 +20,7 @@
 #include "server/main/roles.h"
 
 #define BACKOFF_FIRST_MS 200
-#define BACKOFF_LAST_MS 10000
+#define BACKOFF_LAST_MS  10000
 /* who ran this long is not failing at its start */
 #define STEADY_US (30 * G_USEC_PER_SEC)
 /* to end in order, before SIGKILL; under systemd's default of 90 s for three */
@@ -46,8 +46,9 @@ struct supervisor {
 	const struct role_options *options;
 	GMainLoop *loop;
 	int lock_fd, notify_fd;
-	struct child *children; /* roles_count */
-	gboolean announced;     /* all of them have served once */
+	struct child *children;       /* roles_count */
+	guint16 https_port, rfb_port; /* free ones stay ours for a restart */
+	gboolean announced;           /* all of them have served once */
 	gboolean stopping;
 	int status;
 };
@@ -60,7 +61,7 @@ static void stop_next(struct supervisor *self);
 static void announce(struct supervisor *self)
 {
 	g_autofree char *path =
-		g_build_filename(self->root->run, "gateway.json", NULL);
+	    g_build_filename(self->root->run, "gateway.json", NULL);
 	json_t *facts = json_load_file(path, 0, NULL);
 	const char *address = self->options->listen;
 	if (strcmp(address, "::") == 0 || strcmp(address, "0.0.0.0") == 0)
@@ -70,8 +71,10 @@ static void announce(struct supervisor *self)
 	int https = (int)json_integer_value(json_object_get(facts, "https"));
 	int rfb = (int)json_integer_value(json_object_get(facts, "rfb"));
 	const char *fingerprint =
-		json_string_value(json_object_get(facts, "fingerprint"));
+	    json_string_value(json_object_get(facts, "fingerprint"));
 	if (fingerprint) {
+		self->https_port = (guint16)https;
+		self->rfb_port = (guint16)rfb;
 		log_info(NULL,
 			 "Serving https://%s%s%s:%d, and VNC viewers on port "
 			 "%d.",
@@ -83,9 +86,9 @@ static void announce(struct supervisor *self)
 		 self->root_option ? "--root " : "",
 		 self->root_option ? self->root_option : "",
 		 self->root_option ? " " : "");
-	g_autofree char *words = g_strdup_printf(
-		"READY=1\nSTATUS=Serving https://%s%s%s:%d\n", open, address,
-		close, https);
+	g_autofree char *words =
+	    g_strdup_printf("READY=1\nSTATUS=Serving https://%s%s%s:%d\n", open,
+			    address, close, https);
 	notify_send(self->notify_fd, words);
 	json_decref(facts);
 }
@@ -166,7 +169,7 @@ static void give_up(struct child *child)
 static void retry(struct child *child, const char *what, int number)
 {
 	gboolean steady =
-		g_get_monotonic_time() - child->started_us > STEADY_US;
+	    g_get_monotonic_time() - child->started_us > STEADY_US;
 	if (steady || !child->delay_ms)
 		child->delay_ms = BACKOFF_FIRST_MS;
 	else
@@ -217,14 +220,14 @@ static GStrv command_line(struct supervisor *self, const struct role *role)
 	const struct role_options *o = self->options;
 	g_autoptr(GStrvBuilder) argv = g_strv_builder_new();
 	g_autofree char *program = paths_program("orield");
-	g_autofree char *https = g_strdup_printf("%u", o->https_port);
-	g_autofree char *rfb = g_strdup_printf("%u", o->rfb_port);
+	g_autofree char *https = g_strdup_printf("%u", self->https_port);
+	g_autofree char *rfb = g_strdup_printf("%u", self->rfb_port);
 	g_autofree char *ready = g_strdup_printf("%d", READY_FD);
 	g_autofree char *lock = g_strdup_printf("%d", LOCK_FD);
-	g_strv_builder_add_many(argv, program, "--role", role->name,
-				"--listen", o->listen, "--https-port", https,
-				"--rfb-port", rfb, "--ready-fd", ready,
-				"--lock-fd", lock, NULL);
+	g_strv_builder_add_many(argv, program, "--role", role->name, "--listen",
+				o->listen, "--https-port", https, "--rfb-port",
+				rfb, "--ready-fd", ready, "--lock-fd", lock,
+				NULL);
 	if (self->root_option)
 		g_strv_builder_add_many(argv, "--root", self->root_option,
 					NULL);
@@ -249,9 +252,9 @@ static void start(struct child *child)
 	const int from[] = {pipe_fds[1], self->lock_fd};
 	const int to[] = {READY_FD, LOCK_FD};
 	gboolean spawned = g_spawn_async_with_pipes_and_fds(
-		NULL, (const char *const *)argv, NULL,
-		G_SPAWN_DO_NOT_REAP_CHILD, in_child, &parent, -1, -1, -1, from,
-		to, G_N_ELEMENTS(from), &pid, NULL, NULL, NULL, &error);
+	    NULL, (const char *const *)argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD,
+	    in_child, &parent, -1, -1, -1, from, to, G_N_ELEMENTS(from), &pid,
+	    NULL, NULL, NULL, &error);
 	close(pipe_fds[1]);
 	if (!spawned) {
 		close(pipe_fds[0]);
@@ -262,8 +265,8 @@ static void start(struct child *child)
 	child->pid = pid;
 	child->ready_fd = pipe_fds[0];
 	g_unix_set_fd_nonblocking(child->ready_fd, TRUE, NULL);
-	child->ready_watch = g_unix_fd_add(child->ready_fd, G_IO_IN | G_IO_HUP,
-					   on_ready, child);
+	child->ready_watch =
+	    g_unix_fd_add(child->ready_fd, G_IO_IN | G_IO_HUP, on_ready, child);
 	g_child_watch_add(pid, on_end, child);
 	log_debug(NULL, "Role %s is process %d.", child->role->name, (int)pid);
 }
@@ -331,7 +334,7 @@ int supervisor_main(const struct paths_root *root, const char *root_option,
 {
 	g_autoptr(GError) error = NULL;
 	g_autofree char *full =
-		root_option ? g_canonicalize_filename(root_option, NULL) : NULL;
+	    root_option ? g_canonicalize_filename(root_option, NULL) : NULL;
 	int lock_fd = lock_take(root, &error);
 	if (lock_fd < 0) {
 		fault_print("orield", error);
@@ -340,20 +343,21 @@ int supervisor_main(const struct paths_root *root, const char *root_option,
 	struct supervisor self = {.root = root,
 				  .root_option = full,
 				  .options = options,
+				  .https_port = options->https_port,
+				  .rfb_port = options->rfb_port,
 				  .lock_fd = lock_fd,
 				  .notify_fd = notify_socket()};
 	unsigned watchdog_ms = notify_watchdog_ms();
 	self.loop = g_main_loop_new(NULL, FALSE);
 	self.children = g_new0(struct child, roles_count);
 	guint sources[] = {
-		g_unix_signal_add(SIGTERM, on_stop, &self),
-		g_unix_signal_add(SIGINT, on_stop, &self),
-		g_unix_signal_add(SIGHUP, on_reload, &self),
-		watchdog_ms ? g_timeout_add(watchdog_ms, on_watchdog, &self)
-			    : 0};
+	    g_unix_signal_add(SIGTERM, on_stop, &self),
+	    g_unix_signal_add(SIGINT, on_stop, &self),
+	    g_unix_signal_add(SIGHUP, on_reload, &self),
+	    watchdog_ms ? g_timeout_add(watchdog_ms, on_watchdog, &self) : 0};
 	for (unsigned i = 0; i < roles_count; i++) {
 		self.children[i] = (struct child){
-			.owner = &self, .role = &roles[i], .ready_fd = -1};
+		    .owner = &self, .role = &roles[i], .ready_fd = -1};
 		start(&self.children[i]);
 	}
 	g_main_loop_run(self.loop);

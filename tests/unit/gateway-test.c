@@ -51,28 +51,28 @@ static void test_head_good(void)
 static void test_head_bad(void)
 {
 	static const char *const bad[] = {
-		"GET / HTTP/1.1\nHost: a\n\n",
-		"GET / HTTP/1.1\r\n\r\n", /* no Host */
-		"GET / HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n",
-		"GET / HTTP/2.0\r\nHost: a\r\n\r\n",
-		"GET / HTTP/1.10\r\nHost: a\r\n\r\n",
-		"GET  / HTTP/1.1\r\nHost: a\r\n\r\n",
-		"GET /\r\nHost: a\r\n\r\n",
-		" GET / HTTP/1.1\r\nHost: a\r\n\r\n",
-		"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
-		"G(T / HTTP/1.1\r\nHost: a\r\n\r\n",
-		"GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
-		"GET * HTTP/1.1\r\nHost: a\r\n\r\n",
-		"GET /\x80 HTTP/1.1\r\nHost: a\r\n\r\n",
-		"GET /#a HTTP/1.1\r\nHost: a\r\n\r\n",
-		"GET / HTTP/1.1\r\nHost : a\r\n\r\n",
-		"GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n",
-		"GET / HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n",
-		"GET / HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n",
-		"GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n",
-		"GET / HTTP/1.1\r\nHost: a\x01\r\n\r\n",
-		"GET / HTTP/1.1\r\nHo\xc3\xa4: a\r\n\r\n",
-		"\x16\x03\x01\x02",
+	    "GET / HTTP/1.1\nHost: a\n\n",
+	    "GET / HTTP/1.1\r\n\r\n", /* no Host */
+	    "GET / HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n",
+	    "GET / HTTP/2.0\r\nHost: a\r\n\r\n",
+	    "GET / HTTP/1.10\r\nHost: a\r\n\r\n",
+	    "GET  / HTTP/1.1\r\nHost: a\r\n\r\n",
+	    "GET /\r\nHost: a\r\n\r\n",
+	    " GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+	    "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+	    "G(T / HTTP/1.1\r\nHost: a\r\n\r\n",
+	    "GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
+	    "GET * HTTP/1.1\r\nHost: a\r\n\r\n",
+	    "GET /\x80 HTTP/1.1\r\nHost: a\r\n\r\n",
+	    "GET /#a HTTP/1.1\r\nHost: a\r\n\r\n",
+	    "GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+	    "GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n",
+	    "GET / HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n",
+	    "GET / HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n",
+	    "GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n",
+	    "GET / HTTP/1.1\r\nHost: a\x01\r\n\r\n",
+	    "GET / HTTP/1.1\r\nHo\xc3\xa4: a\r\n\r\n",
+	    "\x16\x03\x01\x02",
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
 		struct head head;
@@ -105,7 +105,7 @@ static void test_head_bounds(void)
 	/* exactly 16 KiB passes, a byte more does not */
 	for (int over = 0; over < 2; over++) {
 		g_autoptr(GString) big =
-			g_string_new("GET / HTTP/1.1\r\nHost: a\r\nX: ");
+		    g_string_new("GET / HTTP/1.1\r\nHost: a\r\nX: ");
 		while (big->len < HEAD_MAX - 4u + (unsigned)over)
 			g_string_append_c(big, 'x');
 		g_string_append(big, "\r\n\r\n");
@@ -119,10 +119,10 @@ static void test_span_lists(void)
 	struct {
 		const char *list;
 		gboolean has;
-	} cases[] = {{"upgrade", TRUE},	   {"a,upgrade", TRUE},
+	} cases[] = {{"upgrade", TRUE},       {"a,upgrade", TRUE},
 		     {"a ,\tUpGrade ", TRUE}, {"upgraded", FALSE},
-		     {"up,grade", FALSE},  {"", FALSE},
-		     {",,", FALSE},	   {"upgrade grade", FALSE}};
+		     {"up,grade", FALSE},     {"", FALSE},
+		     {",,", FALSE},           {"upgrade grade", FALSE}};
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
 		struct span span = {cases[i].list, strlen(cases[i].list)};
 		g_assert_cmpint(span_lists(span, "upgrade"), ==, cases[i].has);
@@ -174,11 +174,12 @@ static void test_door_admits(void)
 
 static void test_door_stops_at_tls(void)
 {
-	static const char bytes[] = "RFB 003.008\n\x13\0\x02\0\0\x01\x06\x16\x03";
+	static const char bytes[] =
+	    "RFB 003.008\n\x13\0\x02\0\0\x01\x06\x16\x03";
 	struct door door;
 	door_init(&door, NULL);
-	size_t taken = door_feed(&door, (const uint8_t *)bytes,
-				 sizeof bytes - 1);
+	size_t taken =
+	    door_feed(&door, (const uint8_t *)bytes, sizeof bytes - 1);
 	g_assert_cmpuint(taken, ==, sizeof bytes - 3);
 	g_assert_cmpint(door.state, ==, DOOR_TLS);
 }
@@ -190,18 +191,18 @@ static void test_door_versions(void)
 		int minor;
 		enum door_state state;
 	} cases[] = {
-		{"RFB 003.008\n", 8, DOOR_TYPE},
-		{"RFB 003.007\n", 7, DOOR_TYPE},
-		{"RFB 003.889\n", 8, DOOR_TYPE},
-		{"RFB 004.001\n", 8, DOOR_TYPE},
-		{"RFB 003.003\n", 8, DOOR_CLOSED},
-		{"RFB 003.006\n", 8, DOOR_CLOSED},
-		{"RFB 00a.008\n", 0, DOOR_CLOSED},
-		{"RFB 003 008\n", 0, DOOR_CLOSED},
-		{"RFB 003.008\r", 0, DOOR_CLOSED},
-		{"GET / HTTP/1", 0, DOOR_CLOSED},
-		{"\x16\x03\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a", 0,
-		 DOOR_CLOSED},
+	    {"RFB 003.008\n", 8, DOOR_TYPE},
+	    {"RFB 003.007\n", 7, DOOR_TYPE},
+	    {"RFB 003.889\n", 8, DOOR_TYPE},
+	    {"RFB 004.001\n", 8, DOOR_TYPE},
+	    {"RFB 003.003\n", 8, DOOR_CLOSED},
+	    {"RFB 003.006\n", 8, DOOR_CLOSED},
+	    {"RFB 00a.008\n", 0, DOOR_CLOSED},
+	    {"RFB 003 008\n", 0, DOOR_CLOSED},
+	    {"RFB 003.008\r", 0, DOOR_CLOSED},
+	    {"GET / HTTP/1", 0, DOOR_CLOSED},
+	    {"\x16\x03\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a", 0,
+	     DOOR_CLOSED},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
 		struct door door;

@@ -1,0 +1,22 @@
+/* app.h - the client as a whole: which page or window is shown when.
+ *
+ *	sign-in -> list of desktops -> windows of desktops
+ *
+ * A pool in the address, or a list of one, leads straight to its desktop;
+ * closing that leads back to the list. Threads: main. */
+#pragma once
+
+#include <gtk/gtk.h>
+
+#include "client/url.h"
+
+struct app_options {
+	struct server_url server; /* host NULL: none given */
+	const char *user;
+	char *password; /* taken and wiped; NULL: ask */
+	const char *fingerprint;
+	gboolean fullscreen;
+};
+
+/* Runs until the last window is closed; the exit status. */
+int app_run(struct app_options *options);

@@ -1,0 +1,548 @@
+#include "client/desktops.h"
+
+#include <gdk/gdkkeysyms.h>
+#include <string.h>
+
+#include "client/card.h"
+#include "client/events.h"
+#include "common/fault.h"
+
+#define LIST_EVERY_S	12
+#define LIST_RETRY_S	2
+#define PICTURE_EVERY_S 4
+/* More long polls than that would fill the connections of one server. */
+#define WATCHES_MAX 12
+#define CARDS_MAX   500
+
+struct desktops {
+	const struct desktops_handlers *handlers;
+	void *data;
+	struct api *api;
+	GCancellable *cancellable;
+	GtkWidget *stack, *flow, *banner, *banner_text;
+	guint list_timer, picture_timer;
+	unsigned watches;
+	gboolean loaded;
+	GHashTable *asks; /* those without an answer yet */
+};
+
+/* What one answer is for. A card may be gone when it comes. */
+struct ask {
+	struct desktops *desktops;
+	char *id;
+	gint64 asked_us;
+	gint64 serial;
+};
+
+static void load_list(struct desktops *desktops);
+static void watch(struct desktops *desktops, struct card *card);
+
+static void ask_free(gpointer data)
+{
+	struct ask *ask = data;
+	g_free(ask->id);
+	g_free(ask);
+}
+
+static struct ask *ask_new(struct desktops *desktops, const char *id)
+{
+	struct ask *ask = g_new0(struct ask, 1);
+	ask->desktops = desktops;
+	ask->id = g_strdup(id);
+	ask->asked_us = g_get_monotonic_time();
+	g_hash_table_add(desktops->asks, ask);
+	return ask;
+}
+
+/* The page may have been stopped by what the answer led to. */
+static void ask_done(struct desktops *desktops, struct ask *ask)
+{
+	g_hash_table_remove(desktops->asks, ask);
+}
+
+static GtkFlowBoxChild *child_at(struct desktops *desktops, int index)
+{
+	return gtk_flow_box_get_child_at_index(GTK_FLOW_BOX(desktops->flow),
+					       index);
+}
+
+static struct card *find(struct desktops *desktops, const char *id,
+			 const char *pool)
+{
+	GtkFlowBoxChild *child;
+	for (int i = 0; (child = child_at(desktops, i)); i++) {
+		struct card *card = card_of(GTK_WIDGET(child));
+		const struct desktop *desktop = card_desktop(card);
+		if (id && desktop->id ? strcmp(id, desktop->id) == 0
+				      : pool && !desktop->id &&
+						g_strcmp0(pool, desktop->pool) ==
+							0)
+			return card;
+	}
+	return NULL;
+}
+
+static void show_banner(struct desktops *desktops, const GError *error)
+{
+	gtk_info_bar_set_revealed(GTK_INFO_BAR(desktops->banner),
+				  error != NULL);
+	if (!error)
+		return;
+	g_autofree char *cause = fault_cause(error);
+	g_autofree char *text = g_strdup_printf("%s. Trying again…", cause);
+	gtk_label_set_text(GTK_LABEL(desktops->banner_text), text);
+}
+
+static gboolean on_list_timer(gpointer data)
+{
+	struct desktops *desktops = data;
+	desktops->list_timer = 0;
+	load_list(desktops);
+	return G_SOURCE_REMOVE;
+}
+
+static void list_later(struct desktops *desktops, unsigned seconds)
+{
+	g_clear_handle_id(&desktops->list_timer, g_source_remove);
+	desktops->list_timer =
+		g_timeout_add_seconds(seconds, on_list_timer, desktops);
+}
+
+/* TRUE when the error ends the page. */
+static gboolean check_lost(struct desktops *desktops, unsigned status,
+			   const GError *error)
+{
+	if (!error || (status != 401 && status != 403))
+		return FALSE;
+	desktops_stop(desktops);
+	desktops->handlers->lost(error, desktops->data);
+	return TRUE;
+}
+
+static void on_watched(const struct api_answer *answer, const GError *error,
+		       void *data)
+{
+	struct ask *ask = data;
+	struct desktops *desktops = ask->desktops;
+	struct card *card = find(desktops, ask->id, NULL);
+	gint64 took_us = g_get_monotonic_time() - ask->asked_us;
+	gint64 serial = ask->serial;
+	desktops->watches--;
+	if (card)
+		g_object_set_data(G_OBJECT(card_widget(card)), "watched", NULL);
+	struct desktop *desktop =
+		error ? NULL : desktop_from_json(answer->json);
+	if (desktop && g_strcmp0(desktop->id, ask->id) != 0)
+		g_clear_pointer(&desktop, desktop_free);
+	ask_done(desktops, ask);
+	if (check_lost(desktops, answer->status, error))
+		return;
+	/* a server that does not hold the question must not be hammered */
+	gboolean hasty = desktop && desktop->serial == serial &&
+			 took_us < G_USEC_PER_SEC;
+	if (!desktop || hasty)
+		list_later(desktops, LIST_RETRY_S);
+	if (desktop && card) {
+		card_update(card, g_steal_pointer(&desktop));
+		if (!hasty)
+			watch(desktops, card);
+	}
+	desktop_free(desktop);
+}
+
+static void watch(struct desktops *desktops, struct card *card)
+{
+	const struct desktop *desktop = card_desktop(card);
+	g_autofree char *base =
+		desktop->id ? api_desktop_path(desktop->id, NULL) : NULL;
+	if (!base || desktops->watches >= WATCHES_MAX)
+		return;
+	g_object_set_data(G_OBJECT(card_widget(card)), "watched",
+			  GINT_TO_POINTER(TRUE));
+	g_autofree char *path = g_strdup_printf(
+		"%s?wait=%" G_GINT64_FORMAT, base, desktop->serial);
+	desktops->watches++;
+	struct ask *ask = ask_new(desktops, desktop->id);
+	ask->serial = desktop->serial;
+	api_call(desktops->api, "GET", path, NULL, desktops->cancellable,
+		 on_watched, ask);
+}
+
+static void on_pixels(const struct api_answer *answer, const GError *error,
+		      void *data)
+{
+	struct ask *ask = data;
+	struct card *card = find(ask->desktops, ask->id, NULL);
+	if (!error && answer->bytes && card &&
+	    card_desktop(card)->state == DESKTOP_RUNNING) {
+		g_autoptr(GdkPixbufLoader) loader =
+			gdk_pixbuf_loader_new_with_type("png", NULL);
+		if (loader &&
+		    gdk_pixbuf_loader_write_bytes(loader, answer->bytes,
+						  NULL) &&
+		    gdk_pixbuf_loader_close(loader, NULL)) {
+			GdkPixbuf *pixbuf =
+				gdk_pixbuf_loader_get_pixbuf(loader);
+			if (pixbuf && gdk_pixbuf_get_width(pixbuf) <= 4096)
+				card_set_picture(card, pixbuf);
+		} else if (loader) {
+			gdk_pixbuf_loader_close(loader, NULL);
+		}
+	}
+	ask_done(ask->desktops, ask);
+}
+
+static void fetch_picture(struct desktops *desktops, struct card *card)
+{
+	const struct desktop *desktop = card_desktop(card);
+	if (desktop->state != DESKTOP_RUNNING)
+		return;
+	GtkWidget *widget = card_widget(card);
+	g_autofree char *base = api_desktop_path(desktop->id, "picture");
+	if (!base)
+		return;
+	g_autofree char *path = g_strdup_printf(
+		"%s?width=%d", base,
+		320 * gtk_widget_get_scale_factor(widget));
+	api_call(desktops->api, "GET", path, NULL, desktops->cancellable,
+		 on_pixels, ask_new(desktops, desktop->id));
+}
+
+static gboolean on_pictures(gpointer data)
+{
+	struct desktops *desktops = data;
+	GtkWidget *top = gtk_widget_get_toplevel(desktops->stack);
+	if (!gtk_widget_get_mapped(desktops->stack) || !GTK_IS_WINDOW(top) ||
+	    !gtk_window_is_active(GTK_WINDOW(top)))
+		return G_SOURCE_CONTINUE;
+	GtkFlowBoxChild *child;
+	for (int i = 0; (child = child_at(desktops, i)) && i < 24; i++)
+		fetch_picture(desktops, card_of(GTK_WIDGET(child)));
+	return G_SOURCE_CONTINUE;
+}
+
+static void on_acted(const struct api_answer *answer, const GError *error,
+		     void *data)
+{
+	struct ask *ask = data;
+	struct desktops *desktops = ask->desktops;
+	struct card *card = find(desktops, ask->id, ask->id);
+	ask_done(desktops, ask);
+	if (check_lost(desktops, answer->status == 401 ? 401 : 0, error))
+		return;
+	if (card)
+		card_set_error(card, error);
+	list_later(desktops, 1);
+}
+
+static gboolean confirm(struct desktops *desktops,
+			const struct desktop *desktop, const char *verb)
+{
+	static const struct {
+		const char *verb, *what, *text, *button;
+	} dangers[] = {
+		{"shutdown", "Shut down",
+		 "Programs are asked to end. What they have not saved may be "
+		 "lost.",
+		 "_Shut Down"},
+		{"off", "Turn off",
+		 "It ends at once, as if the plug were pulled. Everything that "
+		 "is not saved is lost.",
+		 "_Turn Off"},
+		{"reset", "Reset",
+		 "It starts anew at once. Everything that is not saved is "
+		 "lost.",
+		 "_Reset"},
+	};
+	for (gsize i = 0; i < G_N_ELEMENTS(dangers); i++) {
+		if (strcmp(dangers[i].verb, verb) != 0)
+			continue;
+		GtkWidget *dialog = gtk_message_dialog_new(
+			GTK_WINDOW(gtk_widget_get_toplevel(desktops->stack)),
+			GTK_DIALOG_MODAL | GTK_DIALOG_DESTROY_WITH_PARENT,
+			GTK_MESSAGE_WARNING, GTK_BUTTONS_NONE, NULL);
+		g_autofree char *title = g_strdup_printf(
+			"%s “%s”?", dangers[i].what, desktop->name);
+		g_object_set(dialog, "text", title, "secondary-text",
+			     dangers[i].text, NULL);
+		gtk_dialog_add_button(GTK_DIALOG(dialog), "_Cancel",
+				      GTK_RESPONSE_CANCEL);
+		GtkWidget *go = gtk_dialog_add_button(
+			GTK_DIALOG(dialog), dangers[i].button,
+			GTK_RESPONSE_ACCEPT);
+		gtk_style_context_add_class(gtk_widget_get_style_context(go),
+					    "destructive-action");
+		gtk_dialog_set_default_response(GTK_DIALOG(dialog),
+						GTK_RESPONSE_CANCEL);
+		int response = gtk_dialog_run(GTK_DIALOG(dialog));
+		gtk_widget_destroy(dialog);
+		return response == GTK_RESPONSE_ACCEPT;
+	}
+	return TRUE;
+}
+
+static void on_card_action(struct card *card, const char *verb, void *data)
+{
+	struct desktops *desktops = data;
+	const struct desktop *desktop = card_desktop(card);
+	if (strcmp(verb, "open") == 0) {
+		card_set_error(card, NULL);
+		desktops->handlers->open(desktop, desktops->data);
+		return;
+	}
+	/* the question may outlive the card */
+	g_autofree char *id = g_strdup(desktop->id);
+	g_autofree char *pool = g_strdup(desktop->pool);
+	if (!confirm(desktops, desktop, verb) || !desktops->api)
+		return;
+	g_autofree char *path =
+		id     ? api_desktop_path(id, verb)
+		: pool ? g_strdup_printf("/pools/%s/desktop", pool)
+		       : NULL;
+	if (!path)
+		return;
+	events_emit("action", "{s:s}", "verb", verb);
+	api_call(desktops->api, "POST", path, NULL, desktops->cancellable,
+		 on_acted, ask_new(desktops, id ? id : pool));
+}
+
+/* Cards are kept, so that focus and pictures stay where they are. */
+static void merge(struct desktops *desktops, json_t *list)
+{
+	g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+	gsize index;
+	json_t *value;
+	json_array_foreach(list, index, value) {
+		if (index >= CARDS_MAX)
+			break;
+		struct desktop *desktop = desktop_from_json(value);
+		if (!desktop)
+			continue;
+		struct card *card =
+			find(desktops, desktop->id, desktop->pool);
+		/* a pool that had none may have one now */
+		if (!card && desktop->id)
+			card = find(desktops, NULL, desktop->pool);
+		gboolean fresh = !card;
+		if (fresh) {
+			card = card_new(desktop, on_card_action, desktops);
+			gtk_container_add(GTK_CONTAINER(desktops->flow),
+					  card_widget(card));
+		} else {
+			card_update(card, desktop);
+		}
+		g_hash_table_add(seen, card);
+		/* also takes up those whose watch failed */
+		if (fresh ||
+		    !g_object_get_data(G_OBJECT(card_widget(card)), "watched"))
+			watch(desktops, card);
+		if (fresh)
+			fetch_picture(desktops, card);
+	}
+	GtkFlowBoxChild *child;
+	for (int i = 0; (child = child_at(desktops, i));) {
+		if (g_hash_table_contains(seen, card_of(GTK_WIDGET(child))))
+			i++;
+		else
+			gtk_widget_destroy(GTK_WIDGET(child));
+	}
+	gtk_stack_set_visible_child_name(
+		GTK_STACK(desktops->stack),
+		child_at(desktops, 0) ? "list" : "empty");
+}
+
+static void on_list(const struct api_answer *answer, const GError *error,
+		    void *data)
+{
+	struct desktops *desktops = data;
+	if (check_lost(desktops, answer->status, error))
+		return;
+	show_banner(desktops, error);
+	list_later(desktops, error ? LIST_RETRY_S : LIST_EVERY_S);
+	if (error)
+		return;
+	json_t *list = json_object_get(answer->json, "desktops");
+	merge(desktops, list);
+	if (!desktops->loaded) {
+		unsigned count = 0;
+		while (child_at(desktops, (int)count))
+			count++;
+		desktops->loaded = TRUE;
+		events_emit("desktops", "{s:i}", "count", (int)count);
+		desktops->handlers->loaded(count, desktops->data);
+	}
+}
+
+static void load_list(struct desktops *desktops)
+{
+	api_call(desktops->api, "GET", "/desktops", NULL,
+		 desktops->cancellable, on_list, desktops);
+}
+
+static void on_activated(GtkFlowBox *flow, GtkFlowBoxChild *child,
+			 struct desktops *desktops)
+{
+	on_card_action(card_of(GTK_WIDGET(child)), "open", desktops);
+}
+
+static gboolean on_key(GtkWidget *widget, GdkEventKey *event,
+		       struct desktops *desktops)
+{
+	gboolean menu_key =
+		event->keyval == GDK_KEY_Menu ||
+		(event->keyval == GDK_KEY_F10 &&
+		 (event->state & gtk_accelerator_get_default_mod_mask()) ==
+			 GDK_SHIFT_MASK);
+	GList *selected = gtk_flow_box_get_selected_children(
+		GTK_FLOW_BOX(desktops->flow));
+	gboolean used = menu_key && selected;
+	if (used)
+		card_popup_menu(card_of(selected->data));
+	g_list_free(selected);
+	return used;
+}
+
+static void on_destroy(GtkWidget *widget, struct desktops *desktops)
+{
+	desktops_stop(desktops);
+	g_hash_table_unref(desktops->asks);
+	g_free(desktops);
+}
+
+static GtkWidget *build_empty(void)
+{
+	GtkWidget *box = gtk_box_new(GTK_ORIENTATION_VERTICAL, 12);
+	gtk_widget_set_halign(box, GTK_ALIGN_CENTER);
+	gtk_widget_set_valign(box, GTK_ALIGN_CENTER);
+	g_object_set(box, "margin", 24, NULL);
+	GtkWidget *icon = gtk_image_new_from_icon_name("oriel-symbolic",
+						       GTK_ICON_SIZE_DIALOG);
+	gtk_image_set_pixel_size(GTK_IMAGE(icon), 96);
+	gtk_style_context_add_class(gtk_widget_get_style_context(icon),
+				    "dim-label");
+	GtkWidget *title = gtk_label_new("No desktops for you yet");
+	gtk_style_context_add_class(gtk_widget_get_style_context(title),
+				    "notice-title");
+	GtkWidget *text = gtk_label_new(
+		"An administrator can add you to a pool of desktops. They "
+		"appear here by themselves.");
+	gtk_label_set_line_wrap(GTK_LABEL(text), TRUE);
+	gtk_label_set_max_width_chars(GTK_LABEL(text), 40);
+	gtk_label_set_justify(GTK_LABEL(text), GTK_JUSTIFY_CENTER);
+	gtk_container_add(GTK_CONTAINER(box), icon);
+	gtk_container_add(GTK_CONTAINER(box), title);
+	gtk_container_add(GTK_CONTAINER(box), text);
+	return box;
+}
+
+static GtkWidget *build_loading(void)
+{
+	GtkWidget *spinner = gtk_spinner_new();
+	gtk_widget_set_size_request(spinner, 32, 32);
+	gtk_widget_set_halign(spinner, GTK_ALIGN_CENTER);
+	gtk_widget_set_valign(spinner, GTK_ALIGN_CENTER);
+	gtk_spinner_start(GTK_SPINNER(spinner));
+	return spinner;
+}
+
+static GtkWidget *build_list(struct desktops *desktops)
+{
+	GtkWidget *box = gtk_box_new(GTK_ORIENTATION_VERTICAL, 0);
+	desktops->banner = gtk_info_bar_new();
+	gtk_info_bar_set_message_type(GTK_INFO_BAR(desktops->banner),
+				      GTK_MESSAGE_WARNING);
+	gtk_info_bar_set_revealed(GTK_INFO_BAR(desktops->banner), FALSE);
+	desktops->banner_text = gtk_label_new(NULL);
+	gtk_label_set_line_wrap(GTK_LABEL(desktops->banner_text), TRUE);
+	gtk_container_add(GTK_CONTAINER(gtk_info_bar_get_content_area(
+				  GTK_INFO_BAR(desktops->banner))),
+			  desktops->banner_text);
+	desktops->flow = gtk_flow_box_new();
+	GtkFlowBox *flow = GTK_FLOW_BOX(desktops->flow);
+	gtk_flow_box_set_selection_mode(flow, GTK_SELECTION_BROWSE);
+	gtk_flow_box_set_activate_on_single_click(flow, FALSE);
+	gtk_flow_box_set_homogeneous(flow, FALSE);
+	gtk_flow_box_set_column_spacing(flow, 12);
+	gtk_flow_box_set_row_spacing(flow, 12);
+	gtk_flow_box_set_max_children_per_line(flow, 12);
+	gtk_widget_set_valign(desktops->flow, GTK_ALIGN_START);
+	gtk_widget_set_halign(desktops->flow, GTK_ALIGN_CENTER);
+	g_object_set(flow, "margin", 18, NULL);
+	atk_object_set_name(gtk_widget_get_accessible(desktops->flow),
+			    "Your desktops");
+	g_signal_connect(flow, "child-activated", G_CALLBACK(on_activated),
+			 desktops);
+	g_signal_connect(flow, "key-press-event", G_CALLBACK(on_key), desktops);
+	GtkWidget *scroller = gtk_scrolled_window_new(NULL, NULL);
+	gtk_scrolled_window_set_policy(GTK_SCROLLED_WINDOW(scroller),
+				       GTK_POLICY_NEVER, GTK_POLICY_AUTOMATIC);
+	gtk_container_add(GTK_CONTAINER(scroller), desktops->flow);
+	gtk_box_pack_start(GTK_BOX(box), desktops->banner, FALSE, FALSE, 0);
+	gtk_box_pack_start(GTK_BOX(box), scroller, TRUE, TRUE, 0);
+	return box;
+}
+
+struct desktops *desktops_new(const struct desktops_handlers *handlers,
+			      void *data)
+{
+	struct desktops *desktops = g_new0(struct desktops, 1);
+	desktops->handlers = handlers;
+	desktops->data = data;
+	desktops->asks = g_hash_table_new_full(NULL, NULL, ask_free, NULL);
+	desktops->stack = gtk_stack_new();
+	gtk_stack_add_named(GTK_STACK(desktops->stack), build_loading(),
+			    "loading");
+	gtk_stack_add_named(GTK_STACK(desktops->stack), build_list(desktops),
+			    "list");
+	gtk_stack_add_named(GTK_STACK(desktops->stack), build_empty(),
+			    "empty");
+	g_signal_connect(desktops->stack, "destroy", G_CALLBACK(on_destroy),
+			 desktops);
+	return desktops;
+}
+
+GtkWidget *desktops_widget(struct desktops *desktops)
+{
+	return desktops->stack;
+}
+
+void desktops_start(struct desktops *desktops, struct api *api)
+{
+	desktops_stop(desktops);
+	GtkFlowBoxChild *child;
+	while ((child = child_at(desktops, 0)))
+		gtk_widget_destroy(GTK_WIDGET(child));
+	desktops->api = api_ref(api);
+	desktops->cancellable = g_cancellable_new();
+	desktops->watches = 0;
+	desktops->loaded = FALSE;
+	show_banner(desktops, NULL);
+	gtk_stack_set_visible_child_name(GTK_STACK(desktops->stack), "loading");
+	load_list(desktops);
+	desktops->picture_timer =
+		g_timeout_add_seconds(PICTURE_EVERY_S, on_pictures, desktops);
+}
+
+void desktops_stop(struct desktops *desktops)
+{
+	g_cancellable_cancel(desktops->cancellable);
+	g_clear_object(&desktops->cancellable);
+	/* cancelled questions are never answered */
+	g_hash_table_remove_all(desktops->asks);
+	g_clear_handle_id(&desktops->list_timer, g_source_remove);
+	g_clear_handle_id(&desktops->picture_timer, g_source_remove);
+	g_clear_pointer(&desktops->api, api_unref);
+}
+
+const struct desktop *desktops_get(struct desktops *desktops, unsigned index)
+{
+	GtkFlowBoxChild *child = child_at(desktops, (int)index);
+	return child ? card_desktop(card_of(GTK_WIDGET(child))) : NULL;
+}
+
+void desktops_focus(struct desktops *desktops)
+{
+	GtkFlowBoxChild *child = child_at(desktops, 0);
+	if (child)
+		gtk_widget_grab_focus(GTK_WIDGET(child));
+}

@@ -1,0 +1,143 @@
+/* oriel-client - signs in to an Oriel server and shows its desktops. */
+#include <errno.h>
+#include <gtk/gtk.h>
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "client/app.h"
+#include "client/events.h"
+#include "client/trust.h"
+#include "common/fault.h"
+#include "common/log.h"
+
+/* Stable: docs/man/oriel-client.1 tells them. */
+enum { EXIT_DONE = 0, EXIT_NO_START = 1, EXIT_USAGE = 2 };
+
+#define PASSWORD_MAX 1024
+
+/* First line of a file, of "-" (standard input). */
+static char *read_password(const char *path, GError **error)
+{
+	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	char line[PASSWORD_MAX + 2];
+	char *password = NULL;
+	if (file && fgets(line, sizeof line, file)) {
+		line[strcspn(line, "\r\n")] = '\0';
+		if (strlen(line) <= PASSWORD_MAX &&
+		    g_utf8_validate(line, -1, NULL))
+			password = g_strdup(line);
+	}
+	if (!password)
+		fault_set(error, FAULT_INVALID,
+			  "Put the password on the first line of a file that "
+			  "only you can read.",
+			  "No password can be read from %s%s%s", path,
+			  file ? "" : ": ", file ? "" : g_strerror(errno));
+	memset(line, 0, sizeof line);
+	if (file && file != stdin)
+		fclose(file);
+	return password;
+}
+
+static const char help_text[] =
+	"SERVER is https://HOST:PORT or HOST, with /POOL to go straight to a "
+	"desktop of\nthat pool.\n"
+	"\n"
+	"Examples:\n"
+	"  oriel-client                                   asks for everything\n"
+	"  oriel-client https://desk.example/linux        one pool's desktop\n"
+	"  oriel-client desk.example --user ada --fullscreen\n"
+	"\n"
+	"In a desktop: Ctrl+Alt+G sends all keys there or stops that, Shift+F11 "
+	"is full\nscreen, Ctrl+Alt+M is the menu.\n"
+	"\n"
+	"Exit status: 0 ended as asked, 1 could not start, 2 wrong usage.";
+
+int main(int argc, char **argv)
+{
+	struct app_options options = {0};
+	g_autofree char *user = NULL, *password_file = NULL, *trust = NULL,
+			*events = NULL;
+	gboolean version = FALSE, verbose = FALSE;
+	const GOptionEntry entries[] = {
+		{"user", 'u', 0, G_OPTION_ARG_STRING, &user,
+		 "Sign in as this user", "NAME"},
+		{"password-file", 0, 0, G_OPTION_ARG_FILENAME, &password_file,
+		 "Read the password from a file's first line ('-': standard "
+		 "input) and sign in at once",
+		 "FILE"},
+		{"fullscreen", 'f', 0, G_OPTION_ARG_NONE, &options.fullscreen,
+		 "Open desktops in full screen", NULL},
+		{"trust-fingerprint", 0, 0, G_OPTION_ARG_STRING, &trust,
+		 "Trust only this certificate of the server, besides ones an "
+		 "authority vouches for",
+		 "SHA256:HEX"},
+		{"events", 0, 0, G_OPTION_ARG_STRING, &events,
+		 "Write milestones as JSON lines", "FILE|FD"},
+		{"verbose", 'v', 0, G_OPTION_ARG_NONE, &verbose,
+		 "Log more", NULL},
+		{"version", 0, 0, G_OPTION_ARG_NONE, &version,
+		 "Print the version", NULL},
+		{0},
+	};
+	setlocale(LC_ALL, "");
+	g_set_prgname("oriel-client");
+	g_set_application_name("Oriel");
+	events_now_us();
+	g_autoptr(GOptionContext) context = g_option_context_new("[SERVER]");
+	g_autoptr(GError) error = NULL;
+	g_option_context_set_summary(
+		context, "Signs in to an Oriel server and shows its desktops.");
+	g_option_context_set_description(context, help_text);
+	g_option_context_add_main_entries(context, entries, NULL);
+	/* GTK's own options too, without opening the display yet */
+	g_option_context_add_group(context, gtk_get_option_group(FALSE));
+	if (!g_option_context_parse(context, &argc, &argv, &error)) {
+		fprintf(stderr, "oriel-client: %s\nSee oriel-client --help.\n",
+			error->message);
+		return EXIT_USAGE;
+	}
+	if (version) {
+		puts("oriel-client " ORIEL_VERSION);
+		return EXIT_DONE;
+	}
+	log_open("oriel-client", verbose);
+	if (argc > 2) {
+		fprintf(stderr,
+			"oriel-client: one server at most.\n"
+			"See oriel-client --help.\n");
+		return EXIT_USAGE;
+	}
+	if (argc == 2 && !server_url_parse(argv[1], &options.server, &error)) {
+		fault_print("oriel-client", error);
+		return EXIT_USAGE;
+	}
+	g_autofree char *fingerprint = trust ? trust_normalize(trust) : NULL;
+	if (trust && !fingerprint) {
+		fprintf(stderr,
+			"oriel-client: '%s' is not a fingerprint.\n"
+			"`oriel status` on the server shows it: SHA256: and 64 "
+			"hex digits.\n",
+			trust);
+		return EXIT_USAGE;
+	}
+	if ((password_file &&
+	     !(options.password = read_password(password_file, &error))) ||
+	    (events && !events_open(events, &error))) {
+		fault_print("oriel-client", error);
+		return EXIT_NO_START;
+	}
+	options.user = user;
+	options.fingerprint = fingerprint;
+	if (!gtk_init_check(&argc, &argv)) {
+		fprintf(stderr,
+			"oriel-client: no display can be opened.\n"
+			"Start it in a graphical session, or set DISPLAY.\n");
+		return EXIT_NO_START;
+	}
+	int status = app_run(&options) == 0 ? EXIT_DONE : EXIT_NO_START;
+	server_url_clear(&options.server);
+	events_close();
+	return status;
+}

@@ -1,0 +1,24 @@
+# The client: one library with everything but main(), so that tests and fuzz
+# targets link what they are about.
+CLIENT_RESOURCE := $(BUILD)/gen/client/resource.c
+GENERATED += $(CLIENT_RESOURCE)
+$(CLIENT_RESOURCE): client/oriel-client.gresource.xml client/style.css $(wildcard icons/*.svg)
+	$(call say,GEN,$@)
+	$(Q)mkdir -p $(@D) && glib-compile-resources --target=$@ --sourcedir=. \
+		--generate-source --c-name oriel_client $<
+
+LIBS += client
+client_SRC := $(filter-out %-fuzz.c client/main.c,$(wildcard client/*.c))
+client_PKG := gtk+-3.0 x11 libsoup-3.0 jansson libvncclient zlib gio-unix-2.0
+client_LDLIBS := -lm
+
+PROGRAMS += oriel-client
+oriel-client_SRC := client/main.c $(CLIENT_RESOURCE)
+oriel-client_LIBS := client common
+oriel-client_DIR := bin
+
+FUZZERS += http-answer-fuzz rfb-clipboard-fuzz
+http-answer-fuzz_SRC := client/http-answer-fuzz.c
+http-answer-fuzz_LIBS := client common
+rfb-clipboard-fuzz_SRC := client/rfb-clipboard-fuzz.c
+rfb-clipboard-fuzz_LIBS := client common

@@ -1,0 +1,20 @@
+# Programs that run inside guests. They are part of an image's contents, so
+# the same source must give the same bytes in every build tree, sanitized or
+# not: fixed flags, no debug information, no sanitizer.
+inguest_CFLAGS := -O2 -g0 -fno-sanitize=all -fomit-frame-pointer \
+	-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong \
+	-fstack-clash-protection -fcf-protection -fPIE
+inguest_LDLIBS := -fno-sanitize=all -s -Wl,--build-id=none
+
+PROGRAMS += oriel-heads
+oriel-heads_SRC := seamless/heads.c seamless/layout.c seamless/ready.c
+oriel-heads_PKG := x11 xrandr xi
+oriel-heads_CFLAGS := $(inguest_CFLAGS)
+oriel-heads_LDLIBS := $(inguest_LDLIBS)
+oriel-heads_DIR := libexec
+
+PROGRAMS += oriel-identity
+oriel-identity_SRC := seamless/identity.c
+oriel-identity_CFLAGS := $(inguest_CFLAGS)
+oriel-identity_LDLIBS := $(inguest_LDLIBS)
+oriel-identity_DIR := libexec

@@ -1,0 +1,473 @@
+/* vmm/engine.h with real QEMU and a small real guest. */
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/fault.h"
+#include "tests/unit/engine-guest.h"
+
+static gint64 since_ms(gint64 begin)
+{
+	return (g_get_monotonic_time() - begin) / 1000;
+}
+
+static gboolean run_dir_is_clean(struct guest *guest)
+{
+	g_autoptr(GDir) dir = g_dir_open(guest->run_dir, 0, NULL);
+	const char *left = dir ? g_dir_read_name(dir) : NULL;
+	if (left)
+		g_test_message("left in the run folder: %s", left);
+	return !left;
+}
+
+static void test_life(void)
+{
+	if (!guest_available())
+		return;
+	struct guest guest;
+	guest_init(&guest, "life");
+	g_autoptr(GError) error = NULL;
+	guest_start(&guest, GUEST_BOOT, &error);
+	g_assert_no_error(error);
+	g_assert_cmpint(engine_machine_state(guest.machine), ==,
+			ENGINE_RUNNING);
+	g_autofree char *first = guest_sh(&guest, NULL, "echo $((6 * 7))");
+	g_assert_cmpstr(first, ==, "42");
+	g_autofree char *tablets =
+	    guest_sh(&guest, NULL, "cat /sys/class/virtio-ports/*/name | sort");
+	g_assert_cmpstr(tablets, ==,
+			"com.redhat.spice.0\norg.oriel.seamless.0\n"
+			"org.qemu.guest_agent.0\norg.spice-space.webdav.0");
+	/* the same machine does not start twice */
+	struct guest twin;
+	guest_init_beside(&twin, &guest, "life");
+	g_assert_false(guest_start(&twin, GUEST_BOOT, &error));
+	g_assert_error(error, FAULT, FAULT_CONFLICT);
+	g_assert_nonnull(strstr(error->message, "running already"));
+	g_clear_error(&error);
+	/* pause */
+	g_assert_true(guest_do(&guest, engine_machine_pause_async, &error));
+	g_assert_true(guest_wait(&guest, "paused;", 5000));
+	g_assert_true(guest_do(&guest, engine_machine_resume_async, &error));
+	g_assert_true(guest_wait(&guest, "running;", 5000));
+	/* reset: it boots anew, and is never gone */
+	g_autofree char *mark = guest_sh(&guest, NULL, "touch /tmp/mark");
+	g_string_truncate(guest.seen, 0);
+	guest_hang_up(&guest);
+	g_assert_true(guest_do(&guest, engine_machine_reset_async, &error));
+	g_assert_true(guest_wait(&guest, "running;", 5000));
+	g_assert_cmpstr(guest.seen->str, ==, "running;");
+	int status = 0;
+	g_autofree char *gone = guest_sh(&guest, &status, "test -e /tmp/mark");
+	g_assert_cmpint(status, ==, 1);
+	/* the power button is obeyed */
+	g_string_truncate(guest.seen, 0);
+	g_assert_true(guest_do(&guest, engine_machine_powerdown_async, &error));
+	g_assert_true(guest_wait(&guest, "gone/guest;", 20000));
+	g_assert_true(run_dir_is_clean(&guest));
+	/* acts on what is gone */
+	g_assert_false(guest_do(&guest, engine_machine_pause_async, &error));
+	g_assert_error(error, FAULT, FAULT_CONFLICT);
+	g_assert_true(guest_do(&guest, engine_machine_kill_async, NULL));
+	twin.machine = NULL;
+	guest_finish(&twin);
+	guest_finish(&guest);
+}
+
+static void test_ends(void)
+{
+	if (!guest_available())
+		return;
+	struct guest guest;
+	guest_init(&guest, "ends");
+	g_autoptr(GError) error = NULL;
+	guest_start(&guest, GUEST_BOOT, &error);
+	g_assert_no_error(error);
+	g_assert_true(guest_do(&guest, engine_machine_kill_async, NULL));
+	g_assert_cmpstr(guest.seen->str, ==, "gone/host;");
+	g_assert_null(guest.why);
+	g_assert_true(run_dir_is_clean(&guest));
+	/* kill -9 */
+	g_string_truncate(guest.seen, 0);
+	g_assert_true(guest_start(&guest, GUEST_BOOT, NULL));
+	kill(engine_machine_pid(guest.machine), SIGKILL);
+	g_assert_true(guest_wait(&guest, "gone/died;", 5000));
+	g_assert_nonnull(strstr(guest.why, "was killed by signal 9"));
+	g_assert_true(run_dir_is_clean(&guest));
+	/* a stopped process takes neither quit nor SIGTERM */
+	g_string_truncate(guest.seen, 0);
+	g_assert_true(guest_start(&guest, GUEST_BOOT, NULL));
+	kill(engine_machine_pid(guest.machine), SIGSTOP);
+	gint64 begin = g_get_monotonic_time();
+	g_assert_true(guest_do(&guest, engine_machine_kill_async, NULL));
+	g_assert_cmpint(since_ms(begin), <, 15000);
+	g_assert_cmpstr(guest.seen->str, ==, "gone/host;");
+	/* a panic */
+	g_string_truncate(guest.seen, 0);
+	g_assert_true(guest_start(&guest, GUEST_BOOT, NULL));
+	g_autofree char *up = guest_sh(&guest, NULL, "echo up");
+	g_autofree char *nothing =
+	    guest_sh(&guest, NULL,
+		     "(sleep 0.2; echo c >/proc/sysrq-trigger) "
+		     ">/dev/null 2>&1 &");
+	g_assert_true(guest_wait(&guest, "gone/panic;", 10000));
+	guest_finish(&guest);
+}
+
+static void test_adopt(void)
+{
+	if (!guest_available())
+		return;
+	struct guest guest;
+	guest_init(&guest, "adopt");
+	g_autoptr(GError) error = NULL;
+	guest_start(&guest, GUEST_BOOT, &error);
+	g_assert_no_error(error);
+	pid_t pid = engine_machine_pid(guest.machine);
+	g_autofree char *mark = guest_sh(&guest, NULL, "touch /tmp/mark");
+	guest_start(&guest, GUEST_ADOPT, &error);
+	g_assert_no_error(error);
+	g_assert_cmpint(engine_machine_pid(guest.machine), ==, pid);
+	g_assert_cmpint(engine_machine_state(guest.machine), ==,
+			ENGINE_RUNNING);
+	int status = 1;
+	g_autofree char *still = guest_sh(&guest, &status, "test -e /tmp/mark");
+	g_assert_cmpint(status, ==, 0);
+	g_string_truncate(guest.seen, 0);
+	kill(pid, SIGKILL);
+	g_assert_true(guest_wait(&guest, "gone/died;", 5000));
+	/* gone: the pid file may still be there, with a pid used again */
+	g_autofree char *pid_file =
+	    g_build_filename(guest.run_dir, "vmm.pid", NULL);
+	g_autofree char *other = g_strdup_printf("%d 1 x\n", (int)getpid());
+	g_assert_true(g_file_set_contents(pid_file, other, -1, NULL));
+	g_assert_false(guest_start(&guest, GUEST_ADOPT, &error));
+	g_assert_error(error, FAULT, FAULT_NOT_FOUND);
+	g_assert_true(run_dir_is_clean(&guest));
+	guest_finish(&guest);
+}
+
+static void test_template(void)
+{
+	if (!guest_available())
+		return;
+	struct guest origin;
+	guest_init(&origin, "template");
+	g_autoptr(GError) error = NULL;
+	/* the template's own disk lies in its folder */
+	g_autofree char *disk =
+	    g_build_filename(origin.template_dir, TEMPLATE_DISK, NULL);
+	g_assert_true(engine_overlay_create(origin.disk, disk, NULL));
+	origin.spec.disk = disk;
+	gint64 begin = g_get_monotonic_time();
+	guest_start(&origin, GUEST_TEMPLATE, &error);
+	g_assert_no_error(error);
+	g_autofree char *cards =
+	    guest_sh(&origin, NULL,
+		     "ls /sys/class/net; cp /bin/busybox /tmp/mark; sync");
+	g_test_message("booted in %d ms", (int)since_ms(begin));
+	g_assert_cmpstr(cards, ==, "lo");
+	guest_hang_up(&origin);
+	begin = g_get_monotonic_time();
+	guest_freeze(&origin, &error);
+	g_assert_no_error(error);
+	g_test_message("frozen in %d ms", (int)since_ms(begin));
+	g_assert_nonnull(strstr(origin.seen->str, "gone/host;"));
+	struct stat st;
+	g_autofree char *memory =
+	    g_build_filename(origin.template_dir, TEMPLATE_MEMORY, NULL);
+	g_assert_cmpint(stat(memory, &st), ==, 0);
+	g_assert_cmpint(st.st_size, ==, 192 << 20);
+	g_assert_cmpint((gint64)st.st_blocks * 512, <, 190 << 20);
+	/* two clones side by side: each has what the template had, a card of
+	 * its own, and a memory of its own */
+	struct guest a, b;
+	struct guest *both[] = {&a, &b};
+	guest_init_beside(&a, &origin, "clone-a");
+	guest_init_beside(&b, &origin, "clone-b");
+	b.spec.mac = "52:54:00:0a:0b:02";
+	for (int i = 0; i < 2; i++) {
+		struct guest *clone = both[i];
+		g_assert_true(engine_overlay_create(disk, clone->disk, NULL));
+		begin = g_get_monotonic_time();
+		guest_start(clone, GUEST_CLONE, &error);
+		g_assert_no_error(error);
+		g_test_message("clone runs %d ms after its exec",
+			       (int)since_ms(begin));
+		g_assert_cmpint(engine_machine_state(clone->machine), ==,
+				ENGINE_RUNNING);
+		int status = 1;
+		g_autofree char *same =
+		    guest_sh(clone, &status, "cmp /bin/busybox /tmp/mark");
+		g_assert_cmpint(status, ==, 0);
+		g_test_message("and answers %d ms after it",
+			       (int)since_ms(begin));
+		g_autofree char *mine = guest_sh(
+		    clone, NULL,
+		    "echo %s >/tmp/mark; dd if=/tmp/mark of=/dev/vda "
+		    "2>/dev/null; sync; i=0; while [ ! -e /sys/class/net/"
+		    "eth0 ] && [ $i -lt 50 ]; do sleep 0.1; i=$((i+1)); "
+		    "done; cat /sys/class/net/eth0/address",
+		    clone->spec.id);
+		g_assert_cmpstr(mine, ==, clone->spec.mac);
+	}
+	for (int i = 0; i < 2; i++) {
+		g_autofree char *mine =
+		    guest_sh(both[i], NULL,
+			     "cat /tmp/mark; echo 3 >/proc/sys/vm/drop_caches; "
+			     "head -n 1 /dev/vda");
+		g_autofree char *wanted = g_strdup_printf(
+		    "%s\n%s", both[i]->spec.id, both[i]->spec.id);
+		g_assert_cmpstr(mine, ==, wanted);
+	}
+	/* a template that does not fit is refused, and says what to do */
+	struct guest c;
+	guest_init_beside(&c, &origin, "clone-c");
+	g_assert_true(engine_overlay_create(disk, c.disk, NULL));
+	c.spec.heads = 1;
+	g_assert_false(guest_start(&c, GUEST_CLONE, &error));
+	g_assert_error(error, FAULT, FAULT_CONFLICT);
+	g_assert_nonnull(strstr(error->message, "anew"));
+	g_clear_error(&error);
+	/* and so is a damaged one */
+	c.spec.heads = 2;
+	g_autofree char *state =
+	    g_build_filename(origin.template_dir, TEMPLATE_STATE, NULL);
+	g_assert_true(g_file_set_contents(state, "QEVM nonsense", -1, NULL));
+	g_assert_false(guest_start(&c, GUEST_CLONE, &error));
+	g_assert_nonnull(error);
+	g_test_message("damaged: %s", error->message);
+	g_assert_true(run_dir_is_clean(&c));
+	guest_finish(&b);
+	/* the folders of all have gone with the first */
+	guest_do(&a, engine_machine_kill_async, NULL);
+	guest_finish(&a);
+	guest_finish(&c);
+	guest_finish(&origin);
+}
+
+/* Display1 answers on every new connection. */
+static void test_display(void)
+{
+	if (!guest_available())
+		return;
+	struct guest guest;
+	guest_init(&guest, "display");
+	g_autoptr(GError) error = NULL;
+	guest_start(&guest, GUEST_BOOT, &error);
+	g_assert_no_error(error);
+	for (int i = 0; i < 3; i++) {
+		int fd = guest_display(&guest, &error);
+		g_assert_no_error(error);
+		g_autoptr(GSocket) socket = g_socket_new_from_fd(fd, NULL);
+		g_autoptr(GSocketConnection) stream =
+		    g_socket_connection_factory_create_connection(socket);
+		g_autoptr(GDBusConnection) bus = g_dbus_connection_new_sync(
+		    G_IO_STREAM(stream), NULL,
+		    G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, NULL, NULL,
+		    &error);
+		g_assert_no_error(error);
+		g_autoptr(GVariant) all = g_dbus_connection_call_sync(
+		    bus, NULL, "/org/qemu/Display1/VM",
+		    "org.freedesktop.DBus.Properties", "GetAll",
+		    g_variant_new("(s)", "org.qemu.Display1.VM"), NULL, 0, 5000,
+		    NULL, &error);
+		g_assert_no_error(error);
+		g_autofree char *text = g_variant_print(all, FALSE);
+		g_assert_nonnull(strstr(text, "Test, with a comma"));
+		const char *const objects[][2] = {
+		    {"/org/qemu/Display1/Console_1",
+		     "org.qemu.Display1.Console"},
+		    {"/org/qemu/Display1/Chardev_vdagent",
+		     "org.qemu.Display1.Chardev"},
+		    {"/org/qemu/Display1/Chardev_webdav",
+		     "org.qemu.Display1.Chardev"},
+		    {"/org/qemu/Display1/Chardev_seamless",
+		     "org.qemu.Display1.Chardev"},
+		    {"/org/qemu/Display1/Audio", "org.qemu.Display1.Audio"},
+		};
+		for (gsize o = 0; o < G_N_ELEMENTS(objects); o++) {
+			g_autoptr(GVariant) there = g_dbus_connection_call_sync(
+			    bus, NULL, objects[o][0],
+			    "org.freedesktop.DBus.Properties", "GetAll",
+			    g_variant_new("(s)", objects[o][1]), NULL, 0, 5000,
+			    NULL, &error);
+			g_assert_no_error(error);
+		}
+	}
+	guest_finish(&guest);
+}
+
+/* ---- what goes wrong at start ---- */
+
+static void refused(struct guest *guest, enum fault_code code, const char *says)
+{
+	g_autoptr(GError) error = NULL;
+	g_assert_false(guest_start(guest, GUEST_BOOT, &error));
+	g_test_message("%s", error->message);
+	g_assert_error(error, FAULT, (int)code);
+	g_assert_nonnull(strstr(error->message, says));
+	g_assert_nonnull(strchr(error->message, '\n')); /* a remedy */
+	g_assert_true(run_dir_is_clean(guest));
+}
+
+static void test_disk_troubles(void)
+{
+	if (!guest_available())
+		return;
+	struct guest guest, other;
+	guest_init(&guest, "first");
+	guest_init_beside(&other, &guest, "second");
+	g_assert_true(guest_start(&guest, GUEST_BOOT, NULL));
+	other.spec.disk = guest.disk;
+	refused(&other, FAULT_CONFLICT, "in use by another process");
+	g_assert_true(
+	    g_file_set_contents(other.disk, "no qcow2 at all", -1, NULL));
+	other.spec.disk = other.disk;
+	refused(&other, FAULT_STORAGE, "damaged");
+	g_autofree char *absent = g_build_filename(guest.top, "none", NULL);
+	other.spec.kernel = absent;
+	g_autoptr(GError) error = NULL;
+	g_assert_false(guest_start(&other, GUEST_BOOT, &error));
+	g_assert_error(error, FAULT, FAULT_NOT_FOUND);
+	guest_finish(&guest);
+	guest_finish(&other);
+}
+
+extern unsigned engine_start_ms;
+
+static void put_program(const char *folder, const char *name, const char *text)
+{
+	g_autofree char *path = g_build_filename(folder, name, NULL);
+	g_assert_true(g_file_set_contents(path, text, -1, NULL));
+	g_assert_cmpint(g_chmod(path, 0755), ==, 0);
+}
+
+static void test_qemu_troubles(void)
+{
+	if (!guest_available())
+		return;
+	struct guest guest;
+	guest_init(&guest, "troubles");
+	g_autofree char *path = g_strdup(g_getenv("PATH"));
+	/* missing */
+	g_setenv("PATH", guest.top, TRUE);
+	g_autoptr(GError) error = NULL;
+	g_assert_null(engine_choose("qemu", &error));
+	g_assert_error(error, FAULT, FAULT_UNAVAILABLE);
+	g_assert_nonnull(strstr(error->message, "apt-get install"));
+	refused(&guest, FAULT_UNAVAILABLE, "not installed");
+	g_autofree char *with = g_strconcat(guest.top, ":", path, NULL);
+	g_setenv("PATH", with, TRUE);
+	/* too old */
+	put_program(guest.top, "qemu-system-x86_64",
+		    "#!/bin/sh\necho QEMU emulator version 6.1.0\n");
+	g_clear_error(&error);
+	g_assert_null(engine_choose("auto", &error));
+	g_assert_nonnull(strstr(error->message, "too old"));
+	/* dying at once: its last words are told */
+	put_program(guest.top, "qemu-system-x86_64",
+		    "#!/bin/sh\necho I cannot go on >&2\nexit 3\n");
+	refused(&guest, FAULT_UNAVAILABLE, "I cannot go on");
+	/* without KVM's permission */
+	put_program(guest.top, "qemu-system-x86_64",
+		    "#!/bin/sh\necho 'Could not access KVM kernel module: "
+		    "Permission denied' >&2\nexit 1\n");
+	refused(&guest, FAULT_DENIED, "/dev/kvm");
+	/* hanging */
+	put_program(guest.top, "qemu-system-x86_64",
+		    "#!/bin/sh\n[ $1 = --version ] && echo version 7.2.0 && "
+		    "exit\necho thinking >&2\nexec sleep 1000\n");
+	engine_start_ms = 1000;
+	refused(&guest, FAULT_TIMEOUT, "thinking");
+	engine_start_ms = 20000;
+	g_setenv("PATH", path, TRUE);
+	guest_finish(&guest);
+}
+
+static void test_bad_specs(void)
+{
+	if (!guest_available())
+		return;
+	struct guest guest;
+	guest_init(&guest, "specs");
+	struct engine_spec good = guest.spec;
+	for (int i = 0; i < 6; i++) {
+		guest.spec = good;
+		if (i == 0)
+			guest.spec.id = "../up";
+		else if (i == 1)
+			guest.spec.cpus = 0;
+		else if (i == 2)
+			guest.spec.memory_mib = 64;
+		else if (i == 3)
+			guest.spec.heads = ENGINE_HEADS_MAX + 1;
+		else if (i == 4)
+			guest.spec.mac = NULL;
+		else
+			guest.spec.id = NULL;
+		g_autoptr(GError) error = NULL;
+		g_assert_false(guest_start(&guest, GUEST_BOOT, &error));
+		g_assert_error(error, FAULT, FAULT_INVALID);
+	}
+	guest.spec = good;
+	guest_finish(&guest);
+}
+
+static void keep(GObject *source, GAsyncResult *result, void *data)
+{
+	*(GAsyncResult **)data = g_object_ref(result);
+}
+
+static void test_cancel(void)
+{
+	if (!guest_available())
+		return;
+	struct guest guest;
+	guest_init(&guest, "cancel");
+	g_autoptr(GCancellable) cancellable = g_cancellable_new();
+	/* at several moments of a start */
+	for (int ms = 0; ms < 400; ms += 130) {
+		GAsyncResult *result = NULL;
+		g_cancellable_reset(cancellable);
+		engine_start_async(guest.engine, &guest.spec, cancellable, keep,
+				   &result);
+		guest_spin((unsigned)ms);
+		g_cancellable_cancel(cancellable);
+		while (!result)
+			g_main_context_iteration(NULL, TRUE);
+		g_autoptr(GError) error = NULL;
+		struct engine_machine *machine =
+		    engine_start_finish(result, &error);
+		g_object_unref(result);
+		if (machine) { /* it was faster */
+			guest.machine = machine;
+			guest_do(&guest, engine_machine_kill_async, NULL);
+			engine_machine_unref(machine);
+			guest.machine = NULL;
+		} else {
+			g_assert_error(error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+		}
+		g_assert_true(run_dir_is_clean(&guest));
+	}
+	guest_finish(&guest);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/engine/life", test_life);
+	g_test_add_func("/engine/ends", test_ends);
+	g_test_add_func("/engine/adopt", test_adopt);
+	g_test_add_func("/engine/template", test_template);
+	g_test_add_func("/engine/display", test_display);
+	g_test_add_func("/engine/disk-troubles", test_disk_troubles);
+	g_test_add_func("/engine/qemu-troubles", test_qemu_troubles);
+	g_test_add_func("/engine/bad-specs", test_bad_specs);
+	g_test_add_func("/engine/cancel", test_cancel);
+	return g_test_run();
+}

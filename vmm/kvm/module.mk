@@ -1,0 +1,25 @@
+# oriel-vmm: the monitor on /dev/kvm. Everything but main() is a library, so
+# that tests and fuzzers link the devices alone.
+LIBS += vmmkvm
+vmmkvm_SRC := $(filter-out vmm/kvm/main.c %-fuzz.c,$(wildcard vmm/kvm/*.c))
+vmmkvm_PKG := gio-unix-2.0 jansson
+
+PROGRAMS += oriel-vmm
+oriel-vmm_SRC := vmm/kvm/main.c
+oriel-vmm_LIBS := vmmkvm common
+oriel-vmm_DIR := libexec
+
+# Bare-metal guests: programs for an empty machine, run by tests/protocol/vmm.
+GUESTS := chips ring idle
+guest_CFLAGS := -std=c17 -O2 -Wall -Wextra -Wno-unused-parameter -Werror \
+	-ffreestanding -fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only \
+	-fno-stack-protector -fcf-protection=none
+guest_COMMON := tests/guests/start.S tests/guests/guest.c
+$(BUILD)/guests/%.elf: tests/guests/%.c $(guest_COMMON) tests/guests/guest.h \
+		tests/guests/guest.ld
+	$(call say,GUEST,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(guest_CFLAGS) -nostdlib -static -no-pie \
+		-Wl,-T,tests/guests/guest.ld -Wl,--build-id=none \
+		-Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments \
+		-o $@ $(guest_COMMON) $<
+EXTRA_TESTS += $(addprefix $(BUILD)/guests/,$(addsuffix .elf,$(GUESTS)))

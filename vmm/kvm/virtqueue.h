@@ -1,0 +1,87 @@
+/* virtqueue.h - a split virtqueue (Virtio 1.2, 2.7), seen by the device.
+ *
+ * The guest owns the memory and may change it at any time. Therefore: size
+ * and addresses are frozen when the queue starts and each ring lies wholly in
+ * one memory region; every descriptor is copied once and the copy checked;
+ * head and next are below the size, a chain has at most `size` descriptors,
+ * an indirect table stands alone, is not nested and obeys the same limit;
+ * readable parts come before writable ones; lengths add up within 32 bits;
+ * every part lies in one region. Anything else makes the queue broken for
+ * good: virtqueue_pop() says so and the device fails.
+ *
+ * Threads: under the device's lock. Units: bytes. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "vmm/kvm/memory.h"
+
+#define VIRTQUEUE_SIZE_MAX 1024u /* deepest ring any device here offers */
+
+enum virtqueue_fault {
+	VQ_GOOD,
+	VQ_BAD_SIZE,
+	VQ_BAD_RING,
+	VQ_BAD_AVAIL,   /* the index moved further than the ring */
+	VQ_BAD_HEAD,
+	VQ_BAD_NEXT,
+	VQ_LOOP,
+	VQ_BAD_INDIRECT,
+	VQ_NESTED,
+	VQ_ORDER,       /* readable after writable */
+	VQ_TOO_LONG,
+	VQ_BAD_ADDRESS,
+	VQ_EMPTY_PART,
+	VQ_FAULTS,
+};
+const char *virtqueue_fault_text(enum virtqueue_fault fault);
+
+struct virtqueue {
+	const struct guest_mem *mem;
+	/* set by the driver before it starts */
+	uint16_t size;
+	uint64_t desc_at, avail_at, used_at;
+	bool enabled;
+
+	/* frozen */
+	const struct vring_desc_wire *desc;
+	const uint16_t *avail;
+	uint16_t *used;
+	bool started, event_idx, indirect;
+	uint16_t last_avail, used_idx, signalled;
+	bool signalled_valid;
+	enum virtqueue_fault fault;
+};
+
+/* One request. The parts point into guest memory: copy before you check. */
+struct virtqueue_request {
+	uint16_t head;
+	unsigned out_count, in_count;  /* readable parts come first */
+	uint64_t out_bytes, in_bytes;
+	struct iovec parts[VIRTQUEUE_SIZE_MAX];
+};
+
+void virtqueue_reset(struct virtqueue *q, uint16_t size);
+/* Checks and freezes. false: q->fault says why. */
+bool virtqueue_start(struct virtqueue *q, bool event_idx, bool indirect);
+/* 1 a request, 0 nothing there, -1 broken (q->fault). */
+int virtqueue_pop(struct virtqueue *q, struct virtqueue_request *request);
+/* Takes the last popped request back (only the last, nothing in between). */
+void virtqueue_unpop(struct virtqueue *q);
+bool virtqueue_is_empty(const struct virtqueue *q);
+/* Gives the request back; written counts bytes put into writable parts. */
+void virtqueue_push(struct virtqueue *q, uint16_t head, uint32_t written);
+/* Does the driver want an interrupt for what was pushed since the last? */
+bool virtqueue_should_interrupt(struct virtqueue *q);
+/* Whether the driver shall ring; asking for it may find work, so look at the
+ * queue once more after switching it on. */
+void virtqueue_want_notify(struct virtqueue *q, bool want);
+
+/* Bounded copies out of and into a request's parts; return bytes copied. */
+size_t request_read(const struct virtqueue_request *r, uint64_t offset,
+		    void *to, size_t bytes);
+size_t request_write(const struct virtqueue_request *r, uint64_t offset,
+		     const void *from, size_t bytes);

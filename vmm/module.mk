@@ -1,0 +1,14 @@
+LIBS += engine
+engine_SRC := vmm/disk.c vmm/engine.c vmm/machine.c vmm/machine-acts.c \
+	vmm/machine-freeze.c vmm/machine-start.c vmm/net.c vmm/probe.c \
+	vmm/probe-kvm.c vmm/process.c vmm/qemu.c vmm/qemu-command.c \
+	vmm/template.c
+engine_PKG := gio-unix-2.0 jansson
+
+PROGRAMS += oriel-net
+oriel-net_SRC := vmm/oriel-net.c vmm/net-filter.c
+oriel-net_DIR := libexec
+
+TESTS += engine-test
+engine-test_SRC := tests/unit/engine-test.c tests/unit/engine-guest.c
+engine-test_LIBS := engine common
