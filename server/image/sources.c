@@ -114,12 +114,24 @@ gboolean sources_find(struct sources *self, const char *suite, GError **error)
 	const char *const targets_of[] = {"apt-get",      "indextargets",
 					  "--format",     TARGETS_FORMAT,
 					  "Created-By: Packages", NULL};
+	/* where no list was ever fetched apt names nothing unless told not to
+	 * look into them */
+	const char *const unfetched_of[] = {
+		"apt-get",  "indextargets",	     "--no-release-info",
+		"--format", TARGETS_FORMAT, "Created-By: Packages",
+		NULL};
 	const char *const dump_of[] = {"apt-config", "dump", NULL};
 	g_autofree char *targets = ask(targets_of, error);
 	g_autofree char *dump = targets ? ask(dump_of, error) : NULL;
 	if (!dump)
 		return FALSE;
 	self->deb822 = sources_from_targets(targets, suite);
+	if (!self->deb822) {
+		g_autofree char *unfetched = ask(unfetched_of, error);
+		if (!unfetched)
+			return FALSE;
+		self->deb822 = sources_from_targets(unfetched, suite);
+	}
 	if (!self->deb822) {
 		fault_set(error, FAULT_UNAVAILABLE,
 			  "Add a source of that suite below /etc/apt and run "
