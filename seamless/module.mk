@@ -18,3 +18,16 @@ oriel-identity_SRC := seamless/identity.c
 oriel-identity_CFLAGS := $(inguest_CFLAGS)
 oriel-identity_LDLIBS := $(inguest_LDLIBS)
 oriel-identity_DIR := libexec
+
+# The protocol of guest windows, for agent, display process and client.
+LIBS += seamless-wire
+seamless-wire_SRC := seamless/wire.c
+
+TESTS += seamless-wire-test
+seamless-wire-test_SRC := tests/unit/seamless-wire-test.c
+seamless-wire-test_LIBS := seamless-wire
+seamless-wire-test_PKG := glib-2.0
+
+FUZZERS += seamless-wire-fuzz
+seamless-wire-fuzz_SRC := seamless/wire-fuzz.c
+seamless-wire-fuzz_LIBS := seamless-wire
