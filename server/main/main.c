@@ -18,7 +18,7 @@ struct options {
 	char *root, *role, *listen;
 	int https_port, rfb_port; /* -1: not given */
 	int ready_fd, lock_fd;
-	gboolean verbose, version;
+	gboolean verbose, version, json;
 	char **rest;
 };
 
@@ -162,13 +162,13 @@ static int run(const struct options *options, GError **error)
 			  "'%s' is no command of orield.", options->rest[0]);
 		return ROLE_HOPELESS;
 	}
+	if (options->rest) /* a doctor makes no folders */
+		return roles_doctor(options->root, options->json, error);
 	if (!paths_root_open(&root, options->root, error))
 		return ROLE_HOPELESS;
 	struct config config = {0};
 	int status = ROLE_HOPELESS;
-	if (options->rest) {
-		status = roles_doctor(&root, error);
-	} else if (settle(options, &root, &config, error)) {
+	if (settle(options, &root, &config, error)) {
 		struct role_options role_options = {
 		    .listen = config.listen,
 		    .https_port = config.https_port,

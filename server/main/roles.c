@@ -33,10 +33,10 @@ const struct role *roles_find(const char *name)
 	return NULL;
 }
 
-int roles_doctor(const struct paths_root *root, GError **error)
+int roles_doctor(const char *root, gboolean json, GError **error)
 {
-#ifdef HAVE_host_doctor
-	return host_doctor(root);
+#ifdef HAVE_host
+	return host_doctor(root, json);
 #else
 	fault_set(error, FAULT_UNAVAILABLE, NULL,
 		  "This build has no host role, so it cannot examine the "

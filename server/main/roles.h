@@ -14,5 +14,6 @@ extern const unsigned roles_count;
 /* NULL when there is none of that name. */
 const struct role *roles_find(const char *name);
 
-/* `orield doctor`: prints what this machine can do; an exit status. */
-int roles_doctor(const struct paths_root *root, GError **error);
+/* `orield doctor`: prints what this machine can do; an exit status. root is
+ * the option as given, or NULL. */
+int roles_doctor(const char *root, gboolean json, GError **error);
