@@ -19,11 +19,11 @@ LIBS += display1
 display1_SRC := $(BUILD)/gen/common/display1.c
 display1_PKG := gio-unix-2.0
 GENERATED += $(BUILD)/gen/common/display1.h
-$(BUILD)/gen/common/display1.h: common/display1.xml
+$(BUILD)/gen/common/display1.h: common/display1.xml common/module.mk
 	$(call say,GEN,$@)
 	$(Q)mkdir -p $(@D) && gdbus-codegen --interface-prefix org.qemu. \
-		--c-namespace Qemu --c-generate-object-manager --header \
+		--c-namespace Qemu --c-generate-autocleanup all --header \
 		--output $@ $<
 $(BUILD)/gen/common/display1.c: common/display1.xml $(BUILD)/gen/common/display1.h
 	$(Q)gdbus-codegen --interface-prefix org.qemu. --c-namespace Qemu \
-		--c-generate-object-manager --body --output $@ $<
+		--c-generate-autocleanup all --body --output $@ $<

@@ -11,3 +11,10 @@ oriel-display_DIR := libexec
 
 FUZZERS += rfb-message-fuzz
 rfb-message-fuzz_SRC := display/rfb/message-fuzz.c display/rfb/message.c
+
+# For tests and benches: a machine's display played, a viewer's picture taken.
+PROGRAMS += display1-player vnc-grab
+display1-player_SRC := tests/tools/display1-player.c
+display1-player_LIBS := display1
+vnc-grab_SRC := tests/tools/vnc-grab.c
+vnc-grab_PKG := libvncclient
