@@ -40,7 +40,8 @@ static const GOptionEntry entries[] = {
 	 "What a viewer over the network must know", "FILE"},
 	{"no-auth", 0, 0, G_OPTION_ARG_NONE, &options.no_auth,
 	 "Let everyone on this machine view (loopback only)", NULL},
-	{"name", 0, 0, G_OPTION_ARG_STRING, &options.name,
+	/* as bytes: a service runs in the C locale, its title is UTF-8 */
+	{"name", 0, 0, G_OPTION_ARG_FILENAME, &options.name,
 	 "Title in viewers, instead of the machine's own", "TEXT"},
 	{"vm", 0, 0, G_OPTION_ARG_STRING, &options.vm,
 	 "Machine's id, for the log", "ID"},
@@ -193,7 +194,9 @@ int main(int argc, char **argv)
 	setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
 
 	self.loop = g_main_loop_new(NULL, FALSE);
-	self.display = display_new(options.name, options.vm);
+	g_autofree char *name =
+		options.name ? g_utf8_make_valid(options.name, -1) : NULL;
+	self.display = display_new(name, options.vm);
 	g_unix_signal_add(SIGTERM, on_signal, &self);
 	g_unix_signal_add(SIGINT, on_signal, &self);
 	int status = 0;
