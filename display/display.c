@@ -297,7 +297,8 @@ const struct desktop *display_desktop(const struct display *self)
 
 const struct cursor *display_cursor(const struct display *self)
 {
-	return self->cursor_hidden ? NULL : self->cursor;
+	static const struct cursor hidden;
+	return self->cursor && self->cursor_hidden ? &hidden : self->cursor;
 }
 
 unsigned display_leds(const struct display *self)

@@ -58,7 +58,8 @@ void display_attach(struct display *self, struct viewer *viewer);
 void display_detach(struct viewer *viewer);
 
 const struct desktop *display_desktop(const struct display *self);
-/* NULL: none was defined, or it is hidden. */
+/* NULL: the machine never defined one, and viewers keep their own. 0 x 0: it
+ * is hidden. */
 const struct cursor *display_cursor(const struct display *self);
 unsigned display_leds(const struct display *self);
 const char *display_name(const struct display *self);

@@ -186,6 +186,13 @@ static bool take_one(struct rfb_client *self)
 		rfb_client_fail(self, why);
 		return false;
 	case RFB_WHOLE:
+		/* Only those who type into a machine that does not listen
+		 * have to wait for it. */
+		if (rfb_is_input(&message) &&
+		    display_input_full(rfb_server_display(self->server))) {
+			self->paused = true;
+			return false;
+		}
 		self->in_at += used;
 		if (message.type == RFB_SKIP)
 			self->skip = message.skip;
@@ -201,15 +208,8 @@ static gboolean on_readable(int fd, GIOCondition condition, void *data);
 static void take_all(struct rfb_client *self)
 {
 	self->paused = false;
-	while (!self->dead) {
-		if (self->state == RFB_STATE_UP &&
-		    display_input_full(rfb_server_display(self->server))) {
-			self->paused = true;
-			break;
-		}
-		if (!take_one(self))
-			break;
-	}
+	while (!self->dead && take_one(self))
+		;
 	if (self->dead)
 		return;
 	g_byte_array_remove_range(self->in, 0, self->in_at);

@@ -93,8 +93,11 @@ static void set_encodings(struct rfb_client *self,
 	self->leds_due |= self->can_leds && !had_leds;
 	self->motion_due |= self->can_motion && !had_motion;
 	self->size_due |= self->can_resize_extended && !had_size;
-	self->cursor_due |= self->cursor_encoding != RFB_ENC_RAW &&
-			    self->cursor_encoding != had_cursor;
+	if (self->cursor_encoding == RFB_ENC_RAW)
+		self->cursor_due = false;
+	else if (self->cursor_encoding != had_cursor)
+		self->cursor_due =
+			display_cursor(rfb_server_display(self->server));
 	if (self->extended_clipboard && !had_extended)
 		rfb_clip_extended(self);
 	if (self->can_fence && !had_fence) {

@@ -82,6 +82,12 @@ struct rfb_message {
 	};
 };
 
+static inline bool rfb_is_input(const struct rfb_message *message)
+{
+	return message->type == RFB_KEY || message->type == RFB_EXTENDED_KEY ||
+	       message->type == RFB_POINTER;
+}
+
 int32_t rfb_encoding_at(const struct rfb_message *message, unsigned index);
 
 enum rfb_parse {

@@ -108,11 +108,8 @@ static void put_alpha_pixels(struct rfb_client *self,
 
 static void put_cursor(struct rfb_client *self)
 {
-	static const struct cursor none;
 	const struct cursor *cursor =
 		display_cursor(rfb_server_display(self->server));
-	if (!cursor)
-		cursor = &none;
 	size_t count = (size_t)cursor->width * cursor->height;
 	put_header(self, cursor->hot_x, cursor->hot_y, cursor->width,
 		   cursor->height, self->cursor_encoding);

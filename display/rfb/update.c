@@ -145,7 +145,9 @@ static void apply_format(struct rfb_client *self)
 	if (self->coder.format.colour_map)
 		rfb_format_write_map(self->out);
 	/* a cursor is made of pixels, too */
-	self->cursor_due |= self->cursor_encoding == RFB_ENC_CURSOR;
+	self->cursor_due |=
+		self->cursor_encoding == RFB_ENC_CURSOR &&
+		display_cursor(rfb_server_display(self->server));
 }
 
 static void begin_message(struct rfb_client *self, unsigned count)
