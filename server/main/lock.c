@@ -36,6 +36,27 @@ static gboolean write_pid(int fd)
 	       pwrite(fd, text, (size_t)length, 0) == length;
 }
 
+static void set_held(GError **error, const struct paths_root *root, pid_t pid)
+{
+	g_autofree char *remedy = NULL;
+	if (lives(pid)) {
+		remedy = g_strdup_printf(
+		    "Stop it with 'kill %d' first, or choose another folder "
+		    "with --root DIR.",
+		    (int)pid);
+		fault_set(error, FAULT_CONFLICT, remedy,
+			  "Another orield (process %d) already serves '%s'.",
+			  (int)pid, root->run);
+		return;
+	}
+	remedy = g_strdup("See which with: pgrep -af 'orield.*--role'. Stop "
+			  "them, then start again.");
+	fault_set(error, FAULT_CONFLICT, remedy,
+		  "Roles of an orield that was killed (process %d) still serve "
+		  "'%s' and do not end.",
+		  (int)pid, root->run);
+}
+
 int lock_take(const struct paths_root *root, GError **error)
 {
 	g_autofree char *path =
@@ -54,14 +75,7 @@ int lock_take(const struct paths_root *root, GError **error)
 	     waited += STEP_MS) {
 		pid_t pid = holder(fd);
 		if (lives(pid) || waited >= WAIT_MS) {
-			g_autofree char *remedy = g_strdup_printf(
-			    "Stop it with 'kill %d' first, or choose "
-			    "another folder with --root DIR.",
-			    (int)pid);
-			fault_set(error, FAULT_CONFLICT, remedy,
-				  "Another orield (process %d) already serves "
-				  "'%s'.",
-				  (int)pid, root->run);
+			set_held(error, root, pid);
 			close(fd);
 			return -1;
 		}
