@@ -44,7 +44,7 @@ static json_t *row_json(struct broker *broker, store_rows *rows, gsize row,
 	if (!users)
 		return NULL;
 	return json_pack(
-		"{s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:i, s:i}", "name", name,
+		"{s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:i, s:i}", "pool", name,
 		"image", store_rows_text(rows, row, 1), "cpus",
 		(json_int_t)store_rows_int(rows, row, 2), "memory_mib",
 		(json_int_t)store_rows_int(rows, row, 3), "heads",

@@ -67,7 +67,7 @@ static json_t *image_json(struct broker *broker, const char *name,
 	const char *text = store_rows_text(rows, 0, 3);
 	json_t *manifest = text ? json_loads(text, 0, NULL) : NULL;
 	return json_pack(
-		"{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "name", name,
+		"{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "image", name,
 		"state",
 		ready			 ? "ready"
 		: store_rows_count(task) ? "building"

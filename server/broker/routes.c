@@ -71,7 +71,7 @@ SHAPE(exec_answer, NULL, INT("exit"),
 SHAPE(user, NULL, TEXT("user"), TEXT("role", .choices = roles),
       INT("created", .about = "Unix seconds"));
 SHAPE(users, NULL, OBJECTS("users", &user));
-SHAPE(pool, NULL, TEXT("name"), TEXT("image"), INT("cpus"),
+SHAPE(pool, NULL, TEXT("pool"), TEXT("image"), INT("cpus"),
       INT("memory_mib"), INT("heads"), INT("max"),
       {.name = "users", .type = SHAPE_STRINGS, .nullable = TRUE,
        .about = "null: everyone"},
@@ -81,7 +81,7 @@ SHAPE(pools, NULL, OBJECTS("pools", &pool));
 SHAPE(image_version, NULL, INT("version"),
       TEXT("state", .about = "building, ready or removing"), TEXT("recipe"),
       INT("created"), INT("desktops", .about = "how many stand on it"));
-SHAPE(image, NULL, TEXT("name"), TEXT("state", .choices = image_states),
+SHAPE(image, NULL, TEXT("image"), TEXT("state", .choices = image_states),
       INT("version", .nullable = TRUE, .about = "the newest that is ready"),
       TEXT("recipe", .nullable = TRUE), INT("created", .nullable = TRUE),
       TEXT("task", .nullable = TRUE, .about = "that builds a version now"),

@@ -10,7 +10,7 @@
 #include "server/cli/follow.h"
 #include "server/cli/table.h"
 
-static gboolean opt_all, opt_no_wait, opt_force;
+static gboolean opt_all, opt_no_wait, opt_force, opt_stdin;
 static int opt_width, opt_timeout_s;
 
 /* exec and remove of somebody else's are an administrator's; all is what the
@@ -37,6 +37,8 @@ static const GOptionEntry picture_options[] = {
 static const GOptionEntry exec_options[] = {
 	{"timeout", 't', 0, G_OPTION_ARG_INT, &opt_timeout_s,
 	 "Give up after this time (60)", "SECONDS"},
+	{"stdin", 'i', 0, G_OPTION_ARG_NONE, &opt_stdin,
+	 "Give the program what is piped in, up to 1 MiB", NULL},
 	{0},
 };
 
@@ -192,8 +194,15 @@ static gboolean settle(struct cli *cli, const char *rest, const char *state,
 	return desktop != NULL;
 }
 
+static gboolean create_for(struct cli *cli, const char *pool, const char *user,
+			   GError **error);
+
+/* POOL/USER starts also what does not exist yet. */
 static gboolean start(struct cli *cli, GError **error)
 {
+	g_auto(GStrv) parts = g_strsplit(cli->argv[0], "/", 2);
+	if (parts[0] && parts[1])
+		return create_for(cli, parts[0], parts[1], error);
 	return settle(cli, "/start", "running", error);
 }
 
@@ -217,13 +226,13 @@ static gboolean disconnect(struct cli *cli, GError **error)
 	return settle(cli, "/disconnect", NULL, error);
 }
 
-static gboolean create(struct cli *cli, GError **error)
+static gboolean create_for(struct cli *cli, const char *pool, const char *user,
+			   GError **error)
 {
-	g_autofree char *pool = client_part(cli->argv[0]);
-	g_autofree char *path = g_strdup_printf("/pools/%s/desktop", pool);
-	json_t *desktop =
-		client_call(cli->client, "POST", path,
-			    json_pack("{s:s}", "user", cli->argv[1]), error);
+	g_autofree char *part = client_part(pool);
+	g_autofree char *path = g_strdup_printf("/pools/%s/desktop", part);
+	json_t *desktop = client_call(cli->client, "POST", path,
+				      json_pack("{s:s}", "user", user), error);
 	if (desktop && !opt_no_wait) {
 		g_autofree char *id = g_strdup(text_of(desktop, "id"));
 		json_decref(desktop);
@@ -234,6 +243,11 @@ static gboolean create(struct cli *cli, GError **error)
 		       text_of(desktop, "id"), text_of(desktop, "state"));
 	json_decref(desktop);
 	return desktop != NULL;
+}
+
+static gboolean create(struct cli *cli, GError **error)
+{
+	return create_for(cli, cli->argv[0], cli->argv[1], error);
 }
 
 static gboolean remove_desktop(struct cli *cli, GError **error)
@@ -287,11 +301,9 @@ static gboolean picture(struct cli *cli, GError **error)
 	return TRUE;
 }
 
-/* What is piped in, as base64; NULL on a terminal or without input. */
+/* What is piped in, as base64; NULL without input. */
 static char *read_input(GError **error)
 {
-	if (isatty(STDIN_FILENO))
-		return NULL;
 	g_autoptr(GByteArray) all = g_byte_array_new();
 	guint8 buffer[65536];
 	ssize_t got;
@@ -325,7 +337,7 @@ static gboolean exec(struct cli *cli, GError **error)
 	json_t *body = json_pack("{s:o, s:i}", "argv", argv, "timeout_ms",
 				 (opt_timeout_s ? opt_timeout_s : 60) * 1000);
 	g_autoptr(GError) why = NULL;
-	g_autofree char *input = read_input(&why);
+	g_autofree char *input = opt_stdin ? read_input(&why) : NULL;
 	if (why) {
 		json_decref(body);
 		g_propagate_error(error, g_steal_pointer(&why));
@@ -409,7 +421,7 @@ const struct verb desktop_verbs[] = {
 	 "Make and start a user's desktop before they open it",
 	 "  oriel desktop create office ada\n", wait_options, create, FALSE},
 	{D, "start", "DESKTOP", 1, 1, "Start a desktop",
-	 "  oriel desktop start office-ada\n", wait_options, start, FALSE},
+	 "  oriel desktop start office-ada\n  oriel desktop start office/ada\n", wait_options, start, FALSE},
 	{D, "shutdown", "DESKTOP", 1, 1, "Ask its system to shut down",
 	 "  oriel desktop shutdown office-ada\n", wait_options, shutdown_guest,
 	 FALSE},
@@ -426,7 +438,7 @@ const struct verb desktop_verbs[] = {
 	{D, "exec", "DESKTOP PROGRAM [ARGUMENT...]", 2, -1,
 	 "Run a program in it, as its root",
 	 "  oriel desktop exec office-ada uname -a\n"
-	 "  oriel desktop exec --timeout 5 office-ada cat < file\n"
+	 "  oriel desktop exec --stdin office-ada tee /root/file < file\n"
 	 "Ends with the program's own status.\n",
 	 exec_options, exec, FALSE},
 	{D, "picture", "DESKTOP FILE", 2, 2, "Save what it shows, as PNG",

@@ -66,7 +66,7 @@ static gboolean list(struct cli *cli, GError **error)
 		gsize i;
 		json_t *image;
 		json_array_foreach(json_object_get(answer, "images"), i, image)
-			table_row(table, text_of(image, "name"),
+			table_row(table, text_of(image, "image"),
 				  text_of(image, "version"),
 				  text_of(image, "state"),
 				  text_of(image, "recipe"),
@@ -82,7 +82,7 @@ static void show_text(json_t *image)
 {
 	json_t *manifest = json_object_get(image, "manifest");
 	json_t *packages = json_object_get(manifest, "packages");
-	table_fact("Image", "%s", text_of(image, "name"));
+	table_fact("Image", "%s", text_of(image, "image"));
 	table_fact("State", "%s", text_of(image, "state"));
 	table_fact("Version", "%s", text_of(image, "version"));
 	table_fact("Recipe", "%s", text_of(image, "recipe"));

@@ -81,7 +81,7 @@ static char *users_text(json_t *pool)
 static void show_text(json_t *pool)
 {
 	g_autofree char *users = users_text(pool);
-	table_fact("Pool", "%s", text_of(pool, "name"));
+	table_fact("Pool", "%s", text_of(pool, "pool"));
 	table_fact("Image", "%s", text_of(pool, "image"));
 	table_fact("Each", "%s CPUs, %s MiB, %s screens",
 		   text_of(pool, "cpus"), text_of(pool, "memory_mib"),
@@ -162,7 +162,7 @@ static gboolean list(struct cli *cli, GError **error)
 		json_array_foreach(json_object_get(answer, "pools"), i, pool)
 		{
 			g_autofree char *users = users_text(pool);
-			table_row(table, text_of(pool, "name"),
+			table_row(table, text_of(pool, "pool"),
 				  text_of(pool, "image"),
 				  text_of(pool, "cpus"),
 				  text_of(pool, "memory_mib"),

@@ -6,7 +6,8 @@
 #include "server/cli/table.h"
 
 static char *opt_password_file;
-static gboolean opt_generate, opt_admin;
+static gboolean opt_generate;
+static char *opt_role;
 
 #define PASSWORD_OPTIONS                                                      \
 	{"password-file", 0, 0, G_OPTION_ARG_FILENAME, &opt_password_file,    \
@@ -17,8 +18,8 @@ static gboolean opt_generate, opt_admin;
 
 static const GOptionEntry add_options[] = {
 	PASSWORD_OPTIONS,
-	{"admin", 0, 0, G_OPTION_ARG_NONE, &opt_admin,
-	 "Make this user an administrator", NULL},
+	{"role", 'r', 0, G_OPTION_ARG_STRING, &opt_role,
+	 "user (unless given) or admin", "ROLE"},
 	{0},
 };
 static const GOptionEntry password_options[] = {PASSWORD_OPTIONS, {0}};
@@ -46,7 +47,7 @@ static gboolean add(struct cli *cli, GError **error)
 		return FALSE;
 	json_t *body = json_pack("{s:s, s:s, s:s}", "user", cli->argv[0],
 				 "password", password, "role",
-				 opt_admin ? "admin" : "user");
+				 opt_role ? opt_role : "user");
 	gboolean ok = finish(
 		cli, client_call(cli->client, "POST", "/users", body, error),
 		password, "was added");
@@ -106,7 +107,7 @@ static gboolean remove_user(struct cli *cli, GError **error)
 const struct verb user_verbs[] = {
 	{"user", "add", "USER", 1, 1, "Add a user",
 	 "  oriel user add ada\n  oriel user add ada --generate\n"
-	 "  oriel user add root --admin --password-file secret.txt\n",
+	 "  oriel user add grace --role admin --password-file secret.txt\n",
 	 add_options, add, FALSE},
 	{"user", "list", NULL, 0, 0, "Who may sign in", "  oriel user list\n",
 	 NULL, list, FALSE},

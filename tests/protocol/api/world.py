@@ -276,11 +276,10 @@ class World:
                     if not more:
                         break
                     got += more
-                    if b"\r\n\r\n" in got and re.search(rb"content-length: (\d+)", got, re.I):
-                        head, body = got.split(b"\r\n\r\n", 1)
-                        size = int(re.search(rb"content-length: (\d+)", head, re.I).group(1))
-                        if len(body) >= size:
-                            break
+                    head, _, body = got.partition(b"\r\n\r\n")
+                    size = re.search(rb"content-length: (\d+)", head, re.I)
+                    if size and len(body) >= int(size.group(1)):
+                        break
             except (socket.timeout, ConnectionError):
                 pass
             return got
