@@ -1,5 +1,5 @@
 LIBS += common
-common_SRC := $(wildcard common/*.c)
+common_SRC := $(filter-out %-fuzz.c,$(wildcard common/*.c))
 common_PKG := gio-unix-2.0 jansson
 
 TESTS += jsonline-test
@@ -27,3 +27,7 @@ $(BUILD)/gen/common/display1.h: common/display1.xml common/module.mk
 $(BUILD)/gen/common/display1.c: common/display1.xml $(BUILD)/gen/common/display1.h
 	$(Q)gdbus-codegen --interface-prefix org.qemu. --c-namespace Qemu \
 		--c-generate-autocleanup all --body --output $@ $<
+
+FUZZERS += qmp-fuzz
+qmp-fuzz_SRC := common/qmp-fuzz.c
+qmp-fuzz_LIBS := common

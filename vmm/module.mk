@@ -12,3 +12,18 @@ oriel-net_DIR := libexec
 TESTS += engine-test
 engine-test_SRC := tests/unit/engine-test.c tests/unit/engine-guest.c
 engine-test_LIBS := engine common
+
+TESTS += engine-net-test
+engine-net-test_SRC := tests/unit/engine-net-test.c tests/unit/engine-guest.c
+engine-net-test_LIBS := engine common
+
+TESTS += net-filter-test
+net-filter-test_SRC := tests/unit/net-filter-test.c vmm/net-filter.c
+net-filter-test_PKG := glib-2.0
+
+FUZZERS += net-filter-fuzz
+net-filter-fuzz_SRC := vmm/net-filter-fuzz.c vmm/net-filter.c
+
+TESTS += engine-probe-test
+engine-probe-test_SRC := tests/unit/engine-probe-test.c
+engine-probe-test_LIBS := engine common

@@ -362,7 +362,9 @@ int main(int argc, char **argv)
 		command[count++] = argv[i];
 	}
 	int status = run(machine, news, command);
-	if (passt.pid)
-		kill(passt.pid, SIGTERM);
+	if (passt.pid) {
+		kill(passt.pid, SIGKILL);
+		waitpid(passt.pid, NULL, 0);
+	}
 	return status;
 }

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -223,11 +224,17 @@ static void explain_open(struct kvm_probe *probe, int err)
 				      "firmware, or in the settings of the "
 				      "virtual machine this runs in.");
 	} else if (err == EACCES || err == EPERM) {
+		struct stat st;
+		gboolean group =
+		    stat(DEVICE, &st) == 0 && (st.st_mode & 060) == 060;
 		probe->cause = g_strdup(DEVICE " may not be opened by this "
 					       "user");
 		probe->remedy = g_strdup_printf(
-		    "Add the user to the group kvm (adduser %s kvm) and "
+		    "%sdd the user to the group kvm (adduser %s kvm) and "
 		    "sign in again.",
+		    group ? "A"
+			  : "Give the device to its group (chgrp kvm " DEVICE
+			    " && chmod 660 " DEVICE "), a",
 		    g_get_user_name());
 	} else {
 		probe->cause = g_strdup_printf(DEVICE " cannot be opened: %s",

@@ -1,8 +1,10 @@
 /* vmm/engine.h with real QEMU and a small real guest. */
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -338,6 +340,55 @@ static void test_disk_troubles(void)
 	guest_finish(&other);
 }
 
+/* A full disk stops the machine, tells why, and loses nothing: once there is
+ * room the guest's write goes on as if nothing had been. */
+static void test_disk_full(void)
+{
+	if (!guest_available())
+		return;
+	/* mounts of our own, which end with us */
+	if (unshare(CLONE_NEWNS) < 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+		g_test_skip("needs root, to mount a small disk");
+		return;
+	}
+	struct guest guest;
+	guest_init(&guest, "full");
+	g_autofree char *small = g_build_filename(guest.top, "small", NULL);
+	g_autofree char *disk = g_build_filename(small, "disk.qcow2", NULL);
+	g_assert_cmpint(g_mkdir(small, 0700), ==, 0);
+	g_assert_cmpint(mount("none", small, "tmpfs", 0, "size=8m"), ==, 0);
+	g_autoptr(GError) error = NULL;
+	g_assert_true(engine_overlay_create(guest.disk, disk, &error));
+	guest.spec.disk = disk;
+	guest_start(&guest, GUEST_BOOT, &error);
+	g_assert_no_error(error);
+	g_autofree char *begun =
+	    guest_sh(&guest, NULL,
+		     "(dd if=/dev/urandom of=/tmp/data bs=1M count=24; "
+		     "dd if=/tmp/data of=/dev/vda bs=1M conv=fsync; "
+		     "echo $? >/tmp/done) >/dev/null 2>&1 &");
+	g_assert_true(guest_wait(&guest, "stuck;", 30000));
+	g_assert_cmpint(engine_machine_state(guest.machine), ==, ENGINE_STUCK);
+	g_test_message("%s", guest.why);
+	g_assert_nonnull(strstr(guest.why, "is full"));
+	g_string_truncate(guest.seen, 0);
+	g_assert_cmpint(mount(NULL, small, NULL, MS_REMOUNT, "size=256m"), ==,
+			0);
+	g_assert_true(guest_wait(&guest, "running;", 10000));
+	int status = 1;
+	g_autofree char *written = guest_sh(
+	    &guest, &status,
+	    "while [ ! -e /tmp/done ]; do sleep 0.1; done; cat /tmp/done; "
+	    "echo 3 >/proc/sys/vm/drop_caches; "
+	    "cmp -n 25165824 /tmp/data /dev/vda");
+	g_assert_cmpstr(written, ==, "0");
+	g_assert_cmpint(status, ==, 0);
+	guest_do(&guest, engine_machine_kill_async, NULL);
+	g_assert_cmpint(umount(small), ==, 0);
+	guest_finish(&guest);
+}
+
 extern unsigned engine_start_ms;
 
 static void put_program(const char *folder, const char *name, const char *text)
@@ -466,6 +517,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/engine/template", test_template);
 	g_test_add_func("/engine/display", test_display);
 	g_test_add_func("/engine/disk-troubles", test_disk_troubles);
+	g_test_add_func("/engine/disk-full", test_disk_full);
 	g_test_add_func("/engine/qemu-troubles", test_qemu_troubles);
 	g_test_add_func("/engine/bad-specs", test_bad_specs);
 	g_test_add_func("/engine/cancel", test_cancel);
