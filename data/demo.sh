@@ -68,8 +68,8 @@ start_server() {
 	echo $! >"$demo/orield.pid"
 	local i
 	for i in $(seq 150); do
-		[ -s "$root/run/gateway.json" ] && oriel status >/dev/null 2>&1 && return
-		server_pid >/dev/null || break
+		[ -s "$root/run/gateway.json" ] && oriel status --json 2>/dev/null | jq -e '.hosts | length > 0' >/dev/null && return
+		kill -0 "$(cat "$demo/orield.pid")" 2>/dev/null || break
 		sleep 0.1
 	done
 	tail -n 15 "$demo/orield.log" >&2
@@ -155,7 +155,7 @@ client=$!
 pids+=($client)
 until_true 300 grep -q first-frame "$work/events" ||
 	fail "The client showed no picture within 5 minutes." "Its messages are in $demo/client.log."
-step "The desktop is on screen: $(jq -rs 'map(select(.event == "first-frame"))[0] | "first picture \(.elapsed_us / 1000 | floor) ms after signing in"' "$work/events")"
+step "The desktop is on screen, $(jq -rs '(map(select(.event == "first-frame"))[0].t_us - map(select(.event == "signed-in"))[0].t_us) / 1000 | floor' "$work/events") ms after signing in"
 
 id=$(oriel desktop list --json | jq -r '.desktops[] | select(.user == "demo" and .pool == "debian") | .id')
 in_guest() { # runs a command in the guest, prints its output
@@ -163,7 +163,7 @@ in_guest() { # runs a command in the guest, prints its output
 }
 step "Opening the guest's editor and typing into it"
 sentence="Hello from Oriel: typed through X events, $(date -u +%H:%M:%S)."
-in_guest /usr/lib/oriel/as-user editor /home/user/hello.txt
+in_guest /usr/lib/oriel/as-user --detach mousepad /home/user/hello.txt
 until_true 60 in_guest /usr/lib/oriel/as-user xdotool search --onlyvisible --name hello.txt ||
 	fail "The editor's window did not open in the guest."
 window=$(xdotool search --onlyvisible --pid "$client" | tail -n 1)
