@@ -1,0 +1,486 @@
+/* The display's parts that need no process: damage, pixels, the shadow
+ * picture, clipboard, agent's wire, stills. */
+#include <string.h>
+
+#include "common/fault.h"
+#include "display/agent-wire.h"
+#include "display/clipboard.h"
+#include "display/desktop.h"
+#include "display/picture.h"
+#include "display/pixels.h"
+#include "display/rfb/client.h"
+#include "display/source-link.h"
+
+/* ---- damage ---- */
+
+static void test_damage_random(void)
+{
+	struct damage damage = {0};
+	for (int round = 0; round < 300; round++) {
+		unsigned width = g_test_rand_int_range(1, 1500);
+		unsigned height = g_test_rand_int_range(1, 300);
+		damage_init(&damage, width, height);
+		g_autofree guint8 *want = g_new0(guint8, width * height);
+		g_autofree guint8 *got = g_new0(guint8, width * height);
+		for (int i = g_test_rand_int_range(0, 6); i > 0; i--) {
+			struct rect r = {g_test_rand_int_range(0, 1600),
+					 g_test_rand_int_range(0, 350),
+					 g_test_rand_int_range(0, 400),
+					 g_test_rand_int_range(0, 200)};
+			damage_add(&damage, &r);
+			for (unsigned y = r.y; y < r.y + r.h && y < height; y++)
+				for (unsigned x = r.x;
+				     x < r.x + r.w && x < width; x++)
+					want[y * width + x] = 1;
+		}
+		unsigned side = 16 << g_test_rand_int_range(0, 5);
+		struct rect r;
+		while (damage_take(&damage, NULL, side, &r)) {
+			g_assert_cmpuint(r.w, <=, side);
+			g_assert_cmpuint(r.h, <=, side);
+			g_assert_cmpuint(r.x + r.w, <=, width);
+			g_assert_cmpuint(r.y + r.h, <=, height);
+			for (unsigned y = r.y; y < r.y + r.h; y++)
+				for (unsigned x = r.x; x < r.x + r.w; x++)
+					g_assert_cmpuint(
+						got[y * width + x]++, ==, 0);
+		}
+		g_assert_false(damage_any(&damage));
+		/* all that was added came; what came besides is its tile's */
+		for (unsigned y = 0; y < height; y++)
+			for (unsigned x = 0; x < width; x++)
+				if (want[y * width + x])
+					g_assert_true(got[y * width + x]);
+	}
+	damage_finish(&damage);
+}
+
+static void test_damage_edges(void)
+{
+	struct damage damage = {0}, other = {0};
+	struct rect r = {0xfffffff0u, 0xfffffff0u, 0xffffffffu, 0xffffffffu};
+	damage_init(&damage, 100, 50);
+	damage_add(&damage, &r);
+	g_assert_false(damage_any(&damage));
+	r = (struct rect){99, 49, 0xffffffffu, 0xffffffffu};
+	damage_add(&damage, &r);
+	damage_init(&other, 100, 50);
+	damage_join(&other, &damage);
+	g_assert_true(damage_has_tile(&other, 6, 3));
+	struct rect within = {0, 0, 96, 50};
+	g_assert_false(damage_take(&other, &within, 64, &r));
+	g_assert_true(damage_take(&other, NULL, 64, &r));
+	g_assert_cmpuint(r.x, ==, 96);
+	g_assert_cmpuint(r.w, ==, 4);
+	g_assert_cmpuint(r.h, ==, 2);
+	damage_init(&damage, 0, 0);
+	damage_all(&damage);
+	g_assert_false(damage_any(&damage));
+	damage_finish(&damage);
+	damage_finish(&other);
+}
+
+/* ---- pixels ---- */
+
+static void test_pixels(void)
+{
+	static const struct {
+		uint32_t format;
+		uint8_t bytes[4];
+		uint32_t want;
+	} cases[] = {
+		{0x20020888, {0x33, 0x22, 0x11, 0xff}, 0x112233}, /* xrgb */
+		{0x20028888, {0x33, 0x22, 0x11, 0x80}, 0x112233}, /* argb */
+		{0x20030888, {0x11, 0x22, 0x33, 0xff}, 0x112233}, /* xbgr */
+		{0x20080888, {0xff, 0x11, 0x22, 0x33}, 0x112233}, /* bgrx */
+		{0x20090888, {0xff, 0x33, 0x22, 0x11}, 0x112233}, /* rgbx */
+		{0x18020888, {0x33, 0x22, 0x11}, 0x112233},	  /* rgb */
+		{0x10020565, {0xff, 0xff}, 0xffffff},		  /* r5g6b5 */
+		{0x10020565, {0x00, 0xf8}, 0xff0000},
+		{0x10020565, {0xe0, 0x07}, 0x00ff00},
+		{0x10020555, {0x1f, 0x00}, 0x0000ff}, /* x1r5g5b5 */
+	};
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		uint32_t got = 0xdeadbeef;
+		g_assert_cmpuint(pixels_bytes(cases[i].format), ==,
+				 cases[i].format >> 27);
+		pixels_convert(cases[i].format, cases[i].bytes, &got, 1);
+		g_assert_cmphex(got, ==, cases[i].want);
+	}
+	static const uint32_t unknown[] = {0,	       0x08020332, 0x20000888,
+					   0x20020889, 0x40020888, 0x20020088,
+					   0xffffffff};
+	for (gsize i = 0; i < G_N_ELEMENTS(unknown); i++)
+		g_assert_cmpuint(pixels_bytes(unknown[i]), ==, 0);
+}
+
+/* ---- desktop ---- */
+
+static void put(struct desktop *desktop, unsigned head, unsigned x, unsigned y,
+		unsigned w, unsigned h, uint32_t colour)
+{
+	g_autofree uint32_t *pixels = g_new(uint32_t, w * h);
+	for (unsigned i = 0; i < w * h; i++)
+		pixels[i] = colour;
+	struct rect part = {x, y, w, h};
+	GError *error = NULL;
+	desktop_write(desktop, head, &part, w * 4, PIXELS_X8R8G8B8,
+		      (const uint8_t *)pixels, w * h * 4, &error);
+	g_assert_no_error(error);
+}
+
+static uint32_t at(struct desktop *desktop, unsigned x, unsigned y)
+{
+	return desktop_pixels(desktop)[y * desktop_width(desktop) + x];
+}
+
+static void test_desktop_layout(void)
+{
+	struct desktop *desktop = desktop_new();
+	g_assert_cmpuint(desktop_width(desktop), ==, 640);
+	g_assert_true(desktop_set_head(desktop, 0, 100, 80, NULL));
+	g_assert_true(desktop_set_head(desktop, 2, 50, 90, NULL));
+	put(desktop, 0, 99, 79, 1, 1, 0x111111);
+	put(desktop, 2, 0, 0, 1, 1, 0x222222);
+	g_assert_cmpuint(desktop_width(desktop), ==, 150);
+	g_assert_cmpuint(desktop_height(desktop), ==, 90);
+	/* one that comes between moves the other, with its picture */
+	g_assert_true(desktop_set_head(desktop, 1, 10, 10, NULL));
+	g_assert_cmphex(at(desktop, 99, 79), ==, 0x111111);
+	g_assert_cmphex(at(desktop, 110, 0), ==, 0x222222);
+	g_assert_true(desktop_set_head(desktop, 1, 0, 0, NULL));
+	g_assert_cmphex(at(desktop, 100, 0), ==, 0x222222);
+	/* wanted places count once sizes fit, and no longer than that */
+	struct desktop_head wanted[] = {{0, {0, 90, 100, 80}},
+					{2, {0, 0, 50, 90}}};
+	desktop_arrange(desktop, wanted, 2);
+	g_assert_cmphex(at(desktop, 0, 0), ==, 0x222222);
+	g_assert_cmphex(at(desktop, 99, 169), ==, 0x111111);
+	g_assert_true(desktop_set_head(desktop, 2, 60, 90, NULL));
+	g_assert_cmphex(at(desktop, 100, 0), ==, 0x222222);
+	unsigned serial = desktop_layout_serial(desktop);
+	g_assert_true(desktop_set_head(desktop, 2, 60, 90, NULL));
+	g_assert_cmpuint(desktop_layout_serial(desktop), ==, serial);
+	desktop_free(desktop);
+}
+
+static void test_desktop_refusals(void)
+{
+	struct desktop *desktop = desktop_new();
+	static const struct {
+		unsigned head, w, h;
+	} sizes[] = {{16, 10, 10},	   {0, 10, 0},	   {0, 0, 10},
+		     {0, 16385, 10},	   {0, 10, 16385}, {0, 16384, 16384},
+		     {0xffffffff, 10, 10}};
+	for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++) {
+		g_autoptr(GError) error = NULL;
+		g_assert_false(desktop_set_head(desktop, sizes[i].head,
+						sizes[i].w, sizes[i].h,
+						&error));
+		g_assert_error(error, FAULT, FAULT_INVALID);
+	}
+	/* each fits alone, together they do not */
+	for (unsigned i = 0; i < 3; i++)
+		g_assert_true(desktop_set_head(desktop, i, 16384, 512, NULL));
+	g_autoptr(GError) wide = NULL;
+	g_assert_false(desktop_set_head(desktop, 3, 16384, 512, &wide));
+	g_assert_error(wide, FAULT, FAULT_INVALID);
+	g_assert_cmpuint(desktop_width(desktop), ==, 3 * 16384);
+	for (unsigned i = 0; i < 3; i++)
+		g_assert_true(desktop_set_head(desktop, i, 0, 0, NULL));
+	g_assert_true(desktop_set_head(desktop, 0, 100, 100, NULL));
+	static const struct {
+		unsigned head;
+		struct rect part;
+		uint32_t stride, format;
+		size_t length;
+	} writes[] = {
+		{1, {0, 0, 1, 1}, 4, PIXELS_X8R8G8B8, 4},
+		{99, {0, 0, 1, 1}, 4, PIXELS_X8R8G8B8, 4},
+		{0, {0, 0, 101, 1}, 404, PIXELS_X8R8G8B8, 404},
+		{0, {0xffffffff, 0, 2, 1}, 8, PIXELS_X8R8G8B8, 8},
+		{0, {0, 99, 1, 2}, 4, PIXELS_X8R8G8B8, 8},
+		{0, {0, 0, 10, 2}, 39, PIXELS_X8R8G8B8, 80},
+		{0, {0, 0, 10, 2}, 40, PIXELS_X8R8G8B8, 79},
+		{0, {0, 0, 10, 2}, 0xffffffff, PIXELS_X8R8G8B8, 80},
+		{0, {0, 0, 1, 1}, 4, 0x12345678, 4},
+	};
+	static const uint8_t bytes[1024];
+	for (gsize i = 0; i < G_N_ELEMENTS(writes); i++) {
+		g_autoptr(GError) error = NULL;
+		g_assert_false(desktop_write(
+			desktop, writes[i].head, &writes[i].part,
+			writes[i].stride, writes[i].format, bytes,
+			writes[i].length, &error));
+		g_assert_error(error, FAULT, FAULT_INVALID);
+	}
+	desktop_free(desktop);
+}
+
+static void test_desktop_changes(void)
+{
+	struct desktop *desktop = desktop_new();
+	struct rect r;
+	desktop_set_head(desktop, 0, 200, 100, NULL);
+	put(desktop, 0, 0, 0, 200, 100, 5);
+	desktop_forget(desktop);
+	put(desktop, 0, 0, 0, 200, 100, 5);
+	g_assert_false(damage_any(desktop_changed(desktop)));
+	put(desktop, 0, 31, 15, 2, 2, 6);
+	struct damage copy = {0};
+	damage_init(&copy, 200, 100);
+	damage_join(&copy, desktop_changed(desktop));
+	g_assert_true(damage_take(&copy, NULL, 64, &r));
+	g_assert_cmpuint(r.x, ==, 16);
+	g_assert_cmpuint(r.y, ==, 0);
+	g_assert_cmpuint(r.w, ==, 32);
+	g_assert_cmpuint(r.h, ==, 32);
+	g_assert_false(damage_any(&copy));
+	damage_finish(&copy);
+	/* black outside */
+	struct rect out = {190, 90, 20, 20};
+	uint32_t pixels[400];
+	desktop_read(desktop, &out, pixels);
+	g_assert_cmphex(pixels[0], ==, 5);
+	g_assert_cmphex(pixels[9 * 20 + 9], ==, 5);
+	g_assert_cmphex(pixels[10], ==, 0);
+	g_assert_cmphex(pixels[10 * 20], ==, 0);
+	desktop_free(desktop);
+}
+
+/* ---- placeholder ---- */
+
+static void test_placeholder(void)
+{
+	static const char text[] = "Display output is not active.";
+	unsigned width = 640, height = 480, left = (80 - 29) / 2 * 8;
+	g_autofree uint32_t *pixels = g_new0(uint32_t, width * height);
+	const uint8_t *bytes = (const uint8_t *)pixels;
+	g_assert_false(console_is_placeholder(bytes, 2560, PIXELS_X8R8G8B8,
+					      width, height));
+	for (unsigned i = 0; text[i]; i++)
+		if (text[i] != ' ')
+			pixels[230 * width + left + i * 8 + 3] = 0xaaaaaa;
+	g_assert_true(console_is_placeholder(bytes, 2560, PIXELS_X8R8G8B8,
+					     width, height));
+	g_assert_false(console_is_placeholder(bytes, 2560, 0x10020565, width,
+					      height));
+	pixels[0] = 0xaaaaaa;
+	g_assert_false(console_is_placeholder(bytes, 2560, PIXELS_X8R8G8B8,
+					      width, height));
+	pixels[0] = 0;
+	pixels[230 * width + left + 7 * 8] = 0xaaaaaa; /* between words */
+	g_assert_false(console_is_placeholder(bytes, 2560, PIXELS_X8R8G8B8,
+					      width, height));
+	pixels[230 * width + left + 7 * 8] = 0;
+	pixels[231 * width + left] = 0xaaaaab; /* a third colour */
+	g_assert_false(console_is_placeholder(bytes, 2560, PIXELS_X8R8G8B8,
+					      width, height));
+	g_assert_false(console_is_placeholder(bytes, 32, PIXELS_X8R8G8B8, 8, 8));
+}
+
+/* ---- clipboard ---- */
+
+struct party {
+	struct clipboard_party base;
+	unsigned offers, withdrawals, wanted, given, none;
+	char *text;
+	bool ask_again;
+};
+
+static void on_offered(struct clipboard_party *base, bool text)
+{
+	struct party *party = (struct party *)base;
+	*(text ? &party->offers : &party->withdrawals) += 1;
+}
+
+static void on_wanted(struct clipboard_party *base)
+{
+	((struct party *)base)->wanted++;
+}
+
+static void on_given(struct clipboard_party *base, GBytes *text)
+{
+	struct party *party = (struct party *)base;
+	if (!text) {
+		party->none++;
+		return;
+	}
+	party->given++;
+	g_free(party->text);
+	party->text = g_strndup(g_bytes_get_data(text, NULL),
+				g_bytes_get_size(text));
+	if (party->ask_again) {
+		party->ask_again = false;
+		clipboard_ask(base);
+	}
+}
+
+static const struct clipboard_ops party_ops = {on_offered, on_wanted, on_given};
+
+static void test_clipboard(void)
+{
+	struct clipboard *clipboard = clipboard_new();
+	struct party a = {.base.ops = &party_ops}, b = a, c = a;
+	clipboard_join(clipboard, &a.base);
+	clipboard_join(clipboard, &b.base);
+	clipboard_join(clipboard, &c.base);
+	clipboard_ask(&a.base);
+	g_assert_cmpuint(a.none, ==, 1); /* nothing there */
+	clipboard_offer(&a.base);
+	g_assert_cmpuint(b.offers, ==, 1);
+	g_assert_cmpuint(a.offers, ==, 0);
+	clipboard_ask(&b.base);
+	clipboard_ask(&c.base);
+	g_assert_cmpuint(a.wanted, ==, 1); /* once for both */
+	b.ask_again = true;
+	g_autoptr(GBytes) text = g_bytes_new_static("text", 4);
+	clipboard_give(&a.base, text);
+	g_assert_cmpuint(b.given, ==, 2);
+	g_assert_cmpuint(c.given, ==, 1);
+	g_assert_cmpstr(c.text, ==, "text");
+	clipboard_give(&b.base, text); /* not its turn */
+	g_assert_cmpuint(c.given, ==, 1);
+	clipboard_leave(&a.base); /* what it gave can still be pasted */
+	g_assert_true(clipboard_has_text(&b.base));
+	clipboard_ask(&c.base);
+	g_assert_cmpuint(c.given, ==, 2);
+	clipboard_offer(&b.base);
+	clipboard_ask(&c.base);
+	clipboard_leave(&b.base); /* nothing given: those who wait hear so */
+	g_assert_cmpuint(c.none, ==, 1);
+	g_assert_cmpuint(c.withdrawals, ==, 1);
+	clipboard_leave(&c.base);
+	g_autofree char *big = g_malloc0(CLIPBOARD_MAX + 1);
+	g_autoptr(GBytes) much = g_bytes_new_static(big, CLIPBOARD_MAX + 1);
+	clipboard_join(clipboard, &a.base);
+	clipboard_join(clipboard, &b.base);
+	clipboard_offer(&a.base);
+	clipboard_ask(&b.base);
+	clipboard_give(&a.base, much);
+	g_assert_cmpuint(b.none, ==, 1);
+	clipboard_free(clipboard);
+	g_free(a.text);
+	g_free(b.text);
+	g_free(c.text);
+}
+
+static void test_clip_packing(void)
+{
+	g_autoptr(GBytes) text = g_bytes_new_static("zwei\nZeilen ü\n", 15);
+	g_autoptr(GByteArray) packed = rfb_clip_pack(text);
+	g_autoptr(GBytes) back = rfb_clip_unpack(packed->data, packed->len);
+	g_assert_true(g_bytes_equal(text, back));
+	for (guint cut = 0; cut < packed->len - 5; cut++) {
+		g_autoptr(GBytes) part = rfb_clip_unpack(packed->data, cut);
+		g_assert_null(part);
+	}
+	g_autoptr(GBytes) empty = g_bytes_new_static("", 0);
+	g_autoptr(GByteArray) nothing = rfb_clip_pack(empty);
+	g_autoptr(GBytes) none = rfb_clip_unpack(nothing->data, nothing->len);
+	g_assert_cmpuint(g_bytes_get_size(none), ==, 0);
+}
+
+/* ---- agent ---- */
+
+struct heard {
+	GByteArray *bodies;
+	unsigned count;
+	uint32_t type;
+};
+
+static void on_message(void *data, uint32_t type, const uint8_t *body,
+		       uint32_t length)
+{
+	struct heard *heard = data;
+	heard->count++;
+	heard->type = type;
+	g_byte_array_append(heard->bodies, body, length);
+}
+
+static void test_agent_wire(void)
+{
+	g_autoptr(GByteArray) wire = g_byte_array_new();
+	g_autofree uint8_t *body = g_malloc(10000);
+	for (int i = 0; i < 10000; i++)
+		body[i] = i * 7;
+	agent_wire_write(wire, 4, body, 10000);
+	agent_wire_write(wire, 9, NULL, 0);
+	g_assert_cmpuint(wire->len, ==, 5 * 8 + 20 + 10000 + 8 + 20);
+	for (unsigned step = 1; step < 5000; step = step * 3 + 1) {
+		struct agent_wire parser;
+		struct heard heard = {.bodies = g_byte_array_new()};
+		agent_wire_init(&parser);
+		for (guint at = 0; at < wire->len; at += step)
+			g_assert_true(agent_wire_feed(
+				&parser, wire->data + at,
+				MIN(step, wire->len - at), on_message, &heard));
+		g_assert_cmpuint(heard.count, ==, 2);
+		g_assert_cmpuint(heard.type, ==, 9);
+		g_assert_cmpmem(heard.bodies->data, heard.bodies->len, body,
+				10000);
+		g_byte_array_unref(heard.bodies);
+		agent_wire_finish(&parser);
+	}
+	struct agent_wire parser;
+	static const uint8_t wrong[8] = {3, 0, 0, 0, 1, 0, 0, 0};
+	agent_wire_init(&parser);
+	g_assert_false(agent_wire_feed(&parser, wrong, 8, on_message, NULL));
+	g_assert_false(agent_wire_feed(&parser, wire->data, wire->len,
+				       on_message, NULL));
+	agent_wire_finish(&parser);
+}
+
+/* ---- stills ---- */
+
+static void test_shrink(void)
+{
+	uint32_t pixels[6] = {0x000000, 0xffffff, 0x000000,
+			      0xffffff, 0x000000, 0xffffff};
+	g_autofree uint32_t *one = picture_shrink(pixels, 3, 2, 1, 1);
+	g_assert_cmphex(one[0], ==, 0x808080);
+	g_autofree uint32_t *same = picture_shrink(pixels, 3, 2, 3, 2);
+	g_assert_cmpmem(same, sizeof pixels, pixels, sizeof pixels);
+	uint32_t row[3] = {0xff0000, 0x00ff00, 0x0000ff};
+	g_autofree uint32_t *two = picture_shrink(row, 3, 1, 2, 1);
+	g_assert_cmphex(two[0], ==, 0xaa5500);
+	g_assert_cmphex(two[1], ==, 0x0055aa);
+}
+
+/* ---- keys ---- */
+
+static void test_keysyms(void)
+{
+	enum rfb_shift shift;
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
+	for (int i = 0; letters[i]; i++) {
+		unsigned small = rfb_keysym_to_qnum(letters[i], &shift);
+		g_assert_cmpint(shift, ==, RFB_SHIFT_ANY);
+		unsigned large = rfb_keysym_to_qnum(letters[i] - 32, &shift);
+		g_assert_cmpint(shift, ==, RFB_SHIFT_ON);
+		g_assert_cmpuint(small, ==, large);
+		g_assert_cmpuint(small, !=, 0);
+	}
+	for (int c = 33; c < 127; c++)
+		g_assert_cmpuint(rfb_keysym_to_qnum(c, &shift), !=, 0);
+	g_assert_cmpuint(rfb_keysym_to_qnum(0, &shift), ==, 0);
+	g_assert_cmpuint(rfb_keysym_to_qnum(0x10000ff, &shift), ==, 0);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/display/damage/random", test_damage_random);
+	g_test_add_func("/display/damage/edges", test_damage_edges);
+	g_test_add_func("/display/pixels", test_pixels);
+	g_test_add_func("/display/desktop/layout", test_desktop_layout);
+	g_test_add_func("/display/desktop/refusals", test_desktop_refusals);
+	g_test_add_func("/display/desktop/changes", test_desktop_changes);
+	g_test_add_func("/display/placeholder", test_placeholder);
+	g_test_add_func("/display/clipboard", test_clipboard);
+	g_test_add_func("/display/clipboard/packing", test_clip_packing);
+	g_test_add_func("/display/agent-wire", test_agent_wire);
+	g_test_add_func("/display/picture/shrink", test_shrink);
+	g_test_add_func("/display/keysyms", test_keysyms);
+	return g_test_run();
+}
