@@ -9,7 +9,9 @@ import os, queue, shutil, socket, struct, subprocess, sys, tempfile, threading, 
 ROOT = os.environ.get("ORIEL_ROOT", os.path.dirname(os.path.abspath(__file__)) + "/../../..")
 BUILD = os.path.join(ROOT, os.environ.get("BUILD", "build"))
 BIN = os.path.join(BUILD, "bin")
+# Sanitizers cost time and keep freed memory for a while.
 SLOW = 5 if "san" in os.path.basename(BUILD) else 1
+ROOMY = 20 if SLOW > 1 else 1
 
 RAW, COPYRECT, HEXTILE, ZLIB, TIGHT, ZRLE = 0, 1, 5, 6, 7, 16
 CURSOR, XCURSOR, CURSOR_ALPHA = -239, -240, -314
