@@ -115,7 +115,7 @@ class Program:
     """oriel-display with a machine; a context manager that looks whether it
     lived to the end."""
 
-    def __init__(self, *heads, flags=(), player_flags=(), rfb=None, control=True, player=True, name=None):
+    def __init__(self, *heads, flags=(), player_flags=(), rfb=None, control=True, player=True, pass_fds=()):
         self.folder = tempfile.mkdtemp(prefix="oriel-display-")
         self.rfb = rfb or os.path.join(self.folder, "rfb.sock")
         self.control_path = os.path.join(self.folder, "control.sock")
@@ -127,8 +127,10 @@ class Program:
             args += ["--display1", "unix:" + self.player.path]
         if control:
             args += ["--control", "unix:" + self.control_path]
-        self.process = subprocess.Popen(args, stderr=self.errors)
-        if player:
+        self.process = subprocess.Popen(args, stderr=self.errors, pass_fds=pass_fds)
+        if not player:
+            assert until(lambda: os.path.exists(self.rfb)), self.log()
+        else:
             for _ in range(max(len(heads), 1)):
                 self.player.wait("listener")
             if "port registered" not in self.player.log:
