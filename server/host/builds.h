@@ -1,0 +1,29 @@
+/* builds.h - image builds: tasks that run oriel-image-build.
+ *
+ * The builder works in LIB/images/NAME/.VERSION.building, which is renamed to
+ * VERSION when its result is there and whole; whatever ends early leaves
+ * nothing. Builders end when the role does. Threads: main context. */
+#pragma once
+
+#include "common/paths.h"
+#include <jansson.h>
+
+struct builds;
+
+/* tell: event `task` of docs/host-link.md; takes message. */
+struct builds *builds_new(const struct paths_root *root,
+			  void (*tell)(json_t *message, void *data),
+			  void *data);
+/* Ends what runs. */
+void builds_free(struct builds *builds);
+/* Removes what an earlier role left half-made. */
+void builds_tidy(struct builds *builds);
+
+/* Accepted or refused; events follow. A version that is there already is
+ * done at once. */
+gboolean builds_start(struct builds *builds, const char *task,
+		      const char *image, const char *version,
+		      const char *recipe, GError **error);
+gboolean builds_cancel(struct builds *builds, const char *task, GError **error);
+/* Array of event `task`, those under way. */
+json_t *builds_describe(struct builds *builds);

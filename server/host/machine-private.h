@@ -1,0 +1,94 @@
+/* machine-private.h - shared by machine*.c alone. */
+#pragma once
+
+#include "common/log.h"
+#include "common/qga.h"
+#include "server/host/life.h"
+#include "server/host/machine.h"
+#include "server/host/screen.h"
+#include "vmm/engine.h"
+
+struct start;
+
+struct machine {
+	int refs;
+	struct world *world;
+	char *id, *folder, *run_dir;
+	struct conf *conf; /* NULL: unusable, error says why */
+	struct log_about about;
+
+	enum life life;
+	gint64 since; /* Unix seconds */
+	char *stage;
+	double fraction;
+	GError *error;   /* of LIFE_FAILED */
+	GError *warning; /* runs, but not as it should */
+	unsigned viewers;
+
+	const struct engine *engine; /* while there is a vm or a start */
+	struct engine_machine *vm;
+	struct qga *qga;
+	struct screen *screen;
+	struct start *start; /* while starting, and until its end is done */
+
+	guint report_timer;
+	gint64 reported_us;
+	guint grace_timer, nudge_timer; /* while stopping */
+	guint screen_timer;  /* until the display is started again */
+	guint stuck_timer;
+	unsigned screen_deaths; /* in a row, without a picture between */
+};
+
+/* ---- machine.c ---- */
+
+/* Sets stage and fraction, reported at a bounded rate. */
+void machine_stage(struct machine *machine, const char *stage,
+		   double fraction);
+/* Takes the step if it is possible, and reports at once. */
+gboolean machine_step(struct machine *machine, enum life_step step);
+/* LIFE_STEP_FAIL with a cause; takes error. */
+void machine_fail(struct machine *machine, GError *error);
+/* warning: taken; NULL clears it. */
+void machine_warn(struct machine *machine, GError *warning);
+void machine_report(struct machine *machine);
+/* The same, at most ten times a second: for what an outsider can repeat. */
+void machine_report_soon(struct machine *machine);
+/* Reads machine.conf again; FALSE leaves conf NULL. */
+gboolean machine_reload(struct machine *machine, GError **error);
+char *machine_conf_path(const struct machine *machine);
+char *machine_disk_path(const struct machine *machine);
+
+/* RUN/desktops/ID/run.json: engine, and whether the start was finished, so
+ * that a restarted role knows what it finds. */
+struct run_note {
+	char *engine;
+	gboolean ready;
+	gint64 since;
+	int attempts; /* starts that the role did not live to finish */
+};
+gboolean machine_note_save(const struct machine *machine, gboolean ready,
+			   int attempts, GError **error);
+gboolean machine_note_load(const struct machine *machine,
+			   struct run_note *note);
+void run_note_clear(struct run_note *note);
+
+/* ---- machine-start.c ---- */
+
+void machine_start_begin(struct machine *machine, int attempts);
+/* Cancels the start; the machine ends as off, or as failed with error
+ * (taken, may be NULL). */
+void machine_start_abort(struct machine *machine, GError *error);
+/* The picture that a start waits for. */
+void machine_start_picture(struct machine *machine);
+
+/* ---- machine-watch.c ---- */
+
+/* Watches a virtual machine that was just got; takes vm. */
+void machine_attach(struct machine *machine, struct engine_machine *vm);
+/* Lets go of everything that belongs to a run. */
+void machine_detach(struct machine *machine);
+/* A display process on a fresh Display1 connection. */
+void machine_screen_begin(struct machine *machine);
+gboolean machine_screen_adopt(struct machine *machine);
+/* Begins shutting down or switching off what runs. */
+void machine_stop_begin(struct machine *machine, gboolean shutdown);

@@ -1,0 +1,66 @@
+/* machine.h - one desktop: its folder, its virtual machine, its display
+ * process, and the state that the broker sees.
+ *
+ * machine.c holds state and requests; machine-start.c the way from off to
+ * running; machine-watch.c what can happen to it while it runs.
+ * Threads: main context. Ownership: the host's table holds one reference,
+ * every operation under way another. Errors: faults; they never change the
+ * disk of a desktop that is somebody's (`owned`). */
+#pragma once
+
+#include <gio/gio.h>
+#include <jansson.h>
+
+#include "server/host/conf.h"
+#include "server/host/templates.h"
+
+struct machine;
+
+/* What a machine needs of the role around it. */
+struct world {
+	const struct paths_root *root;
+	struct templates *templates;
+	/* An event for the broker; takes message. */
+	void (*tell)(json_t *message, void *data);
+	void *data;
+};
+
+/* A new machine's folder and machine.conf. Takes conf. */
+struct machine *machine_create(struct world *world, struct conf *conf,
+			       GError **error);
+/* One that has a folder. Never fails: a machine.conf that cannot be used
+ * makes a `failed` machine that says why. */
+struct machine *machine_load(struct world *world, const char *id);
+struct machine *machine_ref(struct machine *machine);
+void machine_unref(struct machine *machine);
+
+/* Finds its processes again after a restart of the role. done is called
+ * once, when its state is known. */
+void machine_adopt(struct machine *machine, void (*done)(void *data),
+		   void *data);
+
+const char *machine_id(const struct machine *machine);
+/* NULL while machine.conf cannot be used. */
+const struct conf *machine_conf(const struct machine *machine);
+/* Event `machine` of docs/host-link.md. */
+json_t *machine_describe(struct machine *machine);
+
+/* Accepted or refused now; what becomes of it is told by events. */
+gboolean machine_start(struct machine *machine, GError **error);
+gboolean machine_stop(struct machine *machine, gboolean shutdown,
+		      GError **error);
+/* Removes the folder; the caller drops it from its table. */
+gboolean machine_remove(struct machine *machine, GError **error);
+
+/* reply: the fields for the broker, taken; or NULL and error. Exactly once. */
+typedef void (*machine_answered)(json_t *reply, const GError *error,
+				 void *data);
+void machine_reset(struct machine *machine, machine_answered answered,
+		   void *data);
+void machine_picture(struct machine *machine, unsigned width,
+		     machine_answered answered, void *data);
+void machine_disconnect(struct machine *machine, machine_answered answered,
+			void *data);
+void machine_exec(struct machine *machine, const char *const *argv,
+		  GBytes *input, unsigned timeout_ms,
+		  machine_answered answered, void *data);

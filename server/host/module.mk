@@ -1,0 +1,13 @@
+LIBS += host
+host_SRC := $(wildcard server/host/*.c)
+host_LIBS := engine
+host_PKG := gio-unix-2.0 jansson
+host_LDLIBS := -lm
+
+TESTS += host-conf-test host-life-test host-template-test
+host-conf-test_SRC := tests/unit/host-conf-test.c
+host-conf-test_LIBS := host common
+host-life-test_SRC := tests/unit/host-life-test.c
+host-life-test_LIBS := host common
+host-template-test_SRC := tests/unit/host-template-test.c
+host-template-test_LIBS := host common

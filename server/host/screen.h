@@ -1,0 +1,47 @@
+/* screen.h - the display process of one machine, from the host's side.
+ *
+ * `oriel-display` runs in a session of its own and lives on when we die; we
+ * know it by RUN/desktops/ID/display.pid and talk to it over control.sock
+ * (docs/display-control.md). When it ends, `ended` is called once and the
+ * object can start another. Threads: main context. */
+#pragma once
+
+#include <gio/gio.h>
+#include <jansson.h>
+
+struct screen;
+
+struct screen_handlers {
+	void (*first_frame)(void *data);
+	void (*viewers)(unsigned count, void *data);
+	void (*picture)(void *data);     /* a newer one can be had */
+	void (*source_lost)(void *data); /* its Display1 connection broke */
+	void (*ended)(const GError *why, void *data);
+};
+
+/* run_dir gets rfb.sock control.sock display.pid; log is a file's path. */
+struct screen *screen_new(const char *id, const char *run_dir, const char *log,
+			  const struct screen_handlers *handlers, void *data);
+/* Starts one on a Display1 connection; takes fd. */
+gboolean screen_start(struct screen *screen, int fd, GError **error);
+/* Finds the one that an earlier host role started; FALSE when it is gone. */
+gboolean screen_adopt(struct screen *screen);
+gboolean screen_alive(const struct screen *screen);
+/* "unix:PATH" of RFB. */
+const char *screen_address(const struct screen *screen);
+
+/* A new Display1 connection for the running one; takes fd. */
+void screen_source(struct screen *screen, int fd);
+/* reply: NULL and error set on failure; borrowed. Called once, unless the
+ * screen is freed before. */
+typedef void (*screen_answered)(json_t *reply, const GError *error, void *data);
+void screen_picture(struct screen *screen, unsigned width, unsigned head,
+		    screen_answered answered, void *data);
+void screen_disconnect(struct screen *screen, screen_answered answered,
+		       void *data);
+
+/* Ends the process: in order, and after 2 s by force; `ended` is not called.
+ * Frees the object; the rest goes on by itself. */
+void screen_stop(struct screen *screen);
+/* Leaves the process running. */
+void screen_free(struct screen *screen);
