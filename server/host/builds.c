@@ -407,11 +407,11 @@ gboolean builds_start(struct builds *self, const char *task, const char *image,
 		g_build_filename(self->root->lib, "images", image, NULL);
 	g_autofree char *building = g_strdup_printf(".%s.building", version);
 	g_autofree char *log = g_strdup_printf(".%s.log", version);
-	g_autofree char *name = g_build_filename("images", recipe, NULL);
+	g_autofree char *name = g_strdup_printf("images/%s.recipe", recipe);
 	g_autofree char *path = paths_data(name);
 	if (!g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
 		fault_set(error, FAULT_NOT_FOUND,
-			  "'oriel image recipes' lists those that are there.",
+			  "The recipes are the files NAME.recipe in data/images.",
 			  "There is no recipe '%s' on this host.", recipe);
 		return FALSE;
 	}
