@@ -189,3 +189,23 @@ class Host:
                     pass
         if self.own:
             shutil.rmtree(self.root, ignore_errors=True)
+
+
+def shared_root(name="host"):
+    """A root below $BUILD that outlives the run: image and template are made
+    once for all scenarios. Desktops of an earlier run are ended and removed."""
+    root = os.path.join(BUILD, name + "-root")
+    left = Host(root)
+    left.close()
+    for folder in (left.desktop(""), left.runs):
+        shutil.rmtree(folder, ignore_errors=True)
+    return root
+
+
+def build_image(broker, name="debian-lite", version="1"):
+    """Through the host's own builder; the user's cache makes it quick."""
+    broker.ask("image.build", task="image", image=name, version=version, recipe=name)
+    done = broker.wait(1200, lambda m: m.get("event") == "task" and m["task"] == "image" and m["state"] != "running")
+    if not done or done["state"] != "done":
+        raise RuntimeError("the image was not built: %r" % done)
+    return done
