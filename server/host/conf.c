@@ -326,11 +326,7 @@ static gboolean load_text(const char *path, char **text, gsize *length,
 			  "%s", why->message);
 		return FALSE;
 	}
-	if (*length <= CONF_MAX && !memchr(*text, '\0', *length))
-		return TRUE;
-	refuse(error, path, 1, "this is no configuration file");
-	g_clear_pointer(text, g_free);
-	return FALSE;
+	return TRUE;
 }
 
 struct conf *conf_load(const char *path, GError **error)
@@ -339,6 +335,16 @@ struct conf *conf_load(const char *path, GError **error)
 	gsize length;
 	if (!load_text(path, &text, &length, error))
 		return NULL;
+	return conf_parse(text, length, path, error);
+}
+
+struct conf *conf_parse(const char *text, gsize length, const char *path,
+			GError **error)
+{
+	if (length > CONF_MAX || memchr(text, '\0', length)) {
+		refuse(error, path, 1, "this is no configuration file");
+		return NULL;
+	}
 	g_autoptr(GKeyFile) file = g_key_file_new();
 	g_autoptr(GError) why = NULL;
 	if (!g_key_file_load_from_data(file, text, length, G_KEY_FILE_NONE,

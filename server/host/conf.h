@@ -31,6 +31,10 @@ struct conf {
  * MAC and machine id. */
 struct conf *conf_from_message(json_t *machine, GError **error);
 struct conf *conf_load(const char *path, GError **error);
+/* text is ended by a zero byte that length does not count; path is for
+ * messages and names the folder that the id must equal. */
+struct conf *conf_parse(const char *text, gsize length, const char *path,
+			GError **error);
 gboolean conf_save(const struct conf *self, const char *path, GError **error);
 /* Whether the broker may say `machine.create` again: the same id and image.
  * Sizes and name may have been edited since. */

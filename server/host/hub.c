@@ -135,6 +135,7 @@ static void end_leftovers(struct hub *self)
 					   .name = "Template",
 					   .folder = leftover->run_dir,
 					   .run_dir = leftover->run_dir,
+					   .disk = leftover->run_dir,
 					   .cpus = 1,
 					   .memory_mib = 512,
 					   .heads = 1};

@@ -35,7 +35,7 @@ struct machine {
 	gint64 reported_us;
 	guint grace_timer, nudge_timer; /* while stopping */
 	guint screen_timer;  /* until the display is started again */
-	guint stuck_timer;
+	gboolean stuck; /* paused by the engine: disk full, I/O error */
 	unsigned screen_deaths; /* in a row, without a picture between */
 };
 
@@ -90,5 +90,7 @@ void machine_detach(struct machine *machine);
 /* A display process on a fresh Display1 connection. */
 void machine_screen_begin(struct machine *machine);
 gboolean machine_screen_adopt(struct machine *machine);
+/* Ends a process that an earlier role started and nobody can talk to. */
+void machine_end_lost(struct machine *machine);
 /* Begins shutting down or switching off what runs. */
 void machine_stop_begin(struct machine *machine, gboolean shutdown);

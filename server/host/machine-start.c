@@ -11,6 +11,7 @@
  * Until then machine->start stays set and nothing else begins. */
 #include "server/host/machine-private.h"
 
+#include <math.h>
 #include <unistd.h>
 
 #include "common/fault.h"
@@ -35,7 +36,7 @@ struct start {
 	struct image *image;
 	GError *failure; /* ends the start as failed; NULL: as off */
 	unsigned inflight;
-	guint deadline;
+	guint deadline, tick;
 	gboolean clone;    /* the disk stands on a template */
 	gboolean retried;  /* a bad template was made anew once */
 	gboolean picture, settled;
@@ -49,6 +50,8 @@ static void start_free(struct start *start)
 {
 	if (start->deadline)
 		g_source_remove(start->deadline);
+	if (start->tick)
+		g_source_remove(start->tick);
 	image_free(start->image);
 	g_object_unref(start->cancel);
 	g_clear_error(&start->failure);
@@ -241,11 +244,24 @@ static void identify(struct start *start)
 			     start->cancel, on_identity, start);
 }
 
+/* Nobody knows how long a boot takes: towards 0.9, ever slower. */
+static gboolean on_tick(void *data)
+{
+	struct start *start = data;
+	double seconds =
+		(double)(g_get_monotonic_time() - start->cloned_us) / 1e6;
+	machine_stage(start->machine, "Booting",
+		      0.3 + 0.6 * (1 - exp(-seconds / 30)));
+	return G_SOURCE_CONTINUE;
+}
+
 static void on_session(GObject *source, GAsyncResult *result, void *data)
 {
 	struct start *start = data;
 	g_autoptr(GError) error = NULL;
 	gboolean up = agent_finish(start->machine->qga, result, &error);
+	g_source_remove(start->tick);
+	start->tick = 0;
 	if (!step_over(start)) {
 		check(start);
 	} else if (up) {
@@ -300,6 +316,7 @@ static void on_vm(GObject *source, GAsyncResult *result, void *data)
 	}
 	machine_stage(machine, "Booting", 0.3);
 	start->inflight++;
+	start->tick = g_timeout_add_seconds(1, on_tick, start);
 	agent_session_async(machine->qga, SESSION_MS, start->cancel, on_session,
 			    start);
 }

@@ -3,17 +3,15 @@
  * after the role was restarted. */
 #include "server/host/machine-private.h"
 
+#include <signal.h>
 #include <unistd.h>
 
 #include "common/fault.h"
 #include "server/host/files.h"
-#include "server/host/space.h"
+#include "server/host/proc.h"
 
 /* a guest that ignores the power button for so long is asked by its agent */
 #define NUDGE_MS 10000
-/* a machine that stopped for want of disk space looks this often for more */
-#define STUCK_MS 5000
-#define STUCK_ROOM_MIB 64
 #define GRACE_S 60 /* where machine.conf cannot be read any more */
 /* the display process is started again after 0.2 s, doubling to 5 s */
 #define SCREEN_AGAIN_MS 200
@@ -26,12 +24,17 @@ static void timer_clear(guint *timer)
 	*timer = 0;
 }
 
+static char *machine_pid_path(const struct machine *self)
+{
+	return g_build_filename(self->run_dir, "machine.pid", NULL);
+}
+
 void machine_detach(struct machine *self)
 {
 	timer_clear(&self->grace_timer);
 	timer_clear(&self->nudge_timer);
 	timer_clear(&self->screen_timer);
-	timer_clear(&self->stuck_timer);
+	self->stuck = FALSE;
 	/* with the virtual machine gone its display has nothing to show; one
 	 * that runs on keeps its display, for the next role to find */
 	gboolean gone =
@@ -51,8 +54,21 @@ void machine_detach(struct machine *self)
 	if (gone) {
 		g_autofree char *note =
 			g_build_filename(self->run_dir, "run.json", NULL);
+		g_autofree char *pid = machine_pid_path(self);
 		unlink(note);
+		unlink(pid);
 	}
+}
+
+void machine_end_lost(struct machine *self)
+{
+	g_autofree char *path = machine_pid_path(self);
+	pid_t pid = proc_recall(path);
+	if (pid > 0) {
+		log_info(&self->about, "Ending its lost process %d.", (int)pid);
+		kill(pid, SIGKILL);
+	}
+	unlink(path);
 }
 
 /* ---- the virtual machine ---- */
@@ -103,17 +119,6 @@ static void on_resumed(GObject *source, GAsyncResult *result, void *data)
 	engine_machine_unref(vm);
 }
 
-static gboolean on_stuck_timer(void *data)
-{
-	struct machine *self = data;
-	if (space_free_mib(self->folder) < STUCK_ROOM_MIB)
-		return G_SOURCE_CONTINUE;
-	self->stuck_timer = 0;
-	engine_machine_resume_async(self->vm, on_resumed,
-				    engine_machine_ref(self->vm));
-	return G_SOURCE_REMOVE;
-}
-
 static void on_vm(struct engine_machine *vm, enum engine_state state,
 		  enum engine_end end, const GError *why, void *data)
 {
@@ -126,15 +131,12 @@ static void on_vm(struct engine_machine *vm, enum engine_state state,
 					     "Make room; it goes on by itself.",
 					     "The desktop is paused: its disk "
 					     "cannot be written."));
-		if (!self->stuck_timer)
-			self->stuck_timer =
-				g_timeout_add(STUCK_MS, on_stuck_timer, self);
+		self->stuck = TRUE;
 		break;
 	case ENGINE_RUNNING:
-		if (self->stuck_timer) {
-			timer_clear(&self->stuck_timer);
+		if (self->stuck)
 			machine_warn(self, NULL);
-		}
+		self->stuck = FALSE;
 		break;
 	case ENGINE_GONE:
 		on_gone(self, end, why);
@@ -147,6 +149,10 @@ static void on_vm(struct engine_machine *vm, enum engine_state state,
 
 void machine_attach(struct machine *self, struct engine_machine *vm)
 {
+	g_autofree char *path = machine_pid_path(self);
+	g_autoptr(GError) error = NULL;
+	if (!proc_record(path, engine_machine_pid(vm), &error))
+		log_fault(&self->about, error);
 	self->vm = vm;
 	self->qga = qga_new(engine_machine_agent_path(vm));
 	engine_machine_watch(vm, on_vm, self);
@@ -404,10 +410,14 @@ static void on_adopted(GObject *source, GAsyncResult *result, void *data)
 		machine_attach(self, vm);
 	/* a display that outlived its machine is ended with the rest */
 	gboolean screen = machine_screen_adopt(self);
+	gboolean lost = !vm && fault_code(error) != FAULT_NOT_FOUND;
 	if (!vm) {
-		machine_detach(self);
+		if (!lost)
+			machine_detach(self);
 		self->engine = NULL;
-		if (fault_code(error) != FAULT_NOT_FOUND)
+		if (lost)
+			/* it hangs, perhaps with somebody's work in it: only a
+			 * person ends it, by switching off */
 			machine_fail(self, g_steal_pointer(&error));
 		else if (!adopting->note.ready && self->conf)
 			/* nobody but us knows that it was wanted */
@@ -463,7 +473,7 @@ void machine_adopt(struct machine *self, void (*done)(void *data), void *data)
 		.heads = conf ? conf->heads : 1,
 		.disk = disk,
 		.mac = conf ? conf->mac : NULL,
-		.network = TRUE,
+		.network = conf != NULL,
 	};
 	engine_adopt_async(self->engine, &spec, NULL, on_adopted, adopting);
 }

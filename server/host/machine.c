@@ -165,9 +165,11 @@ void machine_stage(struct machine *self, const char *stage, double fraction)
 		g_free(self->stage);
 		self->stage = g_strdup(stage);
 	}
+	/* a step that is taken again shows no way back */
+	fraction = CLAMP(fraction, self->fraction, 1);
 	if (!other && fraction == self->fraction)
 		return;
-	self->fraction = CLAMP(fraction, 0, 1);
+	self->fraction = fraction;
 	machine_report_soon(self);
 }
 
@@ -293,6 +295,8 @@ gboolean machine_stop(struct machine *self, gboolean shutdown, GError **error)
 	if (answer == LIFE_DONE)
 		return TRUE;
 	if (self->life == LIFE_FAILED) {
+		machine_end_lost(self);
+		machine_detach(self);
 		/* an unusable machine.conf stays a failure until it is mended */
 		if (self->conf || machine_reload(self, NULL))
 			machine_step(self, LIFE_STEP_FORGET);

@@ -1,5 +1,5 @@
 LIBS += host
-host_SRC := $(wildcard server/host/*.c)
+host_SRC := $(filter-out %-fuzz.c,$(wildcard server/host/*.c))
 host_LIBS := engine
 host_PKG := gio-unix-2.0 jansson
 host_LDLIBS := -lm
@@ -11,3 +11,7 @@ host-life-test_SRC := tests/unit/host-life-test.c
 host-life-test_LIBS := host common
 host-template-test_SRC := tests/unit/host-template-test.c
 host-template-test_LIBS := host common
+
+FUZZERS += host-conf-fuzz
+host-conf-fuzz_SRC := server/host/conf-fuzz.c
+host-conf-fuzz_LIBS := host common
