@@ -53,7 +53,7 @@ static void look_at_disk(GPtrArray *findings, const struct paths_root *root)
 	}
 	guint64 mib = space_free_mib(folder);
 	struct engine_finding *finding =
-		add(findings, "disk",
+		add(findings, "storage",
 		    mib < DISK_BAD_MIB	? FINDING_BAD
 		    : mib < DISK_WARN_MIB ? FINDING_WARN
 					  : FINDING_GOOD,
@@ -74,7 +74,7 @@ static void look_at_memory(GPtrArray *findings)
 		if (at)
 			mib = g_ascii_strtoull(at + 13, NULL, 10) >> 10;
 	}
-	if (mib == G_MAXUINT64)
+	if (mib == G_MAXUINT64 || have(findings, "memory"))
 		return;
 	struct engine_finding *finding =
 		add(findings, "memory",

@@ -36,15 +36,16 @@ static void on_answered(json_t *fields, const GError *error, void *data)
 	reply(data, fields, error);
 }
 
-static void done(struct request *request, gboolean good, GError *error)
+/* By reference: good is often the call that sets it. */
+static void done(struct request *request, gboolean good, GError **error)
 {
-	reply(request, NULL, good ? NULL : error);
-	g_clear_error(&error);
+	reply(request, NULL, good ? NULL : *error);
+	g_clear_error(error);
 }
 
 static void refuse(struct request *request, GError *error)
 {
-	done(request, FALSE, error);
+	done(request, FALSE, &error);
 }
 
 static struct machine *machine_of(struct request *request, GError **error)
@@ -89,7 +90,7 @@ static void op_image_build(struct request *request)
 		return;
 	}
 	done(request, builds_start(builds, task, image, version, recipe, &error),
-	     error);
+	     &error);
 }
 
 static gboolean remove_image(struct hub *hub, const char *name,
@@ -130,7 +131,7 @@ static void op_image_remove(struct request *request)
 	const char *version = image ? word(request, "version", &error) : NULL;
 	done(request,
 	     version && remove_image(request->hub, image, version, &error),
-	     error);
+	     &error);
 }
 
 static void op_task_cancel(struct request *request)
@@ -138,7 +139,7 @@ static void op_task_cancel(struct request *request)
 	GError *error = NULL;
 	const char *task = jsonline_string(request->message, "task", &error);
 	done(request,
-	     task && builds_cancel(request->hub->builds, task, &error), error);
+	     task && builds_cancel(request->hub->builds, task, &error), &error);
 }
 
 /* ---- machines ---- */
@@ -164,14 +165,14 @@ static void op_machine_create(struct request *request)
 				  "%s.",
 				  conf->id,
 				  has ? "" : ", whose machine.conf is damaged");
-		done(request, same, error);
+		done(request, same, &error);
 		return;
 	}
 	machine = machine_create(&hub->world, g_steal_pointer(&conf), &error);
 	if (machine)
 		g_hash_table_insert(hub->machines, (char *)machine_id(machine),
 				    machine);
-	done(request, machine != NULL, error);
+	done(request, machine != NULL, &error);
 	if (machine)
 		hub->world.tell(machine_describe(machine), hub->world.data);
 }
@@ -180,7 +181,7 @@ static void op_machine_start(struct request *request)
 {
 	GError *error = NULL;
 	struct machine *machine = machine_of(request, &error);
-	done(request, machine && machine_start(machine, &error), error);
+	done(request, machine && machine_start(machine, &error), &error);
 }
 
 static void op_machine_stop(struct request *request)
@@ -196,7 +197,7 @@ static void op_machine_stop(struct request *request)
 			  "Member 'mode' must be shutdown or off.");
 		mode = NULL;
 	}
-	done(request, mode && machine_stop(machine, shutdown, &error), error);
+	done(request, mode && machine_stop(machine, shutdown, &error), &error);
 }
 
 static void op_machine_remove(struct request *request)
@@ -209,7 +210,7 @@ static void op_machine_remove(struct request *request)
 		g_hash_table_remove(hub->machines, machine_id(machine));
 		hub_collect(hub);
 	}
-	done(request, removed, error);
+	done(request, removed, &error);
 }
 
 static void op_machine_reset(struct request *request)

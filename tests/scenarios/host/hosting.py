@@ -25,6 +25,7 @@ class Broker:
         self.buffer = b""
         self.next_id = 1
         self.events = []
+        self.seen = 0
         self.listen()
 
     def listen(self):
@@ -76,6 +77,7 @@ class Broker:
     def ask(self, op, seconds=30, **members):
         """The reply's members, or Refused; events meanwhile are kept."""
         number, self.next_id = self.next_id, self.next_id + 1
+        self.seen = len(self.events)
         self.peer.settimeout(10)
         self.peer.sendall(json.dumps(dict(members, id=number, op=op)).encode() + b"\n")
         deadline = time.monotonic() + seconds
@@ -98,15 +100,18 @@ class Broker:
         return None
 
     def wait(self, seconds, condition):
-        """The first event from now on that meets the condition, or None."""
+        """The first event since the last ask() that meets the condition and
+        was not returned yet, or None."""
         deadline = time.monotonic() + seconds
         while True:
+            while self.seen < len(self.events):
+                self.seen += 1
+                if condition(self.events[self.seen - 1][1]):
+                    return self.events[self.seen - 1][1]
             message = self.read(deadline)
             if message is None:
                 return None
             self.events.append((time.monotonic(), message))
-            if condition(message):
-                return message
 
     def machine_until(self, machine, states, seconds):
         """The first event of that machine in one of the states."""
