@@ -213,8 +213,9 @@ static void screen_make(struct machine *self)
 	g_autofree char *log =
 		g_build_filename(self->folder, "display.log", NULL);
 	if (!self->screen)
-		self->screen = screen_new(self->id, self->run_dir, log,
-					  &screen_handlers, self);
+		self->screen = screen_new(
+			self->id, self->conf ? self->conf->name : self->id,
+			self->run_dir, log, &screen_handlers, self);
 }
 
 struct connecting {

@@ -25,7 +25,7 @@
 /* Ref-counted inside: a handler may free the screen that calls it. */
 struct screen {
 	int refs;
-	char *id, *log, *address;
+	char *id, *name, *log, *address;
 	char *pid_file, *rfb, *control;
 	const struct screen_handlers *handlers;
 	void *data;
@@ -38,12 +38,14 @@ struct screen {
 	gboolean framed;  /* first_frame has been told */
 };
 
-struct screen *screen_new(const char *id, const char *run_dir, const char *log,
+struct screen *screen_new(const char *id, const char *name, const char *run_dir,
+			  const char *log,
 			  const struct screen_handlers *handlers, void *data)
 {
 	struct screen *self = g_new0(struct screen, 1);
 	self->refs = 1;
 	self->id = g_strdup(id);
+	self->name = g_strdup(name);
 	self->log = g_strdup(log);
 	self->rfb = g_build_filename(run_dir, "rfb.sock", NULL);
 	self->control = g_build_filename(run_dir, "control.sock", NULL);
@@ -71,6 +73,7 @@ static void release(struct screen *self)
 	if (--self->refs > 0)
 		return;
 	g_free(self->id);
+	g_free(self->name);
 	g_free(self->log);
 	g_free(self->address);
 	g_free(self->rfb);
@@ -251,9 +254,10 @@ gboolean screen_start(struct screen *self, int fd, GError **error)
 	unlink(self->rfb);
 	g_autofree char *program = paths_program("oriel-display");
 	g_autofree char *control = g_strconcat("unix:", self->control, NULL);
-	const char *const argv[] = {program,   "--display1-fd", "3",
-				    "--rfb",   self->address,   "--control",
-				    control,   NULL};
+	const char *const argv[] = {
+		program, "--display1-fd", "3",	  "--rfb",    self->address,
+		"--control", control,	  "--vm", self->id, "--name",
+		self->name,  NULL};
 	pid_t pid = proc_spawn(argv, fd, self->log, PROC_STAYS, error);
 	close(fd);
 	if (pid < 0)

@@ -19,8 +19,10 @@ struct screen_handlers {
 	void (*ended)(const GError *why, void *data);
 };
 
-/* run_dir gets rfb.sock control.sock display.pid; log is a file's path. */
-struct screen *screen_new(const char *id, const char *run_dir, const char *log,
+/* run_dir gets rfb.sock control.sock display.pid; log is a file's path; name
+ * is what viewers show in their title. */
+struct screen *screen_new(const char *id, const char *name, const char *run_dir,
+			  const char *log,
 			  const struct screen_handlers *handlers, void *data);
 /* Starts one on a Display1 connection; takes fd. */
 gboolean screen_start(struct screen *screen, int fd, GError **error);
