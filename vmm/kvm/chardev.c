@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <glib-unix.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "common/fault.h"
 #include "common/paths.h"
 #include "vmm/kvm/ioloop.h"
+#include "vmm/kvm/vm.h"
 
 struct chardev {
 	char *dbus_name;
@@ -21,6 +23,8 @@ struct chardev {
 	bool is_socket;
 	pthread_mutex_t lock; /* in, out, want_*, source */
 	bool want_read, want_write, watched;
+	struct vm *vm;
+	atomic_bool front_open;
 	struct iosource source;
 	struct ioloop *loop;
 	const struct chardev_handlers *handlers;
@@ -117,6 +121,7 @@ struct chardev *chardev_new(struct vm *vm, const char *spec, GError **error)
 	struct chardev *c = g_new0(struct chardev, 1);
 
 	c->in = c->out = c->listener = -1;
+	c->vm = vm;
 	c->want_read = true;
 	pthread_mutex_init(&c->lock, NULL);
 	if (g_str_equal(spec, "null")) {
@@ -238,6 +243,17 @@ void chardev_want_write(struct chardev *c, bool want)
 bool chardev_is_open(struct chardev *c)
 {
 	return c->out >= 0;
+}
+
+void chardev_set_front_open(struct chardev *c, bool open)
+{
+	if (atomic_exchange(&c->front_open, open) != open && c->dbus_name)
+		vm_ask(c->vm, VM_WISH_DISPLAY);
+}
+
+bool chardev_front_open(const struct chardev *c)
+{
+	return atomic_load(&c->front_open);
 }
 
 const char *chardev_dbus_name(const struct chardev *c)

@@ -42,6 +42,10 @@ void chardev_want_read(struct chardev *chardev, bool want);
 void chardev_want_write(struct chardev *chardev, bool want);
 bool chardev_is_open(struct chardev *chardev);
 
+/* The guest has opened its end (a front end in Display1's words). */
+void chardev_set_front_open(struct chardev *chardev, bool open);
+bool chardev_front_open(const struct chardev *chardev);
+
 /* Display1: NAME of a dbus chardev, NULL for others; hands it a connected
  * stream (taken). The list is of all of a machine's. */
 const char *chardev_dbus_name(const struct chardev *chardev);

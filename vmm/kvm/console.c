@@ -1,5 +1,6 @@
 #include "vmm/kvm/console.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -16,6 +17,54 @@ struct console_set {
 	struct console_watch *watches;
 };
 
+struct pixels *pixels_new(uint64_t bytes)
+{
+	struct pixels *p = g_new0(struct pixels, 1);
+
+	p->refs = 1;
+	p->bytes = bytes;
+	p->map = MAP_FAILED;
+	p->fd = memfd_create("pixels", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (p->fd >= 0 && ftruncate(p->fd, (off_t)bytes) == 0)
+		p->map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+			      p->fd, 0);
+	if (p->map == MAP_FAILED) {
+		pixels_unref(p);
+		return NULL;
+	}
+	/* who maps it can neither shrink it under us nor grow it */
+	fcntl(p->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+	return p;
+}
+
+struct pixels *pixels_ref(struct pixels *pixels)
+{
+	g_atomic_int_inc(&pixels->refs);
+	return pixels;
+}
+
+void pixels_unref(struct pixels *pixels)
+{
+	if (!pixels || !g_atomic_int_dec_and_test(&pixels->refs))
+		return;
+	if (pixels->map != MAP_FAILED)
+		munmap(pixels->map, pixels->bytes);
+	if (pixels->fd >= 0)
+		close(pixels->fd);
+	g_free(pixels);
+}
+
+struct scanout *scanout_new(struct pixels *pixels, uint64_t offset,
+			    unsigned width, unsigned height, unsigned stride,
+			    uint32_t format)
+{
+	struct scanout *s = g_new0(struct scanout, 1);
+
+	*s = (struct scanout){1, pixels_ref(pixels), offset, width, height,
+			      stride, format};
+	return s;
+}
+
 struct scanout *scanout_ref(struct scanout *scanout)
 {
 	g_atomic_int_inc(&scanout->refs);
@@ -26,8 +75,7 @@ void scanout_unref(struct scanout *scanout)
 {
 	if (!scanout || !g_atomic_int_dec_and_test(&scanout->refs))
 		return;
-	munmap(scanout->map, scanout->map_bytes);
-	close(scanout->fd);
+	pixels_unref(scanout->pixels);
 	g_free(scanout);
 }
 
@@ -97,28 +145,31 @@ static void cover(struct rect *box, const struct rect *r)
 	box->height = bottom - box->y;
 }
 
-void console_damage(struct console *c, const struct rect *rect)
+void rect_add(struct rect *list, unsigned *count, const struct rect *rect)
 {
 	unsigned kept = 0;
 
-	pthread_mutex_lock(&c->set->lock);
-	for (unsigned i = 0; i < c->damage_count; i++) {
-		if (holds(&c->damage[i], rect)) {
-			pthread_mutex_unlock(&c->set->lock);
+	for (unsigned i = 0; i < *count; i++)
+		if (holds(&list[i], rect))
 			return;
-		}
-		if (!holds(rect, &c->damage[i]))
-			c->damage[kept++] = c->damage[i];
+	for (unsigned i = 0; i < *count; i++)
+		if (!holds(rect, &list[i]))
+			list[kept++] = list[i];
+	*count = kept;
+	if (*count < CONSOLE_RECTS) {
+		list[(*count)++] = *rect;
+		return;
 	}
-	c->damage_count = kept;
-	if (c->damage_count < CONSOLE_RECTS) {
-		c->damage[c->damage_count++] = *rect;
-	} else {
-		for (unsigned i = 1; i < c->damage_count; i++)
-			cover(&c->damage[0], &c->damage[i]);
-		cover(&c->damage[0], rect);
-		c->damage_count = 1;
-	}
+	for (unsigned i = 1; i < *count; i++)
+		cover(&list[0], &list[i]);
+	cover(&list[0], rect);
+	*count = 1;
+}
+
+void console_damage(struct console *c, const struct rect *rect)
+{
+	pthread_mutex_lock(&c->set->lock);
+	rect_add(c->damage, &c->damage_count, rect);
 	pthread_mutex_unlock(&c->set->lock);
 	vm_ask(c->set->vm, VM_WISH_DISPLAY);
 }

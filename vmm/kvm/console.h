@@ -25,18 +25,35 @@ struct rect {
 	int x, y, width, height;
 };
 
+/* Adds to a list of at most CONSOLE_RECTS: what another holds is dropped, and
+ * a full list becomes its bounding box. */
+void rect_add(struct rect *list, unsigned *count, const struct rect *rect);
+
+/* Memory of an image of the GPU's; what a scanout shows lies in one. */
+struct pixels {
+	gint refs;
+	int fd; /* memfd */
+	uint8_t *map;
+	uint64_t bytes;
+};
+/* Zeroed; NULL with errno when there is no memory or descriptor. */
+struct pixels *pixels_new(uint64_t bytes);
+struct pixels *pixels_ref(struct pixels *pixels);
+void pixels_unref(struct pixels *pixels);
+
 struct scanout {
 	gint refs;
-	int fd;            /* memfd */
-	uint8_t *map;
-	uint64_t map_bytes;
-	uint64_t offset;   /* of the first pixel */
+	struct pixels *pixels;
+	uint64_t offset; /* of the first pixel */
 	unsigned width, height, stride;
-	uint32_t format;   /* pixman code */
+	uint32_t format; /* pixman code */
 };
 #define PIXMAN_X8R8G8B8 0x20020888u
 #define PIXMAN_A8R8G8B8 0x20028888u
-
+/* Takes a reference to pixels. */
+struct scanout *scanout_new(struct pixels *pixels, uint64_t offset,
+			    unsigned width, unsigned height, unsigned stride,
+			    uint32_t format);
 struct scanout *scanout_ref(struct scanout *scanout);
 void scanout_unref(struct scanout *scanout);
 

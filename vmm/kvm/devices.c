@@ -1,15 +1,26 @@
 /* devices.c - every kind of device there is. To add one, write its file and
- * put its line here. */
+ * put its line into the list. */
 #include <string.h>
 
 #include "vmm/kvm/vm.h"
 
-extern const struct device_type virtio_rng_type;
+#define DEVICE_TYPES(X)  \
+	X(virtio_balloon_type)  \
+	X(virtio_blk_type)      \
+	X(virtio_console_type)  \
+	X(virtio_gpu_type)      \
+	X(virtio_keyboard_type) \
+	X(virtio_net_type)      \
+	X(virtio_rng_type)      \
+	X(virtio_tablet_type)   \
+	X(virtio_touch_type)
 
-const struct device_type *const device_types[] = {
-	&virtio_rng_type,
-	NULL,
-};
+#define DECLARE(type) extern const struct device_type type;
+#define LIST(type)    &type,
+
+DEVICE_TYPES(DECLARE)
+
+const struct device_type *const device_types[] = {DEVICE_TYPES(LIST) NULL};
 
 const struct device_type *device_type_find(const char *name)
 {

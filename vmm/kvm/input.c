@@ -42,6 +42,14 @@ void input_remove(struct input_set *set, struct input_target *target)
 		}
 }
 
+bool input_has(const struct input_set *set, enum input_kind kind)
+{
+	for (const struct input_target *t = set->targets; t; t = t->next)
+		if (t->kind == kind)
+			return true;
+	return false;
+}
+
 /* The ready target of this head, or of head 0 where it has none. */
 static struct input_target *target_of(struct input_set *set,
 				      enum input_kind kind, unsigned head)

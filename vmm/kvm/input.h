@@ -33,6 +33,8 @@ void input_set_free(struct input_set *set);
 void input_add(struct input_set *set, struct input_target *target);
 void input_remove(struct input_set *set, struct input_target *target);
 
+/* Whether the machine has such a device at all, driven or not. */
+bool input_has(const struct input_set *set, enum input_kind kind);
 void input_key(struct input_set *set, unsigned qnum, bool down);
 /* Buttons: 0 left, 1 middle, 2 right, 3 wheel up, 4 wheel down, 5 side,
  * 6 extra */

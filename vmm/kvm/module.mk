@@ -3,14 +3,19 @@
 LIBS += vmmkvm
 vmmkvm_SRC := $(filter-out vmm/kvm/main.c %-fuzz.c,$(wildcard vmm/kvm/*.c))
 vmmkvm_PKG := gio-unix-2.0 jansson
+vmmkvm_LIBS := display1
 
 PROGRAMS += oriel-vmm
 oriel-vmm_SRC := vmm/kvm/main.c
-oriel-vmm_LIBS := vmmkvm common
+oriel-vmm_LIBS := vmmkvm display1 common
 oriel-vmm_DIR := libexec
 
+TESTS += vmm-display-test
+vmm-display-test_SRC := tests/unit/vmm-display-test.c
+vmm-display-test_LIBS := display1 common
+
 # Bare-metal guests: programs for an empty machine, run by tests/protocol/vmm.
-GUESTS := chips ring idle
+GUESTS := chips ring idle blk gpu ports
 guest_CFLAGS := -std=c17 -O2 -Wall -Wextra -Wno-unused-parameter -Werror \
 	-ffreestanding -fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only \
 	-fno-stack-protector -fcf-protection=none

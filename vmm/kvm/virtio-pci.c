@@ -478,13 +478,18 @@ bool virtio_init(struct virtio *v, struct vm *vm, const struct virtio_ops *ops,
 		 struct ioloop *loop, unsigned queues, unsigned queue_size,
 		 unsigned config_bytes, GError **error)
 {
+	pthread_mutexattr_t recursive;
+
 	v->device.ops = &virtio_device_ops;
 	v->device.vm = vm;
 	v->ops = ops;
 	v->loop = loop;
 	v->queue_size_max = (uint16_t)queue_size;
 	v->config_bytes = config_bytes;
-	pthread_mutex_init(&v->lock, NULL);
+	pthread_mutexattr_init(&recursive);
+	pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(&v->lock, &recursive);
+	pthread_mutexattr_destroy(&recursive);
 	for (unsigned i = 0; i < VIRTIO_QUEUES_MAX; i++) {
 		v->doorbells[i].fd = -1;
 		v->queues[i].mem = vm->mem;

@@ -193,16 +193,22 @@ void virtqueue_unpop(struct virtqueue *q)
 		store(&q->used[2 + 4 * q->size], q->last_avail);
 }
 
-void virtqueue_push(struct virtqueue *q, uint16_t head, uint32_t written)
+void virtqueue_push_all(struct virtqueue *q, const struct virtqueue_used *used,
+			unsigned count)
 {
-	uint32_t element[2] = {head, written};
-
 	if (!q->started)
 		return;
-	memcpy(&q->used[2 + 4 * (q->used_idx % q->size)], element,
-	       sizeof element);
-	q->used_idx++;
+	for (unsigned i = 0; i < count; i++) {
+		memcpy(&q->used[2 + 4 * (q->used_idx % q->size)], &used[i],
+		       sizeof used[i]);
+		q->used_idx++;
+	}
 	store(&q->used[1], q->used_idx);
+}
+
+void virtqueue_push(struct virtqueue *q, uint16_t head, uint32_t written)
+{
+	virtqueue_push_all(q, &(struct virtqueue_used){head, written}, 1);
 }
 
 bool virtqueue_should_interrupt(struct virtqueue *q)

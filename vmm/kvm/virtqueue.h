@@ -74,6 +74,12 @@ void virtqueue_unpop(struct virtqueue *q);
 bool virtqueue_is_empty(const struct virtqueue *q);
 /* Gives the request back; written counts bytes put into writable parts. */
 void virtqueue_push(struct virtqueue *q, uint16_t head, uint32_t written);
+/* Several at once: the driver sees all of them or none yet. */
+struct virtqueue_used {
+	uint32_t head, written;
+};
+void virtqueue_push_all(struct virtqueue *q, const struct virtqueue_used *used,
+			unsigned count);
 /* Does the driver want an interrupt for what was pushed since the last? */
 bool virtqueue_should_interrupt(struct virtqueue *q);
 /* Whether the driver shall ring; asking for it may find work, so look at the

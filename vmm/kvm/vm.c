@@ -374,6 +374,23 @@ void vm_ask(struct vm *vm, enum vm_wish wish)
 		eventfd_write(vm->wish_fd, 1);
 }
 
+static void stop_on_io_error(struct vm *vm)
+{
+	const struct device *device = atomic_load(&vm->io_error);
+	const struct log_about about = {.vm = vm->config.name,
+					.device = device->id};
+	g_autofree char *fields = g_strdup_printf(
+		"{\"device\": \"%s\", \"node-name\": \"%s\", \"operation\": "
+		"\"write\", \"action\": \"stop\", \"nospace\": true, "
+		"\"reason\": \"No space left on device\"}",
+		device->id ? device->id : "", device->id ? device->id : "");
+
+	vm_event(vm, "BLOCK_IO_ERROR", fields);
+	log_warn(&about, "the disk's host file system is full; the machine "
+			 "waits, make room and let it continue");
+	vm_stop(vm, VM_IO_ERROR);
+}
+
 void vm_serve_wishes(struct vm *vm)
 {
 	eventfd_t count;
@@ -390,7 +407,7 @@ void vm_serve_wishes(struct vm *vm)
 	if (wishes & VM_WISH_INTERNAL_ERROR)
 		vm_stop(vm, VM_INTERNAL_ERROR);
 	if (wishes & VM_WISH_IO_ERROR)
-		vm_stop(vm, VM_IO_ERROR);
+		stop_on_io_error(vm);
 	if (wishes & VM_WISH_POWEROFF) {
 		vm_park_all(vm);
 		end(vm, "guest-shutdown", true);

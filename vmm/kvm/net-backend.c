@@ -1,0 +1,278 @@
+#include "vmm/kvm/net-backend.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "common/fault.h"
+#include "common/paths.h"
+#include "vmm/kvm/ioloop.h"
+
+#define BUFFER (128u << 10) /* incoming stream; holds at least one frame */
+
+struct net_backend {
+	int fd;
+	bool stream; /* each frame behind its length, 4 bytes big-endian */
+	bool dead, want_read, want_write;
+	struct iosource source;
+	const struct net_handlers *handlers;
+	void *data;
+	/* stream only */
+	uint8_t *in;
+	size_t in_start, in_end;
+	uint8_t *rest; /* of a frame the socket took in part */
+	size_t rest_bytes, rest_done;
+};
+
+static void rewatch(struct net_backend *n)
+{
+	ioloop_change(&n->source, (n->want_read ? EPOLLIN : 0u) |
+					  (n->want_write ? EPOLLOUT : 0u));
+}
+
+static void die(struct net_backend *n)
+{
+	if (n->dead)
+		return;
+	n->dead = true;
+	ioloop_remove(&n->source);
+	n->handlers->lost(n->data);
+}
+
+/* true when nothing of an earlier frame is left */
+static bool send_rest(struct net_backend *n)
+{
+	while (n->rest_done < n->rest_bytes) {
+		ssize_t sent = send(n->fd, n->rest + n->rest_done,
+				    n->rest_bytes - n->rest_done,
+				    MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent < 0 && errno == EAGAIN)
+			return false;
+		if (sent <= 0) {
+			die(n);
+			return true;
+		}
+		n->rest_done += (size_t)sent;
+	}
+	return true;
+}
+
+static void ready(void *data, uint32_t events)
+{
+	struct net_backend *n = data;
+
+	if (events & EPOLLOUT) {
+		if (!send_rest(n))
+			return;
+		n->want_write = false;
+		if (!n->dead) {
+			rewatch(n);
+			n->handlers->writable(n->data);
+		}
+	}
+	if (!n->dead && events & EPOLLIN)
+		n->handlers->readable(n->data);
+	else if (!n->dead && events & (EPOLLHUP | EPOLLERR))
+		die(n);
+}
+
+static int open_tap(const char *name, GError **error)
+{
+	struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI};
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+
+	g_strlcpy(request.ifr_name, name, sizeof request.ifr_name);
+	if (fd >= 0 && ioctl(fd, TUNSETIFF, &request) == 0)
+		return fd;
+	fault_set(error, FAULT_UNAVAILABLE,
+		  "Create it for this user with ip tuntap add, or use passt.",
+		  "Network interface '%s' cannot be used: %s", name,
+		  g_strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+struct net_backend *net_open(const char *spec, struct ioloop *loop,
+			     const struct net_handlers *handlers, void *data,
+			     GError **error)
+{
+	struct net_backend *n = g_new0(struct net_backend, 1);
+
+	n->fd = -1;
+	n->handlers = handlers;
+	n->data = data;
+	n->want_read = true;
+	if (g_str_equal(spec, "none")) {
+		n->dead = true;
+		return n;
+	}
+	if (g_str_has_prefix(spec, "tap:")) {
+		n->fd = open_tap(spec + 4, error);
+	} else if (g_str_has_prefix(spec, "passt:")) {
+		n->stream = true;
+		n->fd = paths_unix_connect(spec + 6, error);
+	} else if (g_str_has_prefix(spec, "fd:")) {
+		n->stream = true;
+		n->fd = atoi(spec + 3);
+		if (n->fd < 3 || fcntl(n->fd, F_SETFD, FD_CLOEXEC) < 0 ||
+		    fcntl(n->fd, F_SETFL, O_NONBLOCK) < 0) {
+			fault_set(error, FAULT_INVALID, NULL,
+				  "'%s' is no open descriptor", spec);
+			n->fd = -1;
+		}
+	} else {
+		fault_set(error, FAULT_INVALID,
+			  "Write tap:NAME, passt:PATH, fd:N or none.",
+			  "'%s' names no network", spec);
+	}
+	if (n->fd < 0)
+		goto failed;
+	if (n->stream) {
+		n->in = g_malloc(BUFFER);
+		n->rest = g_malloc(NET_FRAME_MAX + 4);
+	}
+	n->source = (struct iosource){.fd = n->fd, .ready = ready, .data = n};
+	if (!ioloop_add(loop, &n->source, EPOLLIN)) {
+		fault_set(error, FAULT_INVALID, NULL,
+			  "'%s' cannot be watched: %s", spec,
+			  g_strerror(errno));
+		goto failed;
+	}
+	return n;
+failed:
+	net_free(n);
+	return NULL;
+}
+
+void net_free(struct net_backend *n)
+{
+	if (!n)
+		return;
+	ioloop_remove(&n->source);
+	if (n->fd >= 0)
+		close(n->fd);
+	g_free(n->in);
+	g_free(n->rest);
+	g_free(n);
+}
+
+/* Next whole frame of the stream, 0 when it has not arrived yet. */
+static size_t next_frame(struct net_backend *n, void *frame)
+{
+	uint32_t length;
+
+	if (n->in_end - n->in_start < 4)
+		return 0;
+	memcpy(&length, n->in + n->in_start, 4);
+	length = be32toh(length);
+	if (length == 0 || length > NET_FRAME_MAX) {
+		die(n); /* not passt's protocol, or out of step with it */
+		return 0;
+	}
+	if (n->in_end - n->in_start - 4 < length)
+		return 0;
+	memcpy(frame, n->in + n->in_start + 4, length);
+	n->in_start += 4 + length;
+	return length;
+}
+
+size_t net_receive(struct net_backend *n, void *frame)
+{
+	ssize_t got;
+
+	if (n->dead)
+		return 0;
+	if (!n->stream) {
+		got = read(n->fd, frame, NET_FRAME_MAX);
+		return got < 0 ? 0 : (size_t)got;
+	}
+	for (;;) {
+		size_t length = next_frame(n, frame);
+
+		if (length || n->dead)
+			return length;
+		memmove(n->in, n->in + n->in_start, n->in_end - n->in_start);
+		n->in_end -= n->in_start;
+		n->in_start = 0;
+		got = recv(n->fd, n->in + n->in_end, BUFFER - n->in_end,
+			   MSG_DONTWAIT);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0 && errno == EAGAIN)
+			return 0;
+		if (got <= 0) {
+			die(n);
+			return 0;
+		}
+		n->in_end += (size_t)got;
+	}
+}
+
+static bool later(struct net_backend *n)
+{
+	n->want_write = true;
+	rewatch(n);
+	return false;
+}
+
+bool net_send(struct net_backend *n, const struct iovec *parts, unsigned count,
+	      size_t bytes)
+{
+	struct iovec all[65];
+	uint32_t length = htobe32((uint32_t)bytes);
+	struct msghdr message = {.msg_iov = all};
+	ssize_t sent;
+	size_t done = 0;
+
+	if (n->dead || bytes == 0 || bytes > NET_FRAME_MAX || count > 64)
+		return true;
+	if (!n->stream) {
+		sent = writev(n->fd, parts, (int)count);
+		return sent >= 0 || errno != EAGAIN || later(n);
+	}
+	if (!send_rest(n))
+		return later(n);
+	all[0] = (struct iovec){&length, 4};
+	memcpy(all + 1, parts, count * sizeof *parts);
+	message.msg_iovlen = count + 1;
+	sent = sendmsg(n->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (sent < 0 && errno == EAGAIN)
+		return later(n);
+	if (sent < 0) {
+		if (errno != EINTR)
+			die(n);
+		return true; /* a lost frame is what networks do */
+	}
+	if ((size_t)sent == bytes + 4)
+		return true;
+	/* taken in part: the rest must follow, or the stream is out of step */
+	for (unsigned i = 0; i <= count; i++) {
+		memcpy(n->rest + done, all[i].iov_base, all[i].iov_len);
+		done += all[i].iov_len;
+	}
+	n->rest_bytes = done;
+	n->rest_done = (size_t)sent;
+	later(n);
+	return true;
+}
+
+void net_want_read(struct net_backend *n, bool want)
+{
+	if (n->dead || n->want_read == want)
+		return;
+	n->want_read = want;
+	rewatch(n);
+}
