@@ -469,7 +469,7 @@ static void test_ports(void)
 		"--device", "virtio-balloon",
 		"--paused", NULL};
 	g_autoptr(GUnixFDList) fds = g_unix_fd_list_new();
-	g_autoptr(GVariant) reply = NULL;
+	g_autoptr(GVariant) reply = NULL, down = NULL, up = NULL;
 	g_autoptr(GError) error = NULL;
 	struct world w;
 	g_autofree char *said = NULL;
@@ -490,19 +490,20 @@ static void test_ports(void)
 	g_assert_cmpint(read(pair[0], text, 11), ==, 11);
 	g_assert_cmpstr(text, ==, "hello host\n");
 	g_assert_cmpint(write(pair[0], "reply", 5), ==, 5);
-	/* the guest drives its keyboard a moment later; PS/2 takes what comes
-	 * before, so press until it has both */
-	for (int i = 0; i < 300 && waitpid(w.vmm, &status, WNOHANG) == 0;
-	     i++) {
-		g_autoptr(GVariant) down =
-			call(&w, "Console_0", "Keyboard.Press",
-			     g_variant_new("(u)", 0x1e), NULL);
-		g_autoptr(GVariant) up =
-			call(&w, "Console_0", "Keyboard.Release",
-			     g_variant_new("(u)", 0x1e), NULL);
+	for (int i = 0; i < 1500; i++) {
+		g_autofree char *so_far = said_in(&w);
 
+		if (strstr(so_far, "press A"))
+			break;
 		g_usleep(20000);
 	}
+	down = call(&w, "Console_0", "Keyboard.Press",
+		    g_variant_new("(u)", 0x1e), &error);
+	g_assert_no_error(error);
+	/* the guest may power off before this is answered */
+	up = call(&w, "Console_0", "Keyboard.Release",
+		  g_variant_new("(u)", 0x1e), NULL);
+	g_assert_cmpint(waitpid(w.vmm, &status, 0), ==, w.vmm);
 	g_assert_true(WIFEXITED(status));
 	g_assert_cmpint(WEXITSTATUS(status), ==, 0);
 	g_clear_object(&w.display);

@@ -294,10 +294,16 @@ static void on_change(void *data, struct console *console,
 					  console, rects, count);
 }
 
+static void add(GDBusObjectSkeleton *object, void *interface)
+{
+	g_dbus_object_skeleton_add_interface(
+		object, G_DBUS_INTERFACE_SKELETON(interface));
+}
+
 static void add_vm(struct client *c)
 {
-	g_autoptr(QemuObjectSkeleton) object =
-		qemu_object_skeleton_new(PATH "/VM");
+	g_autoptr(GDBusObjectSkeleton) object =
+		g_dbus_object_skeleton_new(PATH "/VM");
 	QemuDisplay1VM *vm = qemu_display1_vm_skeleton_new();
 	GVariantBuilder ids;
 
@@ -307,16 +313,16 @@ static void add_vm(struct client *c)
 	qemu_display1_vm_set_name(vm, c->vm->config.name);
 	qemu_display1_vm_set_uuid(vm, c->vm->config.uuid);
 	qemu_display1_vm_set_console_ids(vm, g_variant_builder_end(&ids));
-	qemu_object_skeleton_set_display1_vm(object, vm);
+	add(object, vm);
 	g_object_unref(vm);
 	g_dbus_object_manager_server_export(
-		c->manager, G_DBUS_OBJECT_SKELETON(object));
+		c->manager, object);
 }
 
 static void add_console(struct client *c, unsigned head)
 {
 	g_autofree char *path = g_strdup_printf(PATH "/Console_%u", head);
-	g_autoptr(QemuObjectSkeleton) object = qemu_object_skeleton_new(path);
+	g_autoptr(GDBusObjectSkeleton) object = g_dbus_object_skeleton_new(path);
 	struct screen *s = &c->screens[head];
 	QemuDisplay1Keyboard *keyboard =
 		qemu_display1_keyboard_skeleton_new();
@@ -353,17 +359,17 @@ static void add_console(struct client *c, unsigned head)
 	g_signal_connect(mouse, "handle-rel-motion", G_CALLBACK(on_move_by),
 			 s);
 	g_signal_connect(touch, "handle-send-event", G_CALLBACK(on_touch), s);
-	qemu_object_skeleton_set_display1_console(object, s->object);
-	qemu_object_skeleton_set_display1_keyboard(object, keyboard);
-	qemu_object_skeleton_set_display1_mouse(object, mouse);
+	add(object, s->object);
+	add(object, keyboard);
+	add(object, mouse);
 	if (input_has(c->vm->input, INPUT_TOUCH))
-		qemu_object_skeleton_set_display1_multi_touch(object, touch);
+		add(object, touch);
 	g_ptr_array_add(c->keyboards, keyboard);
 	g_object_unref(mouse);
 	g_object_unref(touch);
 	refresh(c, s->console);
 	g_dbus_object_manager_server_export(
-		c->manager, G_DBUS_OBJECT_SKELETON(object));
+		c->manager, object);
 }
 
 static gboolean on_register_chardev(QemuDisplay1Chardev *object,
@@ -403,14 +409,14 @@ static void add_chardev(struct chardev *chardev, void *data)
 	/* object paths know letters, digits and _ only */
 	g_autofree char *id = g_strdup(chardev_dbus_name(chardev));
 	g_autofree char *path = NULL;
-	g_autoptr(QemuObjectSkeleton) object = NULL;
+	g_autoptr(GDBusObjectSkeleton) object = NULL;
 	struct port *port = g_new0(struct port, 1);
 
 	for (char *at = id; *at; at++)
 		if (!g_ascii_isalnum(*at))
 			*at = '_';
 	path = g_strdup_printf(PATH "/Chardev_%s", id);
-	object = qemu_object_skeleton_new(path);
+	object = g_dbus_object_skeleton_new(path);
 	port->client = c;
 	port->chardev = chardev;
 	port->object = qemu_display1_chardev_skeleton_new();
@@ -422,9 +428,9 @@ static void add_chardev(struct chardev *chardev, void *data)
 			 G_CALLBACK(on_register_chardev), port);
 	g_signal_connect(port->object, "handle-send-break",
 			 G_CALLBACK(on_send_break), port);
-	qemu_object_skeleton_set_display1_chardev(object, port->object);
+	add(object, port->object);
 	g_dbus_object_manager_server_export(
-		c->manager, G_DBUS_OBJECT_SKELETON(object));
+		c->manager, object);
 	g_ptr_array_add(c->ports, port);
 }
 
