@@ -72,18 +72,25 @@ static struct process *watch(pid_t pid, int pidfd)
 
 /* ---- who a pid is ---- */
 
-/* Field 22 of /proc/PID/stat, in clock ticks since boot; 0: no process. */
+/* Field 22 of a /proc/PID/stat, in clock ticks since boot; NULL: damaged. */
+static const char *start_field(const char *stat)
+{
+	/* the name before it is in parentheses and may hold anything */
+	const char *at = strrchr(stat, ')');
+	for (int field = 2; at && field < 22; field++)
+		at = strchr(at + 1, ' ');
+	return at ? at + 1 : NULL;
+}
+
+/* 0: no such process. */
 static guint64 start_time(pid_t pid)
 {
 	g_autofree char *path = g_strdup_printf("/proc/%d/stat", (int)pid);
 	g_autofree char *text = NULL;
 	if (!g_file_get_contents(path, &text, NULL, NULL))
 		return 0;
-	/* the name before it is in parentheses and may hold anything */
-	char *at = strrchr(text, ')');
-	for (int field = 2; at && field < 22; field++)
-		at = strchr(at + 1, ' ');
-	return at ? g_ascii_strtoull(at + 1, NULL, 10) : 0;
+	const char *field = start_field(text);
+	return field ? g_ascii_strtoull(field, NULL, 10) : 0;
 }
 
 static char *boot_id(void)
@@ -93,15 +100,6 @@ static char *boot_id(void)
 				 NULL))
 		return g_strdup("unknown");
 	return g_strstrip(id);
-}
-
-static gboolean write_pid(const char *path, pid_t pid, GError **error)
-{
-	g_autofree char *boot = boot_id();
-	g_autofree char *text = g_strdup_printf(
-	    "%d %" G_GUINT64_FORMAT " %s\n", (int)pid, start_time(pid), boot);
-	return g_file_set_contents_full(
-	    path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, error);
 }
 
 struct process *process_adopt(const char *pid_file, GError **error)
@@ -129,38 +127,84 @@ struct process *process_adopt(const char *pid_file, GError **error)
 
 /* ---- starting ---- */
 
+struct birth {
+	int pid_file;
+	const char *boot;
+};
+
+/* Between fork and exec: only async-signal-safe calls. The child writes the
+ * pid file itself, so that no moment is left in which it runs and nobody who
+ * comes later could find it. */
 static void in_child(void *data)
 {
-	/* between fork and exec: only async-signal-safe calls */
+	const struct birth *birth = data;
+	char stat[1024], text[128];
 	setsid();
 	umask(077);
+	int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? -1 : read(fd, stat, sizeof stat - 1);
+	stat[MAX(got, 0)] = 0;
+	const char *field = start_field(stat), *pid_end = strchr(stat, ' ');
+	const char *end = field ? strchr(field, ' ') : NULL;
+	if (end && pid_end) {
+		/* "PID START BOOT\n" */
+		const struct {
+			const char *from;
+			gsize length;
+		} parts[] = {{stat, (gsize)(pid_end + 1 - stat)},
+			     {field, (gsize)(end + 1 - field)},
+			     {birth->boot, strlen(birth->boot)},
+			     {"\n", 1}};
+		gsize length = 0;
+		for (gsize i = 0; i < G_N_ELEMENTS(parts); i++)
+			for (gsize c = 0;
+			     c < parts[i].length && length < sizeof text; c++)
+				text[length++] = parts[i].from[c];
+		if (write(birth->pid_file, text, length) == (ssize_t)length)
+			return;
+	}
+	static const char complaint[] =
+	    "The pid file cannot be written: No space left on device\n";
+	got = write(STDERR_FILENO, complaint, sizeof complaint - 1);
+	_exit(126);
 }
 
-static int open_log(const char *path, GError **error)
+static int open_file(const char *path, int flags, GError **error)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0600);
 	if (fd < 0)
 		fault_set(error, errno == ENOSPC ? FAULT_STORAGE : FAULT_DENIED,
-			  NULL, "Log '%s' cannot be opened: %s.", path,
+			  "Check free space and permissions of its folder.",
+			  "File '%s' cannot be written: %s.", path,
 			  g_strerror(errno));
 	return fd;
 }
 
 struct process *process_start(const struct process_spec *spec, GError **error)
 {
-	int log = open_log(spec->log, error);
-	if (log < 0)
+	int log = open_file(spec->log, O_APPEND, error);
+	int pid_file = log < 0 ? -1 : open_file(spec->pid_file, O_TRUNC, error);
+	if (pid_file < 0) {
+		if (log >= 0)
+			close(log);
 		return NULL;
+	}
 	g_autofree int *targets = g_new(int, spec->fd_count + 1);
 	for (unsigned i = 0; i < spec->fd_count; i++)
 		targets[i] = 3 + (int)i;
+	g_autofree char *boot = boot_id();
+	/* out of the way of the numbers above */
+	struct birth birth = {.pid_file = fcntl(pid_file, F_DUPFD_CLOEXEC, 64),
+			      .boot = boot};
+	close(pid_file);
 	GPid pid;
 	g_autoptr(GError) cause = NULL;
 	gboolean started = g_spawn_async_with_pipes_and_fds(
 	    spec->folder, spec->argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, in_child,
-	    NULL, -1, log, log, spec->fds, targets, spec->fd_count, &pid, NULL,
-	    NULL, NULL, &cause);
+	    &birth, -1, log, log, spec->fds, targets, spec->fd_count, &pid,
+	    NULL, NULL, NULL, &cause);
 	close(log);
+	close(birth.pid_file);
 	if (!started) {
 		fault_set(error, FAULT_UNAVAILABLE, NULL,
 			  "Program '%s' cannot be started: %s.", spec->argv[0],
@@ -168,19 +212,14 @@ struct process *process_start(const struct process_spec *spec, GError **error)
 		return NULL;
 	}
 	int pidfd = pidfd_open(pid, 0);
-	g_autoptr(GError) unwritten = NULL;
-	if (pidfd >= 0 && write_pid(spec->pid_file, pid, &unwritten))
+	if (pidfd >= 0)
 		return watch(pid, pidfd);
-	/* nobody could find it again: it must not live */
 	int err = errno;
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	if (pidfd >= 0)
-		close(pidfd);
-	fault_set(error, FAULT_STORAGE,
-		  "Check free space and permissions of that folder.",
-		  "Pid file '%s' cannot be written: %s.", spec->pid_file,
-		  unwritten ? unwritten->message : g_strerror(err));
+	fault_set(error, FAULT_BUSY, NULL,
+		  "Program '%s' cannot be watched: %s.", spec->argv[0],
+		  g_strerror(err));
 	return NULL;
 }
 
