@@ -9,8 +9,8 @@
 #include "vmm/machine.h"
 
 /* quit flushes disks, which takes its time on a slow one. */
-#define QUIT_MS 5000u
-#define TERM_MS 3000u
+#define QUIT_MS 4000u
+#define TERM_MS 2000u
 
 struct step {
 	struct engine_machine *machine;

@@ -170,6 +170,14 @@ static void on_loaded(struct engine_machine *machine, const GError *error,
 		      void *data)
 {
 	GTask *task = data;
+	if (g_error_matches(error, FAULT, FAULT_CONFLICT)) {
+		g_autofree char *words = machine_last_words(machine);
+		fail(task, fault_new(FAULT_CONFLICT, "Make the template anew.",
+				     "The template in '%s' cannot be loaded. "
+				     "%s.",
+				     machine->template_dir, words));
+		return;
+	}
 	if (error) {
 		fail(task, g_error_copy(error));
 		return;

@@ -13,6 +13,10 @@ TESTS += engine-test
 engine-test_SRC := tests/unit/engine-test.c tests/unit/engine-guest.c
 engine-test_LIBS := engine common
 
+TESTS += engine-trouble-test
+engine-trouble-test_SRC := tests/unit/engine-trouble-test.c tests/unit/engine-guest.c
+engine-trouble-test_LIBS := engine common
+
 TESTS += engine-net-test
 engine-net-test_SRC := tests/unit/engine-net-test.c tests/unit/engine-guest.c
 engine-net-test_LIBS := engine common

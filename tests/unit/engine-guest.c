@@ -145,6 +145,15 @@ void guest_finish(struct guest *self)
 	g_free(self->initrd);
 }
 
+gboolean guest_left_nothing(struct guest *guest)
+{
+	g_autoptr(GDir) dir = g_dir_open(guest->run_dir, 0, NULL);
+	const char *left = dir ? g_dir_read_name(dir) : NULL;
+	if (left)
+		g_test_message("left in the run folder: %s", left);
+	return !left;
+}
+
 /* ---- calls that wait ---- */
 
 static void on_result(GObject *source, GAsyncResult *result, void *data)

@@ -40,5 +40,7 @@ void guest_spin(unsigned ms);
  * guest to be up. status may be NULL. */
 char *guest_sh(struct guest *self, int *status, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
+/* Is the run folder empty again? */
+gboolean guest_left_nothing(struct guest *self);
 /* Forgets the shell's connection, as for a machine that was started again. */
 void guest_hang_up(struct guest *self);
