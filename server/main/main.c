@@ -163,7 +163,7 @@ static int run(const struct options *options, GError **error)
 		return ROLE_HOPELESS;
 	}
 	if (options->rest) /* a doctor makes no folders */
-		return roles_doctor(options->root, options->json, error);
+		return roles_doctor(options->root, options->json);
 	if (!paths_root_open(&root, options->root, error))
 		return ROLE_HOPELESS;
 	struct config config = {0};

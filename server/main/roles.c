@@ -1,27 +1,13 @@
 #include "server/main/roles.h"
 
-#include "common/fault.h"
-
-#ifdef HAVE_broker
 #include "server/broker/broker.h"
-#endif
-#ifdef HAVE_host
 #include "server/host/host.h"
-#endif
-#ifdef HAVE_gateway
 #include "server/gateway/gateway.h"
-#endif
 
 const struct role roles[] = {
-#ifdef HAVE_broker
     {"broker", broker_main},
-#endif
-#ifdef HAVE_host
     {"host", host_main},
-#endif
-#ifdef HAVE_gateway
     {"gateway", gateway_main},
-#endif
 };
 const unsigned roles_count = G_N_ELEMENTS(roles);
 
@@ -33,14 +19,7 @@ const struct role *roles_find(const char *name)
 	return NULL;
 }
 
-int roles_doctor(const char *root, gboolean json, GError **error)
+int roles_doctor(const char *root, gboolean json)
 {
-#ifdef HAVE_host
 	return host_doctor(root, json);
-#else
-	fault_set(error, FAULT_UNAVAILABLE, NULL,
-		  "This build has no host role, so it cannot examine the "
-		  "machine.");
-	return 1;
-#endif
 }

@@ -16,4 +16,4 @@ const struct role *roles_find(const char *name);
 
 /* `orield doctor`: prints what this machine can do; an exit status. root is
  * the option as given, or NULL. */
-int roles_doctor(const char *root, gboolean json, GError **error);
+int roles_doctor(const char *root, gboolean json);
