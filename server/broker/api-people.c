@@ -204,8 +204,8 @@ static gboolean remove_user(struct request *request, const char *user,
 	unsigned count = desktops_count(broker->desktops, NULL, NULL, 0, user);
 	if (count) {
 		fault_set(error, FAULT_CONFLICT,
-			  "Remove the desktops first ('oriel desktop list "
-			  "--all', 'oriel desktop remove').",
+			  "Remove the desktops first ('oriel desktop "
+			  "list', 'oriel desktop remove').",
 			  "User '%s' has %u desktop%s.", user, count,
 			  count == 1 ? "" : "s");
 		return FALSE;

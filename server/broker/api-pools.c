@@ -245,8 +245,8 @@ static gboolean remove_pool(struct request *request, const char *pool,
 	unsigned count = desktops_count(broker->desktops, pool, NULL, 0, NULL);
 	if (count) {
 		fault_set(error, FAULT_CONFLICT,
-			  "Remove the desktops first ('oriel desktop list "
-			  "--all', 'oriel desktop remove').",
+			  "Remove the desktops first ('oriel desktop "
+			  "list', 'oriel desktop remove').",
 			  "Pool '%s' has %u desktop%s.", pool, count,
 			  count == 1 ? "" : "s");
 		return FALSE;

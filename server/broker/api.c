@@ -51,6 +51,10 @@ static void set_common(SoupServerMessage *message)
 	SoupMessageHeaders *headers =
 		soup_server_message_get_response_headers(message);
 	soup_message_headers_replace(headers, "Cache-Control", "no-store");
+	/* libsoup 3.2 closes connections that it did not accept itself after
+	 * one answer, without saying so; made to keep them, it forgets those
+	 * whose peer goes away. Clients have to know. */
+	soup_message_headers_replace(headers, "Connection", "close");
 	soup_message_headers_replace(headers, "X-Content-Type-Options",
 				     "nosniff");
 }
@@ -492,24 +496,6 @@ static void on_admin(int fd, void *data)
 	take(data, fd, TRUE);
 }
 
-/* libsoup keeps a connection after its answer only while the server listens
- * somewhere, and we accept for ourselves. So it listens on a socket whose name
- * is gone before anybody can use it. */
-static gboolean listen_nowhere(struct api *self, GError **error)
-{
-	g_autofree char *path = g_build_filename(self->broker->root->run,
-						 ".nowhere.sock", NULL);
-	int fd = paths_unix_listen(path, 0, error);
-	if (fd < 0)
-		return FALSE;
-	unlink(path);
-	g_autoptr(GSocket) socket = g_socket_new_from_fd(fd, error);
-	if (!socket)
-		close(fd);
-	return socket &&
-	       soup_server_listen_socket(self->server, socket, 0, error);
-}
-
 struct api *api_create(struct broker *broker, GError **error)
 {
 	struct api *self = g_new0(struct api, 1);
@@ -522,9 +508,8 @@ struct api *api_create(struct broker *broker, GError **error)
 	soup_server_add_handler(self->server, NULL, on_request, self, NULL);
 	g_signal_connect(self->server, "request-started",
 			 G_CALLBACK(on_started), self);
-	if (listen_nowhere(self, error))
-		self->admin = listener_create(broker->root, "admin.sock", NULL,
-					      on_admin, self, error);
+	self->admin = listener_create(broker->root, "admin.sock", NULL, on_admin,
+				      self, error);
 	if (self->admin)
 		self->public = listener_create(broker->root, "api.sock",
 					       "gateway", on_public, self,

@@ -347,8 +347,8 @@ static gboolean may_remove(struct broker *broker, const char *name,
 				       NULL);
 	if (used) {
 		fault_set(error, FAULT_CONFLICT,
-			  "Remove those desktops first ('oriel desktop list "
-			  "--all').",
+			  "Remove those desktops first ('oriel desktop "
+			  "list').",
 			  "Image '%s' is the base of %u desktop%s.", name, used,
 			  used == 1 ? "" : "s");
 		return FALSE;

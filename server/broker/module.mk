@@ -1,5 +1,5 @@
 LIBS += broker
-broker_SRC := $(wildcard server/broker/*.c)
+broker_SRC := $(filter-out %-fuzz.c,$(wildcard server/broker/*.c))
 broker_PKG := gio-unix-2.0 jansson sqlite3 libsoup-3.0
 broker_LIBS := common
 
@@ -8,3 +8,13 @@ oriel-password_SRC := server/broker/password/oriel-password.c
 oriel-password_LIBS := common
 oriel-password_PKG := libsodium
 oriel-password_DIR := libexec
+
+TESTS += store-test broker-test
+store-test_SRC := tests/unit/store-test.c
+store-test_LIBS := broker common
+broker-test_SRC := tests/unit/broker-test.c
+broker-test_LIBS := broker common
+
+FUZZERS += shape-fuzz
+shape-fuzz_SRC := server/broker/shape-fuzz.c
+shape-fuzz_LIBS := broker common

@@ -99,11 +99,6 @@ static GBytes *send_message(struct client *self, SoupMessage *message,
 			    GError **error)
 {
 	g_cancellable_reset(self->cancellable);
-	/* One connection a call: libsoup sends a request again, without its
-	 * body, when a kept connection turns out to be closed. */
-	soup_message_headers_replace(
-		soup_message_get_request_headers(message), "Connection",
-		"close");
 	soup_session_send_and_read_async(self->session, message,
 					 G_PRIORITY_DEFAULT, self->cancellable,
 					 on_answer, self);

@@ -10,15 +10,9 @@
 #include "server/cli/follow.h"
 #include "server/cli/table.h"
 
-static gboolean opt_all, opt_no_wait, opt_force, opt_stdin;
+static gboolean opt_no_wait, opt_force, opt_stdin;
 static int opt_width, opt_timeout_s;
 
-/* exec and remove of somebody else's are an administrator's; all is what the
- * administrator sees anyway, and there for the API's sake */
-static const GOptionEntry list_options[] = {
-	{"all", 'a', 0, G_OPTION_ARG_NONE, &opt_all, "Everybody's", NULL},
-	{0},
-};
 static const GOptionEntry wait_options[] = {
 	{"no-wait", 0, 0, G_OPTION_ARG_NONE, &opt_no_wait,
 	 "Do not wait until it is done", NULL},
@@ -412,7 +406,7 @@ static gboolean open_desktop(struct cli *cli, GError **error)
 #define D "desktop"
 const struct verb desktop_verbs[] = {
 	{D, "list", NULL, 0, 0, "What desktops there are",
-	 "  oriel desktop list\n", list_options, list, FALSE},
+	 "  oriel desktop list\n", NULL, list, FALSE},
 	{D, "show", "DESKTOP", 1, 1, "A desktop, its state and why",
 	 "  oriel desktop show office-ada\n  oriel desktop show office/ada\n"
 	 "A DESKTOP is named by its id, its name, or POOL/USER.\n",

@@ -281,10 +281,9 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (noun && strcmp(noun, "help") == 0)
-		return name && strcmp(name, "--words") == 0 ? print_words()
-							    : print_help();
-	if (!noun && count > 1 && strcmp(rest[1], "--words") == 0)
-		return print_words();
+		return count > 1 && strcmp(rest[1], "--words") == 0
+			       ? print_words()
+			       : print_help();
 	if (!noun)
 		return help ? print_help() : unknown(NULL, NULL);
 	const struct verb *verb = find_verb(noun, name);

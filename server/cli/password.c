@@ -51,14 +51,15 @@ static char *ask_once(FILE *terminal, const char *prompt, GError **error)
 {
 	struct termios before, quiet;
 	int fd = fileno(terminal);
-	fprintf(terminal, "%s: ", prompt);
-	fflush(terminal);
 	tcgetattr(fd, &before);
 	quiet = before;
 	quiet.c_lflag &= ~(tcflag_t)ECHO;
+	/* quiet before it asks: an answer that comes at once is not shown */
 	tcsetattr(fd, TCSAFLUSH, &quiet);
+	fprintf(terminal, "%s: ", prompt);
+	fflush(terminal);
 	char *password = first_line(terminal, "The terminal", error);
-	tcsetattr(fd, TCSAFLUSH, &before);
+	tcsetattr(fd, TCSADRAIN, &before);
 	fprintf(terminal, "\n");
 	return password;
 }

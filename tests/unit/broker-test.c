@@ -1,0 +1,287 @@
+/* The broker's parts that need no world: throttle, shapes, states, hub,
+ * secrets. Time is the test's own. */
+#include <string.h>
+
+#include "common/fault.h"
+#include "server/broker/hub.h"
+#include "server/broker/secrets.h"
+#include "server/broker/shape.h"
+#include "server/broker/states.h"
+#include "server/broker/throttle.h"
+
+#define S ((gint64)G_USEC_PER_SEC)
+
+/* ---- throttle ---- */
+
+static void test_throttle_waits(void)
+{
+	struct throttle *throttle = throttle_create();
+	gint64 now = 1000 * S;
+	unsigned wait = 0, tries = 0;
+	while (!(wait = throttle_try(throttle, "ada", "a", now)))
+		tries++;
+	g_assert_cmpuint(tries, ==, 5);
+	g_assert_cmpuint(wait, ==, 1);
+	/* each further failure doubles the wait, until as many are forgotten
+	 * meanwhile as are added */
+	unsigned last = 0;
+	for (int i = 0; i < 12; i++) {
+		now += wait * S;
+		g_assert_cmpuint(throttle_try(throttle, "ada", "a", now), ==,
+				 0);
+		wait = throttle_try(throttle, "ada", "a", now);
+		g_assert_cmpuint(wait, >=, last);
+		last = wait;
+	}
+	g_assert_cmpuint(wait, >=, 60);
+	g_assert_cmpuint(wait, <=, 120);
+	/* the same account from elsewhere: seconds, not minutes */
+	g_assert_cmpuint(throttle_try(throttle, "ada", "b", now), <=, 5);
+	/* forgotten after a while */
+	now += 3600 * S;
+	for (int i = 0; i < 4; i++)
+		g_assert_cmpuint(throttle_try(throttle, "ada", "a", now), ==,
+				 0);
+	throttle_destroy(throttle);
+}
+
+static void test_throttle_refund(void)
+{
+	struct throttle *throttle = throttle_create();
+	for (int i = 0; i < 1000; i++) {
+		g_assert_cmpuint(throttle_try(throttle, "ada", "a", i), ==, 0);
+		throttle_refund(throttle, "ada", "a", TRUE);
+	}
+	g_assert_cmpuint(throttle_entries(throttle), ==, 0);
+	/* in parallel: a try counts from its beginning */
+	int begun = 0;
+	while (begun < 100 && !throttle_try(throttle, "ada", "a", 0))
+		begun++;
+	g_assert_cmpint(begun, ==, 5);
+	throttle_destroy(throttle);
+}
+
+static void test_throttle_address(void)
+{
+	struct throttle *throttle = throttle_create();
+	int tries = 0;
+	for (; tries < 1000; tries++) {
+		g_autofree char *name = g_strdup_printf("user%d", tries);
+		if (throttle_try(throttle, name, "a", 0))
+			break;
+	}
+	g_assert_cmpint(tries, ==, 40);
+	g_assert_cmpuint(throttle_try(throttle, "ada", "b", 0), ==, 0);
+	throttle_destroy(throttle);
+}
+
+static void test_throttle_memory(void)
+{
+	struct throttle *throttle = throttle_create();
+	for (int i = 0; i < 50000; i++) {
+		g_autofree char *name = g_strdup_printf("user%d", i);
+		throttle_try(throttle, name, name, i);
+	}
+	g_assert_cmpuint(throttle_entries(throttle), <=, 12288);
+	throttle_destroy(throttle);
+}
+
+/* ---- shapes ---- */
+
+static const char *const colours[] = {"red", "green", NULL};
+static const struct shape_field inner_fields[] = {
+	{.name = "deep", .type = SHAPE_BOOLEAN, .required = TRUE}, {0}};
+static const struct shape inner = {"inner", NULL, inner_fields};
+static const struct shape_field fields[] = {
+	{.name = "name", .type = SHAPE_STRING, .required = TRUE, .low = 1,
+	 .high = 8, .pattern = SHAPE_NAME_PATTERN},
+	{.name = "colour", .type = SHAPE_STRING, .low = 1, .high = 9,
+	 .choices = colours},
+	{.name = "size", .type = SHAPE_INTEGER, .low = 1, .high = 5},
+	{.name = "list", .type = SHAPE_STRINGS, .nullable = TRUE, .low = 1,
+	 .high = 3},
+	{.name = "data", .type = SHAPE_BASE64, .high = 8},
+	{.name = "inner", .type = SHAPE_OBJECT, .of = &inner},
+	{0},
+};
+static const struct shape shape = {"shape", NULL, fields};
+
+/* Bad input next to the exact words it earns; NULL is good. */
+static const struct {
+	const char *text, *cause;
+} requests[] = {
+	{"{\"name\":\"a-b.c_1\"}", NULL},
+	{"{\"name\":\"a\",\"list\":null,\"size\":5,\"colour\":\"red\"}", NULL},
+	{"{\"name\":\"a\",\"list\":[\"x\",\"y\"],\"data\":\"YQ==\"}", NULL},
+	{"{\"name\":\"a\",\"inner\":{\"deep\":true}}", NULL},
+	{"{}", "Member 'name' is missing."},
+	{"", "Member 'name' is missing."},
+	{"[]", "The request has to be a JSON object."},
+	{"{\"name\":5}", "Member 'name' must be a string."},
+	{"{\"name\":null}", "Member 'name' must be a string."},
+	{"{\"name\":\"\"}", "Member 'name' must be 1 to 8 bytes long."},
+	{"{\"name\":\"123456789\"}",
+	 "Member 'name' must be 1 to 8 bytes long."},
+	{"{\"name\":\"../x\"}",
+	 "Member 'name' must be a name: small letters, digits, '.', '_' and "
+	 "'-', beginning with a letter or digit."},
+	{"{\"name\":\"a\",\"colour\":\"blue\"}",
+	 "Member 'colour' must be one of red, green."},
+	{"{\"name\":\"a\",\"size\":0}", "Member 'size' must be from 1 to 5."},
+	{"{\"name\":\"a\",\"size\":1.0}",
+	 "Member 'size' must be a whole number."},
+	{"{\"name\":\"a\",\"list\":[]}",
+	 "Member 'list' must be 1 to 3 items."},
+	{"{\"name\":\"a\",\"list\":[\"a\",\"b\",\"c\",\"d\"]}",
+	 "Member 'list' must be 1 to 3 items."},
+	{"{\"name\":\"a\",\"list\":[7]}", "Member 'list' must be a string."},
+	{"{\"name\":\"a\",\"data\":\"YQ=\"}",
+	 "Member 'data' must be a string in base64."},
+	{"{\"name\":\"a\",\"data\":\"Y===\"}",
+	 "Member 'data' must be a string in base64."},
+	{"{\"name\":\"a\",\"data\":\"YWJjYWJjYWJj\"}",
+	 "Member 'data' must be 0 to 8 bytes long."},
+	{"{\"name\":\"a\",\"inner\":{}}", "Member 'deep' is missing."},
+	{"{\"name\":\"a\",\"inner\":{\"deep\":1}}",
+	 "Member 'deep' must be true or false."},
+	{"{\"name\":\"a\",\"na\\u001bme\":1}",
+	 "Member \"na\\x1bme\" is not known here."},
+	{"{\"name\":[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]}",
+	 "The request is nested deeper than 16 levels."},
+};
+
+static void test_shapes(void)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(requests); i++) {
+		g_autoptr(GError) error = NULL;
+		const char *text = requests[i].text;
+		json_t *object = shape_parse(text, strlen(text), &error);
+		if (object)
+			shape_check(&shape, object, &error);
+		json_decref(object);
+		g_autofree char *cause = error ? fault_cause(error) : NULL;
+		g_assert_cmpstr(cause, ==, requests[i].cause);
+		if (error)
+			g_assert_error(error, FAULT, FAULT_INVALID);
+	}
+}
+
+/* ---- states ---- */
+
+static void test_states(void)
+{
+	enum desktop_state to;
+	g_assert_true(desktop_state_after(DESKTOP_OFF, DESKTOP_ASKED_START,
+					  &to));
+	g_assert_cmpint(to, ==, DESKTOP_STARTING);
+	g_assert_false(desktop_state_after(DESKTOP_RUNNING,
+					   DESKTOP_ASKED_START, &to));
+	g_assert_false(desktop_state_after(DESKTOP_OFF, DESKTOP_ASKED_OFF,
+					   &to));
+	g_assert_false(desktop_state_after(DESKTOP_STOPPING,
+					   DESKTOP_ASKED_SHUTDOWN, &to));
+	/* what a host sees is so, whatever was thought before */
+	for (int from = 0; from < DESKTOP_STATES; from++)
+		for (int cause = DESKTOP_SEEN_OFF; cause < DESKTOP_CAUSES;
+		     cause++)
+			g_assert_true(desktop_state_after(
+				(enum desktop_state)from,
+				(enum desktop_cause)cause, &to));
+	for (int i = 0; i < DESKTOP_STATES; i++) {
+		g_assert_true(desktop_state_parse(
+			desktop_state_name((enum desktop_state)i), &to));
+		g_assert_cmpint(to, ==, i);
+	}
+	g_assert_false(desktop_state_parse("flying", &to));
+	g_assert_false(desktop_state_parse(NULL, &to));
+	for (int i = 0; i < DESKTOP_CAUSES; i++)
+		g_assert_cmpint(desktop_cause_parse(desktop_cause_name(
+					(enum desktop_cause)i)),
+				==, i);
+	g_assert_true(task_state_may(TASK_RUNNING, TASK_CANCELLED));
+	g_assert_false(task_state_may(TASK_DONE, TASK_FAILED));
+	g_assert_false(task_state_may(TASK_RUNNING, TASK_QUEUED));
+}
+
+/* ---- hub ---- */
+
+struct waiter {
+	struct hub *hub;
+	int woken, changed;
+	gboolean again;
+	struct hub_wait *wait;
+};
+
+static void on_woken(gboolean changed, void *data)
+{
+	struct waiter *waiter = data;
+	waiter->woken++;
+	waiter->changed += changed;
+	waiter->wait = waiter->again ? hub_wait(waiter->hub, "k", 10000,
+						on_woken, waiter)
+				     : NULL;
+}
+
+static void spin(void)
+{
+	while (g_main_context_iteration(NULL, FALSE))
+		;
+}
+
+static void test_hub(void)
+{
+	struct hub *hub = hub_create(41);
+	g_assert_cmpint(hub_serial(hub), ==, 42);
+	struct waiter once = {.hub = hub}, again = {.hub = hub, .again = TRUE};
+	once.wait = hub_wait(hub, "k", 10000, on_woken, &once);
+	again.wait = hub_wait(hub, "k", 10000, on_woken, &again);
+	hub_changed(hub, "other");
+	spin();
+	g_assert_cmpint(once.woken + again.woken, ==, 0);
+	hub_changed(hub, "k");
+	hub_changed(hub, "k"); /* one turn of the loop: one change */
+	g_assert_cmpint(once.woken, ==, 0);
+	spin();
+	g_assert_cmpint(once.woken, ==, 1);
+	g_assert_cmpint(again.woken, ==, 1);
+	hub_changed(hub, "k");
+	spin();
+	g_assert_cmpint(once.woken, ==, 1);
+	g_assert_cmpint(again.changed, ==, 2);
+	hub_cancel(again.wait);
+	struct waiter late = {.hub = hub};
+	hub_wait(hub, "k", 1, on_woken, &late);
+	while (!late.woken)
+		g_main_context_iteration(NULL, TRUE);
+	g_assert_cmpint(late.changed, ==, 0);
+	hub_destroy(hub);
+}
+
+static void test_secrets(void)
+{
+	g_autofree char *a = secret_new(SECRET_TICKET_BITS);
+	g_autofree char *b = secret_new(SECRET_TICKET_BITS);
+	g_assert_true(secret_plausible(a, SECRET_TICKET_BITS));
+	g_assert_false(secret_plausible(a, SECRET_SESSION_BITS));
+	g_assert_false(secret_plausible("x", SECRET_TICKET_BITS));
+	g_assert_false(secret_plausible(NULL, SECRET_TICKET_BITS));
+	g_assert_cmpstr(a, !=, b);
+	g_autofree char *hash = secret_hash("abc");
+	g_assert_cmpstr(hash, ==,
+			"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff"
+			"61f20015ad");
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/throttle/waits", test_throttle_waits);
+	g_test_add_func("/throttle/refund", test_throttle_refund);
+	g_test_add_func("/throttle/address", test_throttle_address);
+	g_test_add_func("/throttle/memory", test_throttle_memory);
+	g_test_add_func("/shape/requests", test_shapes);
+	g_test_add_func("/states", test_states);
+	g_test_add_func("/hub", test_hub);
+	g_test_add_func("/secrets", test_secrets);
+	return g_test_run();
+}

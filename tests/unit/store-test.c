@@ -1,0 +1,197 @@
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include "common/fault.h"
+#include "server/broker/schema.h"
+#include "server/broker/store.h"
+
+static const struct store_migration steps[] = {
+	{1, "Things", "CREATE TABLE things(id @IDENTITY@, name TEXT UNIQUE,"
+		      " size BIGINT)"},
+	{2, "Colours",
+	 "ALTER TABLE things ADD COLUMN colour TEXT;\n"
+	 "UPDATE things SET colour = 'none'"},
+	{3, "Broken", "CREATE TABLE more(id @IDENTITY@);\nnonsense"},
+};
+
+struct place {
+	char *folder, *path;
+};
+
+static void place_init(struct place *place)
+{
+	place->folder = g_dir_make_tmp("oriel-store-XXXXXX", NULL);
+	place->path = g_build_filename(place->folder, "store.db", NULL);
+}
+
+static void place_finish(struct place *place)
+{
+	g_autoptr(GDir) dir = g_dir_open(place->folder, 0, NULL);
+	const char *name;
+	while ((name = g_dir_read_name(dir))) {
+		g_autofree char *path =
+			g_build_filename(place->folder, name, NULL);
+		g_unlink(path);
+	}
+	g_rmdir(place->folder);
+	g_free(place->folder);
+	g_free(place->path);
+}
+
+static struct store *must_open(const struct place *place, gsize count)
+{
+	g_autoptr(GError) error = NULL;
+	struct store *store = store_open(place->path, steps, count, &error);
+	g_assert_no_error(error);
+	return store;
+}
+
+static void add(struct store *store, const char *name, gint64 size)
+{
+	g_autoptr(GError) error = NULL;
+	gint64 changed = 0;
+	store_run(store, &changed, &error,
+		  "INSERT INTO things(name, size) VALUES($1, $2)", "si", name,
+		  size);
+	g_assert_no_error(error);
+	g_assert_cmpint(changed, ==, 1);
+}
+
+static gint64 count(struct store *store)
+{
+	g_autoptr(store_rows) rows =
+		store_query(store, NULL, "SELECT COUNT(*) FROM things", NULL);
+	return store_rows_int(rows, 0, 0);
+}
+
+static void test_values(void)
+{
+	struct place place;
+	place_init(&place);
+	struct store *store = must_open(&place, 1);
+	add(store, "it's \"quoted\"; DROP TABLE things", G_MAXINT64);
+	add(store, NULL, G_MININT64);
+	g_autoptr(store_rows) rows = store_query(
+		store, NULL, "SELECT name, size, $1 FROM things ORDER BY id",
+		"s", NULL);
+	g_assert_cmpint(store_rows_count(rows), ==, 2);
+	g_assert_cmpstr(store_rows_text(rows, 0, 0), ==,
+			"it's \"quoted\"; DROP TABLE things");
+	g_assert_cmpint(store_rows_int(rows, 0, 1), ==, G_MAXINT64);
+	g_assert_null(store_rows_text(rows, 1, 0));
+	g_assert_cmpint(store_rows_int(rows, 1, 1), ==, G_MININT64);
+	g_assert_null(store_rows_text(rows, 0, 2));
+	/* beyond the end there is nothing, safely */
+	g_assert_null(store_rows_text(rows, 2, 0));
+	g_assert_null(store_rows_text(rows, 0, 9));
+	store_close(store);
+	place_finish(&place);
+}
+
+static void test_transactions(void)
+{
+	struct place place;
+	place_init(&place);
+	struct store *store = must_open(&place, 1);
+	g_autoptr(GError) error = NULL;
+	g_assert_true(store_begin(store, NULL));
+	add(store, "a", 1);
+	g_assert_true(store_end(store, TRUE, NULL));
+	g_assert_true(store_begin(store, NULL));
+	add(store, "b", 2);
+	g_assert_false(store_end(store, FALSE, NULL));
+	g_assert_cmpint(count(store), ==, 1);
+	g_assert_false(store_run(store, NULL, &error,
+				 "INSERT INTO things(name) VALUES($1)", "s",
+				 "a"));
+	g_assert_error(error, FAULT, FAULT_CONFLICT);
+	g_clear_error(&error);
+	g_assert_false(store_run(store, NULL, &error, "nonsense", NULL));
+	g_assert_error(error, FAULT, FAULT_INTERNAL);
+	store_close(store);
+	store = must_open(&place, 1);
+	g_assert_cmpint(count(store), ==, 1);
+	store_close(store);
+	place_finish(&place);
+}
+
+static void test_migrations(void)
+{
+	struct place place;
+	place_init(&place);
+	struct store *store = must_open(&place, 1);
+	add(store, "old", 1);
+	store_close(store);
+	store = must_open(&place, 2);
+	g_autoptr(store_rows) rows =
+		store_query(store, NULL, "SELECT colour FROM things", NULL);
+	g_assert_cmpstr(store_rows_text(rows, 0, 0), ==, "none");
+	store_close(store);
+	/* the snapshot is the store as it was before */
+	g_autofree char *aside = g_strconcat(place.path, ".before-2", NULL);
+	struct place before = {NULL, aside};
+	store = must_open(&before, 1);
+	g_assert_cmpint(count(store), ==, 1);
+	g_assert_null(store_query(store, NULL, "SELECT colour FROM things",
+				  NULL));
+	store_close(store);
+	place_finish(&place);
+}
+
+/* One that fails half-way leaves the format as it was, and a second start
+ * fails alike instead of going on from the middle. */
+static void test_failed_migration(void)
+{
+	struct place place;
+	place_init(&place);
+	store_close(must_open(&place, 2));
+	for (int i = 0; i < 2; i++) {
+		g_autoptr(GError) error = NULL;
+		g_assert_null(store_open(place.path, steps, 3, &error));
+		g_assert_error(error, FAULT, FAULT_INTERNAL);
+	}
+	struct store *store = must_open(&place, 2);
+	g_assert_null(store_query(store, NULL, "SELECT id FROM more", NULL));
+	store_close(store);
+	place_finish(&place);
+}
+
+static void test_newer(void)
+{
+	struct place place;
+	place_init(&place);
+	store_close(must_open(&place, 2));
+	g_autoptr(GError) error = NULL;
+	g_assert_null(store_open(place.path, steps, 1, &error));
+	g_assert_error(error, FAULT, FAULT_STORAGE);
+	g_assert_nonnull(strstr(error->message, "newer Oriel"));
+	place_finish(&place);
+}
+
+/* The released schema opens from nothing, and again. */
+static void test_schema(void)
+{
+	struct place place;
+	place_init(&place);
+	for (int i = 0; i < 2; i++) {
+		g_autoptr(GError) error = NULL;
+		struct store *store = store_open(place.path, schema_migrations,
+						 schema_migrations_count,
+						 &error);
+		g_assert_no_error(error);
+		store_close(store);
+	}
+	place_finish(&place);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/store/values", test_values);
+	g_test_add_func("/store/transactions", test_transactions);
+	g_test_add_func("/store/migrations", test_migrations);
+	g_test_add_func("/store/failed-migration", test_failed_migration);
+	g_test_add_func("/store/newer", test_newer);
+	g_test_add_func("/store/schema", test_schema);
+	return g_test_run();
+}
