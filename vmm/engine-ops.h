@@ -62,7 +62,7 @@ struct engine {
 	const struct engine_ops *ops;
 };
 
-extern const struct engine engine_qemu;
+extern const struct engine engine_qemu, engine_kvm;
 
 /* What the probe of /dev/kvm found; see probe.c. */
 struct kvm_probe {

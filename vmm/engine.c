@@ -6,9 +6,11 @@
 #include "common/fault.h"
 #include "vmm/engine-ops.h"
 
-/* In order of preference. */
+/* In order of preference. kvm comes second until it can do what pools need:
+ * qcow2 disks and templates. */
 static const struct engine *const engines[] = {
     &engine_qemu,
+    &engine_kvm,
 };
 
 void engine_finding_free(struct engine_finding *finding)

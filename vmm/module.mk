@@ -1,5 +1,5 @@
 LIBS += engine
-engine_SRC := vmm/disk.c vmm/engine.c vmm/machine.c vmm/machine-acts.c \
+engine_SRC := vmm/disk.c vmm/engine.c vmm/engine-kvm.c vmm/machine.c vmm/machine-acts.c \
 	vmm/machine-freeze.c vmm/machine-start.c vmm/net.c vmm/probe.c \
 	vmm/probe-kvm.c vmm/process.c vmm/qemu.c vmm/qemu-command.c \
 	vmm/template.c
@@ -16,6 +16,10 @@ engine-test_LIBS := engine common
 TESTS += engine-trouble-test
 engine-trouble-test_SRC := tests/unit/engine-trouble-test.c tests/unit/engine-guest.c
 engine-trouble-test_LIBS := engine common
+
+TESTS += engine-kvm-test
+engine-kvm-test_SRC := tests/unit/engine-kvm-test.c tests/unit/engine-guest.c
+engine-kvm-test_LIBS := engine common
 
 TESTS += engine-net-test
 engine-net-test_SRC := tests/unit/engine-net-test.c tests/unit/engine-guest.c

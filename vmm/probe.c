@@ -66,6 +66,24 @@ static void find_qemu(GPtrArray *findings)
 		    remedy ? remedy + 1 : NULL, "%.*s", length, error->message);
 }
 
+static void find_monitor(GPtrArray *findings)
+{
+	g_autoptr(GError) error = NULL;
+	if (engine_kvm.ops->usable(&error)) {
+		finding_add(findings, "oriel-vmm", FINDING_GOOD,
+			    "Engine qemu is preferred until oriel-vmm knows "
+			    "qcow2 disks and templates; engine kvm starts it "
+			    "for machines with a raw disk.",
+			    NULL, "Oriel's own monitor can run machines here.");
+		return;
+	}
+	/* nothing is lost: engine qemu runs the machines */
+	finding_add(findings, "oriel-vmm", FINDING_GOOD,
+		    "Engine qemu runs the machines.", NULL,
+		    "Oriel's own monitor cannot run machines here: %.*s",
+		    (int)strcspn(error->message, "\n"), error->message);
+}
+
 static void find_qemu_img(GPtrArray *findings)
 {
 	g_autofree char *path = g_find_program_in_path("qemu-img");
@@ -143,6 +161,7 @@ void engine_probe(const char *cache_dir, GPtrArray *findings)
 		return;
 	find_kvm(findings);
 	find_qemu(findings);
+	find_monitor(findings);
 	net_findings(findings);
 	find_qemu_img(findings);
 	find_cpus(findings);

@@ -111,6 +111,17 @@ void guest_init(struct guest *self, const char *id)
 	g_assert_no_error(error);
 }
 
+void guest_init_bare(struct guest *self, const char *id)
+{
+	if (!guest_files)
+		guest_files = g_strdup("/nonexistent");
+	*self = (struct guest){0};
+	self->top = g_dir_make_tmp("oriel-engine-XXXXXX", NULL);
+	make_folders(self, id);
+	self->template_dir = g_build_filename(self->top, "template", NULL);
+	g_assert_cmpint(g_mkdir(self->template_dir, 0700), ==, 0);
+}
+
 void guest_init_beside(struct guest *self, struct guest *of, const char *id)
 {
 	*self = (struct guest){.engine = of->engine};

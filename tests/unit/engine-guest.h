@@ -19,6 +19,8 @@ struct guest {
 /* TRUE where the guest can be made; else the test has been skipped. */
 gboolean guest_available(void);
 void guest_init(struct guest *self, const char *id);
+/* Folders alone: engine, kernel and disk are the caller's. */
+void guest_init_bare(struct guest *self, const char *id);
 void guest_finish(struct guest *self); /* kills what still runs */
 /* Another machine beside it, with its own folders and disk overlay. */
 void guest_init_beside(struct guest *self, struct guest *of, const char *id);

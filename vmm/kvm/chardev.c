@@ -11,6 +11,7 @@
 
 #include "common/fault.h"
 #include "common/paths.h"
+#include "vmm/kvm/inherit.h"
 #include "vmm/kvm/ioloop.h"
 #include "vmm/kvm/vm.h"
 
@@ -137,19 +138,23 @@ struct chardev *chardev_new(struct vm *vm, const char *spec, GError **error)
 				  g_strerror(errno));
 			goto failed;
 		}
-	} else if (g_str_has_prefix(spec, "unix:")) {
-		c->listener = paths_unix_listen(spec + 5, 0600, error);
+	} else if (g_str_has_prefix(spec, "unix:") ||
+		   g_str_has_prefix(spec, "fd:")) {
+		c->listener = inherited_listener(spec, error);
+		if (c->listener == -1) {
+			c->listener = paths_unix_listen(spec + 5, 0600, error);
+			c->path = c->listener < 0 ? NULL : g_strdup(spec + 5);
+		}
 		if (c->listener < 0)
 			goto failed;
-		c->path = g_strdup(spec + 5);
 		c->listen_watch = g_unix_fd_add(c->listener, G_IO_IN,
 						accept_peer, c);
 	} else if (g_str_has_prefix(spec, "dbus:") && spec[5]) {
 		c->dbus_name = g_strdup(spec + 5);
 	} else {
 		fault_set(error, FAULT_INVALID,
-			  "Write null, stdio, file:PATH, unix:PATH or "
-			  "dbus:NAME.",
+			  "Write null, stdio, file:PATH, unix:PATH, fd:N "
+			  "or dbus:NAME.",
 			  "'%s' names no character device", spec);
 		goto failed;
 	}

@@ -5,6 +5,7 @@
  *   stdio           standard input and output
  *   file:PATH       appended to a file
  *   unix:PATH       a socket that we serve, one peer at a time (mode 0600)
+ *   fd:N            the same, on a listening socket the parent left open
  *   dbus:NAME       a Display1 Chardev of that name
  * Peers come and go; the guest side hears of it through `changed`.
  *

@@ -53,7 +53,7 @@ struct arguments {
 	char *debugcon, *qmp;
 	char **devices;
 	int cpus, memory, heads;
-	gboolean paused, no_reboot, no_shutdown, verbose, version, list;
+	gboolean panic_ends, paused, no_reboot, no_shutdown, verbose, version, list;
 };
 
 static bool parse(struct arguments *a, int *argc, char ***argv, GError **error)
@@ -76,18 +76,23 @@ static bool parse(struct arguments *a, int *argc, char ***argv, GError **error)
 		{"kernel-cache", 0, 0, G_OPTION_ARG_FILENAME, &a->cache,
 		 "folder for unpacked kernels", "DIR"},
 		{"serial", 0, 0, G_OPTION_ARG_STRING, &a->serial,
-		 "COM1: null, stdio, file:PATH, unix:PATH or dbus:NAME",
+		 "COM1: null, stdio, file:PATH, unix:PATH, fd:N or dbus:NAME",
 		 "WHERE"},
 		{"debugcon", 0, 0, G_OPTION_ARG_STRING, &a->debugcon,
 		 "debug port 0x402, as --serial", "WHERE"},
 		{"device", 0, 0, G_OPTION_ARG_STRING_ARRAY, &a->devices,
 		 "adds a device", "TYPE,KEY=VALUE"},
 		{"qmp", 0, 0, G_OPTION_ARG_FILENAME, &a->qmp,
-		 "serves QMP on this socket", "PATH"},
+		 "serves QMP on this socket, or on a listening one that was "
+		 "left open",
+		 "PATH|fd:N"},
 		{"paused", 0, 0, G_OPTION_ARG_NONE, &a->paused,
 		 "waits for QMP's cont", NULL},
 		{"no-reboot", 0, 0, G_OPTION_ARG_NONE, &a->no_reboot,
 		 "a reset ends the machine", NULL},
+		{"panic-ends", 0, 0, G_OPTION_ARG_NONE, &a->panic_ends,
+		 "a guest's panic ends the machine instead of pausing it",
+		 NULL},
 		{"no-shutdown", 0, 0, G_OPTION_ARG_NONE, &a->no_shutdown,
 		 "the process stays when the guest powers off", NULL},
 		{"verbose", 'v', 0, G_OPTION_ARG_NONE, &a->verbose, NULL,
@@ -158,6 +163,7 @@ static bool run(struct arguments *a, GError **error)
 		.debugcon = a->debugcon,
 		.no_reboot = a->no_reboot,
 		.no_shutdown = a->no_shutdown,
+		.panic_ends = a->panic_ends,
 	};
 	struct qmp_server *qmp = NULL;
 	struct vm *vm = vm_new(&config, error);

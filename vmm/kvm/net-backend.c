@@ -24,6 +24,10 @@ struct net_backend {
 	bool stream; /* each frame behind its length, 4 bytes big-endian */
 	bool dead, want_read, want_write;
 	struct iosource source;
+	struct ioloop *loop;
+	int listener; /* of listen:PATH, else -1 */
+	char *path;
+	struct iosource knock;
 	const struct net_handlers *handlers;
 	void *data;
 	/* stream only */
@@ -45,7 +49,36 @@ static void die(struct net_backend *n)
 		return;
 	n->dead = true;
 	ioloop_remove(&n->source);
-	n->handlers->lost(n->data);
+	if (n->listener < 0) {
+		n->handlers->lost(n->data);
+		return;
+	}
+	/* the card goes on; what it sends vanishes until one connects */
+	close(n->fd);
+	n->fd = -1;
+	n->handlers->writable(n->data);
+}
+
+static void ready(void *data, uint32_t events);
+
+static void knocked(void *data, uint32_t events)
+{
+	struct net_backend *n = data;
+	int peer = accept4(n->listener, NULL, NULL,
+			   SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (peer < 0)
+		return;
+	if (n->fd >= 0) {
+		ioloop_remove(&n->source);
+		close(n->fd);
+	}
+	n->fd = peer;
+	n->in_start = n->in_end = 0;
+	n->rest_done = n->rest_bytes = 0;
+	n->want_write = false;
+	n->source = (struct iosource){.fd = peer, .ready = ready, .data = n};
+	n->dead = !ioloop_add(n->loop, &n->source, n->want_read ? EPOLLIN : 0);
 }
 
 /* true when nothing of an earlier frame is left */
@@ -111,12 +144,25 @@ struct net_backend *net_open(const char *spec, struct ioloop *loop,
 {
 	struct net_backend *n = g_new0(struct net_backend, 1);
 
-	n->fd = -1;
+	n->fd = n->listener = -1;
+	n->loop = loop;
 	n->handlers = handlers;
 	n->data = data;
 	n->want_read = true;
 	if (g_str_equal(spec, "none")) {
 		n->dead = true;
+		return n;
+	}
+	if (g_str_has_prefix(spec, "listen:")) {
+		n->stream = n->dead = true;
+		n->in = g_malloc(BUFFER);
+		n->rest = g_malloc(NET_FRAME_MAX + 4);
+		n->listener = paths_unix_listen(spec + 7, 0600, error);
+		n->knock = (struct iosource){
+			.fd = n->listener, .ready = knocked, .data = n};
+		if (n->listener < 0 || !ioloop_add(loop, &n->knock, EPOLLIN))
+			goto failed;
+		n->path = g_strdup(spec + 7);
 		return n;
 	}
 	if (g_str_has_prefix(spec, "tap:")) {
@@ -135,7 +181,8 @@ struct net_backend *net_open(const char *spec, struct ioloop *loop,
 		}
 	} else {
 		fault_set(error, FAULT_INVALID,
-			  "Write tap:NAME, passt:PATH, fd:N or none.",
+			  "Write tap:NAME, passt:PATH, listen:PATH, fd:N or "
+			  "none.",
 			  "'%s' names no network", spec);
 	}
 	if (n->fd < 0)
@@ -161,9 +208,15 @@ void net_free(struct net_backend *n)
 {
 	if (!n)
 		return;
+	ioloop_remove(&n->knock);
 	ioloop_remove(&n->source);
 	if (n->fd >= 0)
 		close(n->fd);
+	if (n->listener >= 0)
+		close(n->listener);
+	if (n->path)
+		unlink(n->path);
+	g_free(n->path);
 	g_free(n->in);
 	g_free(n->rest);
 	g_free(n);

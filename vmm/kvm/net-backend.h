@@ -2,6 +2,8 @@
  *
  *   tap:NAME      an existing tap interface (needs its rights)
  *   passt:PATH    a stream socket that passt serves; no privileges
+ *   listen:PATH   the same, served by us: who connects next replaces who was
+ *                 there, and frames vanish while nobody is
  *   fd:N          the same, as a connected descriptor the parent opened
  *   none          a card without a cable
  *
@@ -24,7 +26,7 @@ struct net_handlers {
 	void (*readable)(void *data);
 	/* A send that was refused may be tried again. */
 	void (*writable)(void *data);
-	/* The helper died; once. */
+	/* The helper died and cannot come back; once. */
 	void (*lost)(void *data);
 };
 

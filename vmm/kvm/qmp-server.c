@@ -9,6 +9,7 @@
 
 #include "common/fault.h"
 #include "common/paths.h"
+#include "vmm/kvm/inherit.h"
 #include "vmm/kvm/vm.h"
 
 #define FDS_MAX 4u /* that may wait to be named by getfd */
@@ -373,13 +374,16 @@ struct qmp_server *qmp_server_new(struct vm *vm, const char *path,
 				  GError **error)
 {
 	struct qmp_server *server;
-	int listener = paths_unix_listen(path, 0600, error);
+	int listener = inherited_listener(path, error);
 
+	if (listener == -1)
+		listener = paths_unix_listen(path, 0600, error);
 	if (listener < 0)
 		return NULL;
 	server = g_new0(struct qmp_server, 1);
 	server->vm = vm;
-	server->path = g_strdup(path);
+	/* an inherited socket's file is its owner's */
+	server->path = g_str_has_prefix(path, "fd:") ? NULL : g_strdup(path);
 	server->listener = listener;
 	server->watch = g_unix_fd_add(listener, G_IO_IN, accept_client,
 				      server);
@@ -397,7 +401,8 @@ void qmp_server_free(struct qmp_server *server)
 		client_free(server->clients);
 	g_source_remove(server->watch);
 	close(server->listener);
-	unlink(server->path);
+	if (server->path)
+		unlink(server->path);
 	g_free(server->path);
 	g_free(server);
 }

@@ -21,6 +21,7 @@ struct vm;
 struct qmp_server;
 struct qmp_client;
 
+/* path: of the socket, or "fd:N" for a listening one that was left open. */
 struct qmp_server *qmp_server_new(struct vm *vm, const char *path,
 				  GError **error);
 void qmp_server_free(struct qmp_server *server);

@@ -314,7 +314,7 @@ failed:
 
 const struct device_type virtio_net_type = {
 	.name = "virtio-net",
-	.about = "network card: mac=ADDRESS,backend=tap:NAME|passt:PATH|fd:N|"
-		 "none,down=on|off",
+	.about = "network card: mac=ADDRESS,backend=tap:NAME|passt:PATH|"
+		 "listen:PATH|fd:N|none,down=on|off",
 	.create = net_create,
 };

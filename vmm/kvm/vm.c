@@ -401,8 +401,13 @@ void vm_serve_wishes(struct vm *vm)
 	if (wishes & VM_WISH_DISPLAY)
 		console_set_serve(vm->consoles);
 	if (wishes & VM_WISH_PANIC) {
-		vm_event(vm, "GUEST_PANICKED", "{\"action\": \"pause\"}");
+		vm_event(vm, "GUEST_PANICKED",
+			 vm->config.panic_ends
+				 ? "{\"action\": \"poweroff\"}"
+				 : "{\"action\": \"pause\"}");
 		vm_stop(vm, VM_GUEST_PANICKED);
+		if (vm->config.panic_ends)
+			end(vm, "guest-panic", true);
 	}
 	if (wishes & VM_WISH_INTERNAL_ERROR)
 		vm_stop(vm, VM_INTERNAL_ERROR);

@@ -94,6 +94,7 @@ struct vm_config {
 	const char *kernel, *initrd, *cmdline;
 	const char *cache; /* folder for unpacked kernels, or NULL */
 	bool no_reboot;    /* a reset ends the machine */
+	bool panic_ends;   /* a panic ends the machine instead of pausing it */
 	bool no_shutdown;  /* power off leaves the process, paused */
 	unsigned heads;
 	const char *serial; /* chardev spec or NULL */
