@@ -3,7 +3,9 @@
  * round runs: an 0xFF byte empties the agent's parser, guest-sync-delimited
  * makes it answer with 0xFF and our number, and whatever came before that
  * belongs to somebody else. JSON text never holds 0xFF, so a line with it is
- * always an answer to a sync. */
+ * always an answer to a sync. The agent also complains of the byte itself, in
+ * a plain error line before its answer: so of several syncs only the last
+ * one's answer counts, since no complaint can follow it. */
 #include "common/qga.h"
 
 #include <string.h>
@@ -34,8 +36,8 @@ struct qga {
 	GQueue waiting;       /* struct call, in order */
 	struct call *current; /* sent */
 	gboolean synced;
-	gint64 round; /* first and last number of this sync round; 0 none */
-	gint64 number;
+	gboolean asked; /* a sync is under way */
+	gint64 number;  /* of the last sync sent */
 	unsigned pause_ms;
 	GSource *again;
 };
@@ -113,7 +115,7 @@ static void call_end(struct call *call, json_t *reply, GError *error)
 static void unsync(struct qga *self)
 {
 	self->synced = FALSE;
-	self->round = 0;
+	self->asked = FALSE;
 	source_drop(&self->again);
 }
 
@@ -151,15 +153,16 @@ void qga_close(struct qga *self)
 
 static void on_sync_line(struct qga *self, const char *bytes, gsize length)
 {
-	if (self->synced || !self->round)
+	if (self->synced || !self->asked)
 		return; /* the answer to a repeat */
 	json_t *message = json_loadb(bytes, length, 0, NULL);
 	json_int_t number =
 	    json_integer_value(json_object_get(message, "return"));
 	json_decref(message);
-	if (number < self->round || number > self->number)
+	if (number != self->number)
 		return;
 	self->synced = TRUE;
+	self->asked = FALSE;
 	source_drop(&self->again);
 	pump(self);
 }
@@ -240,10 +243,9 @@ static gboolean on_again(void *data);
 static void send_sync(struct qga *self)
 {
 	self->number++;
-	if (!self->round) {
-		self->round = self->number;
+	if (!self->asked)
 		self->pause_ms = SYNC_FIRST_MS;
-	}
+	self->asked = TRUE;
 	g_autofree char *line =
 	    g_strdup_printf("%c{\"execute\":\"guest-sync-delimited\","
 			    "\"arguments\":{\"id\":%" G_GINT64_FORMAT "}}\n",

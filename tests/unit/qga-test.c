@@ -16,6 +16,7 @@ struct agent {
 	int server, client; /* -1: none */
 	GString *in;
 	/* behaviour */
+	gboolean asleep;        /* does not even read */
 	gboolean mute;          /* reads, never answers */
 	gboolean stale;         /* an earlier owner's answer comes first */
 	gboolean nonsense;      /* to anything but sync */
@@ -135,6 +136,8 @@ static void serve(struct agent *self, const char *line)
 
 static void step(struct agent *self)
 {
+	if (self->asleep)
+		return;
 	if (self->client < 0) {
 		self->client = accept4(self->server, NULL, NULL,
 				       SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -150,6 +153,11 @@ static void step(struct agent *self)
 	for (ssize_t i = 0; i < got; i++) {
 		if ((guchar)bytes[i] == 0xff) {
 			g_string_truncate(self->in, 0);
+			/* the real one complains before it goes on */
+			if (!self->mute)
+				answer(self, "{\"error\": {\"class\": "
+					     "\"GenericError\", \"desc\": "
+					     "\"stray\"}}\n");
 		} else if (bytes[i] == '\n') {
 			serve(self, self->in->str);
 			g_string_truncate(self->in, 0);
@@ -286,6 +294,31 @@ static void test_lost_answer(void)
 	g_assert_cmpint(status, ==, 3);
 	g_assert_true(
 	    g_str_has_prefix(agent.seen->str, "guest-sync-delimited;"));
+	qga_unref(qga);
+	finish(&agent);
+}
+
+static gboolean wake(void *data)
+{
+	((struct agent *)data)->asleep = FALSE;
+	return G_SOURCE_REMOVE;
+}
+
+/* While a guest boots, syncs pile up; its agent then answers all of them. */
+static void test_late_agent(void)
+{
+	struct agent agent;
+	begin(&agent);
+	agent.asleep = TRUE;
+	struct qga *qga = qga_new(agent.path);
+	g_timeout_add(1800, wake, &agent);
+	CALL(&agent, result, qga_ping_async(qga, 8000, NULL, on_done, NULL));
+	g_autoptr(GError) error = NULL;
+	g_assert_true(qga_finish(qga, result, &error));
+	g_assert_no_error(error);
+	g_assert_true(g_str_has_prefix(agent.seen->str,
+				       "guest-sync-delimited;"
+				       "guest-sync-delimited;"));
 	qga_unref(qga);
 	finish(&agent);
 }
@@ -440,6 +473,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/qga/exec", test_exec);
 	g_test_add_func("/qga/exec-never-ends", test_exec_never_ends);
 	g_test_add_func("/qga/lost-answer", test_lost_answer);
+	g_test_add_func("/qga/late-agent", test_late_agent);
 	g_test_add_func("/qga/patience", test_patience);
 	g_test_add_func("/qga/nonsense", test_nonsense);
 	g_test_add_func("/qga/files", test_files);
