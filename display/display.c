@@ -2,7 +2,7 @@
  * its end, at the same priority as the machine's messages: no timer delays a
  * lone change, and a machine that paints without pause cannot keep viewers
  * from getting their turn. */
-#include "display/display.h"
+#include "display/display-private.h"
 
 #include <string.h>
 
@@ -13,29 +13,6 @@
 
 /* Between tries to reach a machine that was lost. */
 #define RETRY_MS 500
-
-struct display {
-	char *name, *machine_name, *vm;
-	struct log_about about;
-	struct source *source;
-	char *source_path; /* where a lost one is looked for; NULL: nowhere */
-	guint retry;
-	struct desktop *desktop;
-	unsigned layout_serial; /* of what viewers were told */
-	struct clipboard *clipboard;
-	struct agent *agent;
-	struct cursor *cursor;
-	bool cursor_hidden;
-	unsigned leds;
-	GPtrArray *viewers;
-	unsigned next_id;
-	guint round; /* source that ends this round; 0: nothing to tell */
-	gint64 started, first_frame;
-	const struct display_hooks *hooks;
-	void *hooks_data;
-	struct log_limit trouble_limit;
-};
-
 
 /* ---- rounds ---- */
 
@@ -70,7 +47,7 @@ static gboolean end_round(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-static void begin_round(struct display *self)
+void display_begin_round(struct display *self)
 {
 	if (!self->round)
 		self->round = g_idle_add_full(G_PRIORITY_DEFAULT, end_round,
@@ -103,7 +80,7 @@ static void tell_viewers(struct display *self, enum note note)
 			break;
 		}
 	}
-	begin_round(self);
+	display_begin_round(self);
 }
 
 /* ---- from the source ---- */
@@ -115,7 +92,7 @@ static bool on_resize(void *data, unsigned head, unsigned width,
 	if (!desktop_set_head(self->desktop, head, width, height, error))
 		return false;
 	if (desktop_layout_serial(self->desktop) != self->layout_serial)
-		begin_round(self);
+		display_begin_round(self);
 	return true;
 }
 
@@ -185,7 +162,7 @@ static bool on_write(void *data, unsigned head, const struct rect *part,
 		if (self->hooks && self->hooks->first_frame)
 			self->hooks->first_frame(self->hooks_data);
 	}
-	begin_round(self);
+	display_begin_round(self);
 	return true;
 }
 
@@ -262,17 +239,6 @@ void display_attach(struct display *self, struct viewer *viewer)
 		self->hooks->viewer_changed(self->hooks_data, viewer->id, true);
 }
 
-static bool held_elsewhere(const struct viewer *viewer, unsigned keycode)
-{
-	const struct display *self = viewer->display;
-	for (guint i = 0; i < self->viewers->len; i++) {
-		const struct viewer *other = self->viewers->pdata[i];
-		if (other != viewer && other->keys[keycode / 8] >> keycode % 8 & 1)
-			return true;
-	}
-	return false;
-}
-
 void display_detach(struct viewer *viewer)
 {
 	struct display *self = viewer->display;
@@ -321,117 +287,6 @@ const char *display_vm(const struct display *self)
 struct clipboard *display_clipboard(const struct display *self)
 {
 	return self->clipboard;
-}
-
-/* ---- input ---- */
-
-void display_key(struct viewer *viewer, unsigned keycode, bool down)
-{
-	guint8 *keys = viewer->keys;
-	if (!keycode || keycode > 255)
-		return;
-	if (down)
-		keys[keycode / 8] |= 1u << keycode % 8;
-	else
-		keys[keycode / 8] &= ~(1u << keycode % 8);
-	if (!down && held_elsewhere(viewer, keycode))
-		return;
-	source_key(viewer->display->source, keycode, down);
-}
-
-/* The head under a place; beside all of them, the nearest one's edge. */
-static bool find_head(const struct display *self, unsigned *x, unsigned *y,
-		      unsigned *head)
-{
-	struct desktop_head heads[DESKTOP_HEADS_MAX];
-	unsigned count = desktop_heads(self->desktop, heads);
-	guint64 best = G_MAXUINT64;
-	unsigned best_x = 0, best_y = 0;
-	for (unsigned i = 0; i < count; i++) {
-		const struct rect *at = &heads[i].at;
-		unsigned in_x = CLAMP(*x, at->x, at->x + at->w - 1);
-		unsigned in_y = CLAMP(*y, at->y, at->y + at->h - 1);
-		gint64 dx = (gint64)*x - in_x, dy = (gint64)*y - in_y;
-		guint64 far = dx * dx + dy * dy;
-		if (far < best) {
-			best = far;
-			best_x = in_x - at->x;
-			best_y = in_y - at->y;
-			*head = heads[i].number;
-		}
-	}
-	*x = best_x;
-	*y = best_y;
-	return count;
-}
-
-void display_pointer(struct viewer *viewer, unsigned x, unsigned y,
-		     unsigned buttons)
-{
-	struct display *self = viewer->display;
-	unsigned head, changed = viewer->buttons ^ buttons;
-	viewer->x = x;
-	viewer->y = y;
-	viewer->buttons = buttons;
-	if (!find_head(self, &x, &y, &head))
-		return;
-	source_pointer(self->source, head, x, y);
-	for (unsigned b = 0; b <= SOURCE_WHEEL_RIGHT; b++)
-		if (changed >> b & 1)
-			source_button(self->source, head, b, buttons >> b & 1);
-}
-
-bool display_input_full(const struct display *self)
-{
-	return source_input_full(self->source);
-}
-
-enum display_resize display_resize(struct display *self,
-				   const struct desktop_head *heads,
-				   unsigned count)
-{
-	unsigned have = source_heads(self->source);
-	guint64 pixels = 0;
-	if (!source_is_connected(self->source))
-		return DISPLAY_RESIZE_LOST;
-	if (!count || count > DESKTOP_HEADS_MAX)
-		return DISPLAY_RESIZE_INVALID;
-	for (unsigned i = 0; i < count; i++) {
-		const struct rect *at = &heads[i].at;
-		struct rect common;
-		if (heads[i].number >= have || !at->w || !at->h ||
-		    at->w > DESKTOP_SIDE_MAX || at->h > DESKTOP_SIDE_MAX ||
-		    (guint64)at->w * at->h > DESKTOP_HEAD_PIXELS_MAX)
-			return DISPLAY_RESIZE_INVALID;
-		pixels += (guint64)at->w * at->h;
-		for (unsigned k = 0; k < i; k++)
-			if (heads[k].number == heads[i].number ||
-			    rect_intersect(at, &heads[k].at, &common))
-				return DISPLAY_RESIZE_INVALID;
-	}
-	if (pixels > DESKTOP_PIXELS_MAX)
-		return DISPLAY_RESIZE_INVALID;
-	struct desktop_head now[DESKTOP_HEADS_MAX];
-	unsigned on = desktop_heads(self->desktop, now);
-	bool same = on == count;
-	for (unsigned i = 0; i < on && same; i++)
-		same = now[i].number == heads[i].number &&
-		       memcmp(&now[i].at, &heads[i].at, sizeof(now[i].at)) == 0;
-	desktop_arrange(self->desktop, heads, count);
-	if (desktop_layout_serial(self->desktop) != self->layout_serial)
-		begin_round(self);
-	for (unsigned n = 0; n < have; n++) {
-		const struct rect *at = NULL;
-		for (unsigned i = 0; i < count; i++)
-			if (heads[i].number == n)
-				at = &heads[i].at;
-		if (at)
-			source_set_head(self->source, n, at->x, at->y, at->w,
-					at->h);
-		else
-			source_set_head(self->source, n, 0, 0, 0, 0);
-	}
-	return same ? DISPLAY_RESIZE_DONE : DISPLAY_RESIZE_FORWARDED;
 }
 
 /* ---- the whole ---- */

@@ -8,7 +8,16 @@
 #include "display/desktop.h"
 #include "display/source.h"
 
+#define DISPLAY1_IFACE "org.qemu.Display1."
+
 struct link;
+
+struct source {
+	const struct source_sink *sink;
+	void *data;
+	struct link *link; /* NULL: none */
+	bool connected;
+};
 
 struct console {
 	struct link *link;

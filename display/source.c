@@ -1,7 +1,5 @@
-/* Discovery is one GetManagedObjects: it names consoles, ports and all their
- * properties. Input is sent with answers wanted, only to count what the
- * machine has not taken yet: pointer motion is folded beyond a few, and
- * everything else holds its viewer back instead of piling up here. */
+/* Life of a connection, and discovery: one GetManagedObjects names consoles,
+ * ports and all their properties, PropertiesChanged keeps them true. */
 #include "display/source.h"
 
 #include <gio/gunixfdlist.h>
@@ -13,21 +11,9 @@
 #include "display/source-link.h"
 
 #define ROOT "/org/qemu/Display1"
-#define IFACE "org.qemu.Display1."
 /* Answers not in by then mean a machine that does not work; it may be paused
  * for a while, so this is long. */
 #define DISCOVERY_TIMEOUT_MS 30000
-/* Positions in flight; newer ones replace each other while these travel. */
-#define MOTIONS_MAX 8
-#define INPUTS_HIGH 256
-#define INPUTS_LOW 64
-
-struct source {
-	const struct source_sink *sink;
-	void *data;
-	struct link *link; /* NULL: none */
-	bool connected;
-};
 
 struct cursor *cursor_new(unsigned width, unsigned height)
 {
@@ -169,7 +155,7 @@ static void take_port(struct link *link, const char *path, GVariant *properties)
 	call->open = open;
 	g_autoptr(GUnixFDList) fds = g_unix_fd_list_new_from_array(&pair[1], 1);
 	g_dbus_connection_call_with_unix_fd_list(
-		link->connection, NULL, path, IFACE "Chardev", "Register",
+		link->connection, NULL, path, DISPLAY1_IFACE "Chardev", "Register",
 		g_variant_new("(h)", 0), NULL, G_DBUS_CALL_FLAGS_NONE,
 		DISCOVERY_TIMEOUT_MS, fds, link->cancel, on_port_registered,
 		call);
@@ -196,7 +182,7 @@ static void take_properties(struct link *link, const char *path,
 	const char *port = g_hash_table_lookup(link->ports, path);
 	if (!sink)
 		return;
-	if (console && strcmp(interface, IFACE "Console") == 0) {
+	if (console && strcmp(interface, DISPLAY1_IFACE "Console") == 0) {
 		g_variant_lookup(properties, "Width", "u",
 				 &console->said_width);
 		g_variant_lookup(properties, "Height", "u",
@@ -206,13 +192,13 @@ static void take_properties(struct link *link, const char *path,
 			console_resize(console, console->said_width,
 				       console->said_height, NULL);
 	}
-	if (console && strcmp(interface, IFACE "Mouse") == 0 &&
+	if (console && strcmp(interface, DISPLAY1_IFACE "Mouse") == 0 &&
 	    g_variant_lookup(properties, "IsAbsolute", "b", &flag))
 		console->absolute = flag;
-	if (console && strcmp(interface, IFACE "Keyboard") == 0 &&
+	if (console && strcmp(interface, DISPLAY1_IFACE "Keyboard") == 0 &&
 	    g_variant_lookup(properties, "Modifiers", "u", &number))
 		sink->leds(data, number & 7);
-	if (port && strcmp(interface, IFACE "Chardev") == 0 &&
+	if (port && strcmp(interface, DISPLAY1_IFACE "Chardev") == 0 &&
 	    g_variant_lookup(properties, "FEOpened", "b", &flag))
 		sink->port_open(data, port, flag);
 }
@@ -267,9 +253,9 @@ static void take_objects(struct link *link, GVariant *objects)
 				   &interfaces)) {
 		g_autoptr(GVariant) own = interfaces;
 		g_autoptr(GVariant) vm = NULL, console = NULL, port = NULL;
-		g_variant_lookup(own, IFACE "VM", "@a{sv}", &vm);
-		g_variant_lookup(own, IFACE "Console", "@a{sv}", &console);
-		g_variant_lookup(own, IFACE "Chardev", "@a{sv}", &port);
+		g_variant_lookup(own, DISPLAY1_IFACE "VM", "@a{sv}", &vm);
+		g_variant_lookup(own, DISPLAY1_IFACE "Console", "@a{sv}", &console);
+		g_variant_lookup(own, DISPLAY1_IFACE "Chardev", "@a{sv}", &port);
 		if (vm && !name)
 			g_variant_lookup(vm, "Name", "s", &name);
 		if (port)
@@ -426,156 +412,4 @@ bool source_is_connected(const struct source *self)
 unsigned source_heads(const struct source *self)
 {
 	return self->connected ? self->link->count : 0;
-}
-
-/* ---- input ---- */
-
-struct input_call {
-	struct link *link;
-	bool motion;
-};
-
-static void send_motion(struct link *link);
-
-static void on_input(GObject *object, GAsyncResult *result, gpointer data)
-{
-	struct input_call *call = data;
-	struct link *link = call->link;
-	/* an error here is a key or place the machine does not have */
-	g_autoptr(GVariant) reply = g_dbus_connection_call_finish(
-		G_DBUS_CONNECTION(object), result, NULL);
-	link->inputs--;
-	if (call->motion)
-		link->motions--;
-	if (!link->ended && link->motion_waits && link->motions < MOTIONS_MAX)
-		send_motion(link);
-	if (!link->ended && link->full && link->inputs < INPUTS_LOW) {
-		link->full = false;
-		link->source->sink->input_ready(link->source->data);
-	}
-	link_unref(link);
-	g_free(call);
-}
-
-static void send_input(struct link *link, unsigned head, const char *interface,
-		       const char *method, GVariant *parameters, bool motion)
-{
-	struct input_call *call = g_new0(struct input_call, 1);
-	call->link = link_ref(link);
-	call->motion = motion;
-	link->inputs++;
-	link->motions += motion;
-	if (link->inputs >= INPUTS_HIGH)
-		link->full = true;
-	g_dbus_connection_call(link->connection, NULL,
-			       link->consoles[head].path, interface, method,
-			       parameters, NULL, G_DBUS_CALL_FLAGS_NONE,
-			       G_MAXINT, link->cancel, on_input, call);
-}
-
-static void send_motion(struct link *link)
-{
-	struct console *console = &link->consoles[link->motion_head];
-	unsigned x = link->motion_x, y = link->motion_y;
-	link->motion_waits = false;
-	if (console->absolute)
-		send_input(link, console->head, IFACE "Mouse",
-			   "SetAbsPosition", g_variant_new("(uu)", x, y), true);
-	else if (x != console->last_x || y != console->last_y)
-		send_input(link, console->head, IFACE "Mouse", "RelMotion",
-			   g_variant_new("(ii)", (int)x - (int)console->last_x,
-					 (int)y - (int)console->last_y),
-			   true);
-	console->last_x = x;
-	console->last_y = y;
-}
-
-void source_key(struct source *self, unsigned keycode, bool down)
-{
-	if (self->connected)
-		send_input(self->link, 0, IFACE "Keyboard",
-			   down ? "Press" : "Release",
-			   g_variant_new("(u)", keycode), false);
-}
-
-void source_pointer(struct source *self, unsigned head, unsigned x, unsigned y)
-{
-	struct link *link = self->link;
-	if (!self->connected || head >= link->count)
-		return;
-	/* a position on another head must not be folded into this one's */
-	if (link->motion_waits && link->motion_head != head)
-		send_motion(link);
-	link->motion_waits = true;
-	link->motion_head = head;
-	link->motion_x = x;
-	link->motion_y = y;
-	if (link->motions < MOTIONS_MAX)
-		send_motion(link);
-}
-
-void source_button(struct source *self, unsigned head,
-		   enum source_button button, bool down)
-{
-	struct link *link = self->link;
-	if (!self->connected || head >= link->count)
-		return;
-	if (link->motion_waits) /* a click lands where the pointer is */
-		send_motion(link);
-	send_input(link, head, IFACE "Mouse", down ? "Press" : "Release",
-		   g_variant_new("(u)", button), false);
-}
-
-bool source_input_full(const struct source *self)
-{
-	return self->link && self->link->full;
-}
-
-/* ---- screens ---- */
-
-static void send_wanted(struct console *console);
-
-static void on_ui_info(GObject *object, GAsyncResult *result, gpointer data)
-{
-	struct console *console = data;
-	struct link *link = console->link;
-	g_autoptr(GError) error = NULL;
-	g_autoptr(GVariant) reply = g_dbus_connection_call_finish(
-		G_DBUS_CONNECTION(object), result, &error);
-	console->wanted_flies = false;
-	if (!link->ended && error)
-		link->source->sink->trouble(link->source->data, error);
-	if (!link->ended && console->wanted_waits)
-		send_wanted(console);
-	link_unref(link);
-}
-
-static void send_wanted(struct console *console)
-{
-	struct link *link = console->link;
-	const struct rect *at = &console->wanted;
-	console->wanted_waits = false;
-	console->wanted_flies = true;
-	link_ref(link);
-	/* millimetres at 96 dots per inch, as desktops expect */
-	g_dbus_connection_call(
-		link->connection, NULL, console->path, IFACE "Console",
-		"SetUIInfo",
-		g_variant_new("(qqiiuu)", (guint16)(at->w * 254 / 960),
-			      (guint16)(at->h * 254 / 960), (gint32)at->x,
-			      (gint32)at->y, at->w, at->h),
-		NULL, G_DBUS_CALL_FLAGS_NONE, G_MAXINT, link->cancel,
-		on_ui_info, console);
-}
-
-void source_set_head(struct source *self, unsigned head, unsigned x,
-		     unsigned y, unsigned width, unsigned height)
-{
-	if (!self->connected || head >= self->link->count)
-		return;
-	struct console *console = &self->link->consoles[head];
-	console->wanted = (struct rect){x, y, width, height};
-	console->wanted_waits = true;
-	if (!console->wanted_flies)
-		send_wanted(console);
 }

@@ -1,0 +1,31 @@
+/* display-private.h - inside of the display: display.c is its life and what
+ * comes from the source, display-input.c what viewers do. */
+#pragma once
+
+#include "common/log.h"
+#include "display/display.h"
+
+struct display {
+	char *name, *machine_name, *vm;
+	struct log_about about;
+	struct source *source;
+	char *source_path; /* where a lost one is looked for; NULL: nowhere */
+	guint retry;
+	struct desktop *desktop;
+	unsigned layout_serial; /* of what viewers were told */
+	struct clipboard *clipboard;
+	struct agent *agent;
+	struct cursor *cursor;
+	bool cursor_hidden;
+	unsigned leds;
+	GPtrArray *viewers;
+	unsigned next_id;
+	guint round; /* source that ends this round; 0: nothing to tell */
+	gint64 started, first_frame;
+	const struct display_hooks *hooks;
+	void *hooks_data;
+	struct log_limit trouble_limit;
+};
+
+/* Something is to be told to viewers at the end of this round. */
+void display_begin_round(struct display *self);
