@@ -162,10 +162,24 @@ void machine_attach(struct machine *self, struct engine_machine *vm)
 
 static void screen_again(struct machine *self, const GError *why);
 
+/* As services the gateway is another user, who has to reach the display. */
+static void admit_gateway(struct machine *self)
+{
+	const struct paths_root *root = self->world->root;
+	g_autofree char *folder = g_path_get_dirname(self->run_dir);
+	g_autoptr(GError) error = NULL;
+	const char *rfb = screen_address(self->screen) + strlen("unix:");
+	if (!paths_share(root, folder, "gateway", &error) ||
+	    !paths_share(root, self->run_dir, "gateway", &error) ||
+	    !paths_share(root, rfb, "gateway", &error))
+		log_fault(&self->about, error);
+}
+
 static void on_first_frame(void *data)
 {
 	struct machine *self = data;
 	self->screen_deaths = 0;
+	admit_gateway(self);
 	if (self->start)
 		machine_start_picture(self);
 }
