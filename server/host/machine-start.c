@@ -38,7 +38,8 @@ struct start {
 	unsigned inflight;
 	guint deadline, tick;
 	gboolean clone;    /* the disk stands on a template */
-	gboolean retried;  /* a bad template was made anew once */
+	gboolean cloned_twice; /* the same template was tried again */
+	gboolean retried;      /* a bad template was made anew once */
 	gboolean picture, settled;
 	gboolean killing;
 	gint64 begun_us, cloned_us, picture_us;
@@ -278,6 +279,28 @@ static void on_session(GObject *source, GAsyncResult *result, void *data)
 
 static void want_template(struct start *start);
 
+/* A clone that did not come up: a template that the engine calls unfit or
+ * damaged is made anew at once; anything else may be an accident, so it is
+ * tried once more before the template is blamed. */
+static gboolean try_again(struct start *start, const GError *error)
+{
+	struct machine *machine = start->machine;
+	gboolean damaged = fault_code(error) == FAULT_CONFLICT ||
+			   fault_code(error) == FAULT_STORAGE;
+	if (start->retried)
+		return FALSE;
+	log_fault(&machine->about, error);
+	if (damaged || start->cloned_twice) {
+		start->retried = TRUE;
+		templates_discard(machine->world->templates,
+				  machine->conf->disk_template);
+	}
+	start->cloned_twice = TRUE;
+	drop_unowned_disk(machine);
+	want_template(start);
+	return TRUE;
+}
+
 static void on_vm(GObject *source, GAsyncResult *result, void *data)
 {
 	struct start *start = data;
@@ -292,15 +315,8 @@ static void on_vm(GObject *source, GAsyncResult *result, void *data)
 		return;
 	}
 	deadline_set(start, 0, NULL);
-	if (!vm && start->clone && !start->retried) {
-		/* most likely the template is damaged: make it anew, once */
-		log_fault(&machine->about, error);
+	if (!vm && start->clone && try_again(start, error)) {
 		g_clear_error(&error);
-		start->retried = TRUE;
-		templates_discard(machine->world->templates,
-				  machine->conf->disk_template);
-		drop_unowned_disk(machine);
-		want_template(start);
 		return;
 	}
 	if (!vm) {
