@@ -126,6 +126,19 @@ class Broker:
         what.update(keys)
         return self.ask("machine.create", machine=what)
 
+    def start(self, machine, seconds=600):
+        """The event that tells how the start ended."""
+        self.ask("machine.start", machine=machine)
+        return self.started(machine, seconds)
+
+    def started(self, machine, seconds=600):
+        self.machine_until(machine, ["starting"], 10)
+        return self.machine_until(machine, ["running", "failed", "off"], seconds)
+
+    def stop(self, machine, mode="off", seconds=60):
+        self.ask("machine.stop", machine=machine, mode=mode)
+        return self.machine_until(machine, ["off", "failed"], seconds)
+
     def run(self, machine, *argv, input=None, seconds=60):
         """(status, output) of a command in the guest."""
         members = {"machine": machine, "argv": list(argv), "timeout_ms": seconds * 1000}
