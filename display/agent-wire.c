@@ -3,8 +3,8 @@
 #include <string.h>
 
 enum {
-	CHUNK_HEADER = 8,    /* port, size */
-	MESSAGE_HEADER = 20, /* protocol, type, opaque (8), size */
+	CHUNK_HEADER = 8,      /* port, size */
+	MESSAGE_HEADER = 20,   /* protocol, type, opaque (8), size */
 	CHUNK_DATA_MAX = 2048, /* toward the guest; it sends larger ones */
 	PORT_CLIENT = 1,
 	PORT_SERVER = 2,
@@ -39,8 +39,8 @@ static void begin_message(struct agent_wire *self)
 {
 	self->type = get32(self->header + 4);
 	self->body_left = get32(self->header + 16);
-	self->skip = get32(self->header) != PROTOCOL ||
-		     self->body_left > AGENT_BODY_MAX;
+	self->skip =
+	    get32(self->header) != PROTOCOL || self->body_left > AGENT_BODY_MAX;
 	g_byte_array_set_size(self->body, 0);
 }
 
@@ -61,8 +61,8 @@ bool agent_wire_feed(struct agent_wire *self, const uint8_t *bytes,
 {
 	while (length && !self->broken) {
 		if (!self->chunk_left) {
-			unsigned n = MIN(CHUNK_HEADER - self->chunk_have,
-					 length);
+			unsigned n =
+			    MIN(CHUNK_HEADER - self->chunk_have, length);
 			memcpy(self->chunk_header + self->chunk_have, bytes, n);
 			self->chunk_have += n;
 			bytes += n;
@@ -72,8 +72,8 @@ bool agent_wire_feed(struct agent_wire *self, const uint8_t *bytes,
 			self->chunk_have = 0;
 			self->chunk_left = get32(self->chunk_header + 4);
 			uint32_t port = get32(self->chunk_header);
-			self->broken = port != PORT_CLIENT &&
-				       port != PORT_SERVER;
+			self->broken =
+			    port != PORT_CLIENT && port != PORT_SERVER;
 			continue;
 		}
 		size_t n = MIN(self->chunk_left, length);
@@ -116,7 +116,8 @@ void agent_wire_write(GByteArray *out, uint32_t type, const uint8_t *body,
 		g_byte_array_append(out, chunk, sizeof chunk);
 		uint32_t end = done + n;
 		if (done < MESSAGE_HEADER) {
-			uint32_t part = MIN(end, (uint32_t)MESSAGE_HEADER) - done;
+			uint32_t part =
+			    MIN(end, (uint32_t)MESSAGE_HEADER) - done;
 			g_byte_array_append(out, header + done, part);
 			done += part;
 		}

@@ -1,8 +1,9 @@
 /* agent-wire.h - messages of the vdagent protocol out of and into its chunks.
  *
  * A message travels in chunks, each with a small header: at most 2048 bytes
- * toward the guest, of any size from it; all numbers are little-endian. Messages longer than AGENT_BODY_MAX
- * are skipped without being stored. Threads: any. */
+ * toward the guest, of any size from it; all numbers are little-endian.
+ * Messages longer than AGENT_BODY_MAX are skipped without being stored.
+ * Threads: any. */
 #pragma once
 
 #include <glib.h>
@@ -14,7 +15,7 @@
 #define AGENT_BODY_MAX (CLIPBOARD_MAX + 64u)
 
 struct agent_wire {
-	GByteArray *body; /* of the message that is under way */
+	GByteArray *body;   /* of the message that is under way */
 	uint8_t header[20]; /* of the chunk, then of the message */
 	unsigned chunk_have, message_have;
 	uint8_t chunk_header[8];

@@ -11,11 +11,11 @@
 #include "display/agent-wire.h"
 
 enum { /* vd_agent.h, in its order */
-	AGENT_CLIPBOARD = 4,
-	AGENT_ANNOUNCE = 6,
-	AGENT_GRAB = 7,
-	AGENT_REQUEST = 8,
-	AGENT_RELEASE = 9,
+       AGENT_CLIPBOARD = 4,
+       AGENT_ANNOUNCE = 6,
+       AGENT_GRAB = 7,
+       AGENT_REQUEST = 8,
+       AGENT_RELEASE = 9,
 };
 enum { TYPE_NONE = 0, TYPE_UTF8 = 1 };
 enum { SELECTION_CLIPBOARD = 0 };
@@ -57,7 +57,7 @@ static void update_watch(struct agent *self)
 {
 	if (self->fd >= 0 && self->out->len && !self->write_watch)
 		self->write_watch =
-			g_unix_fd_add(self->fd, G_IO_OUT, on_writable, self);
+		    g_unix_fd_add(self->fd, G_IO_OUT, on_writable, self);
 }
 
 static void send_message(struct agent *self, uint32_t type, const void *body,
@@ -118,7 +118,7 @@ static void take_text(struct agent *self, const uint8_t *body, uint32_t length)
 		if (!(body[i] == '\r' && i + 1 < length && body[i + 1] == '\n'))
 			g_byte_array_append(text, body + i, 1);
 	g_autoptr(GBytes) bytes =
-		g_byte_array_free_to_bytes(g_steal_pointer(&text));
+	    g_byte_array_free_to_bytes(g_steal_pointer(&text));
 	clipboard_give(&self->party, bytes);
 }
 
@@ -223,9 +223,9 @@ static void on_given(struct clipboard_party *party, GBytes *text)
 }
 
 static const struct clipboard_ops clipboard_ops = {
-	.offered = on_offered,
-	.wanted = on_wanted,
-	.given = on_given,
+    .offered = on_offered,
+    .wanted = on_wanted,
+    .given = on_given,
 };
 
 /* ---- the stream ---- */
@@ -285,8 +285,8 @@ void agent_attach(struct agent *self, int fd)
 {
 	agent_detach(self);
 	self->fd = fd;
-	self->read_watch = g_unix_fd_add(fd, G_IO_IN | G_IO_HUP | G_IO_ERR,
-					 on_readable, self);
+	self->read_watch =
+	    g_unix_fd_add(fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable, self);
 }
 
 void agent_detach(struct agent *self)

@@ -43,7 +43,7 @@ bool clipboard_has_text(const struct clipboard_party *party)
 static void answer(struct clipboard *self, GBytes *text)
 {
 	g_autoptr(GPtrArray) parties =
-		g_ptr_array_copy(self->parties, NULL, NULL);
+	    g_ptr_array_copy(self->parties, NULL, NULL);
 	for (guint i = 0; i < parties->len; i++) {
 		struct clipboard_party *party = parties->pdata[i];
 		if (!g_ptr_array_find(self->parties, party, NULL) ||
@@ -61,7 +61,7 @@ static void set_owner(struct clipboard *self, struct clipboard_party *owner)
 	self->owner = owner;
 	answer(self, NULL);
 	g_autoptr(GPtrArray) parties =
-		g_ptr_array_copy(self->parties, NULL, NULL);
+	    g_ptr_array_copy(self->parties, NULL, NULL);
 	for (guint i = 0; i < parties->len && self->owner == owner; i++) {
 		struct clipboard_party *party = parties->pdata[i];
 		if (party != owner &&

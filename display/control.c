@@ -12,9 +12,9 @@
 #include "display/picture.h"
 
 /* The host role needs one; people with socat a few. */
-#define CHANNELS_MAX 16
+#define CHANNELS_MAX     16
 #define PICTURE_EVENT_US G_USEC_PER_SEC
-#define PICTURES_MAX 4 /* being made at once; each holds a copy */
+#define PICTURES_MAX     4 /* being made at once; each holds a copy */
 
 struct control {
 	struct display *display;
@@ -33,10 +33,8 @@ struct control {
 
 static void broadcast(struct control *self, json_t *event)
 {
-	g_autoptr(GPtrArray) channels =
-		g_ptr_array_copy(self->channels, (GCopyFunc)(void (*)(void))
-							 jsonline_ref,
-				 NULL);
+	g_autoptr(GPtrArray) channels = g_ptr_array_copy(
+	    self->channels, (GCopyFunc)(void (*)(void))jsonline_ref, NULL);
 	g_ptr_array_set_free_func(channels, (GDestroyNotify)jsonline_unref);
 	for (guint i = 0; i < channels->len; i++)
 		jsonline_send(channels->pdata[i], json_incref(event));
@@ -71,11 +69,11 @@ static void on_picture_changed(void *data)
 	struct control *self = data;
 	if (self->picture_told || self->picture_timer || !self->channels->len)
 		return;
-	gint64 wait = self->picture_last + PICTURE_EVENT_US -
-		      g_get_monotonic_time();
+	gint64 wait =
+	    self->picture_last + PICTURE_EVENT_US - g_get_monotonic_time();
 	if (wait > 0)
 		self->picture_timer =
-			g_timeout_add(wait / 1000 + 1, tell_picture, self);
+		    g_timeout_add(wait / 1000 + 1, tell_picture, self);
 	else
 		tell_picture(self);
 }
@@ -90,10 +88,10 @@ static void on_viewer_changed(void *data, unsigned id, bool attached)
 }
 
 static const struct display_hooks hooks = {
-	.source_changed = on_source_changed,
-	.first_frame = on_first_frame,
-	.picture_changed = on_picture_changed,
-	.viewer_changed = on_viewer_changed,
+    .source_changed = on_source_changed,
+    .first_frame = on_first_frame,
+    .picture_changed = on_picture_changed,
+    .viewer_changed = on_viewer_changed,
 };
 
 /* ---- requests ---- */
@@ -107,26 +105,23 @@ static json_t *status_of(struct control *self)
 	gint64 first = display_first_frame_us(display);
 	json_t *heads = json_array(), *list = json_array();
 	for (unsigned i = 0; i < count; i++)
-		json_array_append_new(heads,
-				      json_pack("{s:i, s:i}", "width",
-						(int)on[i].at.w, "height",
-						(int)on[i].at.h));
+		json_array_append_new(
+		    heads, json_pack("{s:i, s:i}", "width", (int)on[i].at.w,
+				     "height", (int)on[i].at.h));
 	for (guint i = 0; i < viewers->len; i++) {
 		const struct viewer *viewer = viewers->pdata[i];
 		json_array_append_new(
-			list,
-			json_pack("{s:i, s:s, s:I, s:I}", "id", (int)viewer->id,
-				  "protocol", viewer->ops->protocol, "since",
-				  (json_int_t)viewer->since_unix_s,
-				  "bytes_sent",
-				  (json_int_t)viewer->bytes_sent));
+		    list,
+		    json_pack("{s:i, s:s, s:I, s:I}", "id", (int)viewer->id,
+			      "protocol", viewer->ops->protocol, "since",
+			      (json_int_t)viewer->since_unix_s, "bytes_sent",
+			      (json_int_t)viewer->bytes_sent));
 	}
-	return json_pack("{s:s, s:o, s:o, s:o}", "source",
-			 display_source_connected(display) ? "connected"
-							   : "lost",
-			 "first_frame_us",
-			 first < 0 ? json_null() : json_integer(first), "heads",
-			 heads, "viewers", list);
+	return json_pack(
+	    "{s:s, s:o, s:o, s:o}", "source",
+	    display_source_connected(display) ? "connected" : "lost",
+	    "first_frame_us", first < 0 ? json_null() : json_integer(first),
+	    "heads", heads, "viewers", list);
 }
 
 struct picture_call {
@@ -141,7 +136,7 @@ static void on_picture(GObject *object, GAsyncResult *result, gpointer data)
 	g_autoptr(GError) error = NULL;
 	unsigned width, height;
 	g_autoptr(GBytes) png =
-		picture_take_finish(result, &width, &height, &error);
+	    picture_take_finish(result, &width, &height, &error);
 	call->control->pictures--;
 	if (!png) {
 		jsonline_reject(call->channel, call->id, error);
@@ -150,10 +145,10 @@ static void on_picture(GObject *object, GAsyncResult *result, gpointer data)
 		const void *bytes = g_bytes_get_data(png, &length);
 		/* a line holds JSONLINE_MAX bytes; base64 makes 4 of 3 */
 		if (length / 3 * 4 + 1024 > JSONLINE_MAX) {
-			error = fault_new(FAULT_INVALID,
-					  "Ask for a smaller width.",
-					  "The picture is too large for a "
-					  "message.");
+			error =
+			    fault_new(FAULT_INVALID, "Ask for a smaller width.",
+				      "The picture is too large for a "
+				      "message.");
 			jsonline_reject(call->channel, call->id, error);
 		} else {
 			g_autofree char *text = g_base64_encode(bytes, length);
@@ -209,7 +204,8 @@ static void on_request(struct jsonline *channel, json_int_t id, const char *op,
 		take_picture(self, channel, id, message, &error);
 	} else if (strcmp(op, "disconnect") == 0) {
 		if (optional(message, "viewer", 1, G_MAXINT, &viewer, &error)) {
-			if (!display_disconnect(self->display, viewer) && viewer)
+			if (!display_disconnect(self->display, viewer) &&
+			    viewer)
 				fault_set(&error, FAULT_NOT_FOUND, NULL,
 					  "There is no viewer %d.",
 					  (int)viewer);
@@ -247,8 +243,8 @@ static void on_closed(struct jsonline *channel, const GError *why, void *data)
 }
 
 static const struct jsonline_handlers handlers = {
-	.request = on_request,
-	.closed = on_closed,
+    .request = on_request,
+    .closed = on_closed,
 };
 
 static gboolean on_connection(int fd, GIOCondition condition, void *data)
@@ -278,8 +274,8 @@ struct control *control_new(struct display *display, const char *path,
 	self->fd = fd;
 	self->quit = quit;
 	self->quit_data = data;
-	self->channels = g_ptr_array_new_with_free_func(
-		(GDestroyNotify)jsonline_unref);
+	self->channels =
+	    g_ptr_array_new_with_free_func((GDestroyNotify)jsonline_unref);
 	self->watch = g_unix_fd_add(fd, G_IO_IN, on_connection, self);
 	display_set_hooks(display, &hooks, self);
 	return self;

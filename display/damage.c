@@ -80,7 +80,7 @@ void damage_add_tile(struct damage *self, unsigned column, unsigned row)
 {
 	if (column < self->columns && row < self->rows)
 		self->bits[(size_t)row * self->words + column / 64] |=
-			1ull << column % 64;
+		    1ull << column % 64;
 }
 
 void damage_join(struct damage *self, const struct damage *other)
@@ -105,7 +105,8 @@ bool damage_has_tile(const struct damage *self, unsigned column, unsigned row)
 {
 	return column < self->columns && row < self->rows &&
 	       self->bits[(size_t)row * self->words + column / 64] >>
-				       column % 64 & 1;
+		       column % 64 &
+		   1;
 }
 
 /* First stale tile of a row in [from, to), or `to`. */
@@ -125,9 +126,8 @@ static unsigned first_tile(const struct damage *self, unsigned row,
 bool damage_take(struct damage *self, const struct rect *within, unsigned side,
 		 struct rect *out)
 {
-	struct rect area = within ? *within
-				  : (struct rect){0, 0, self->width,
-						  self->height};
+	struct rect area =
+	    within ? *within : (struct rect){0, 0, self->width, self->height};
 	if (!rect_clip(&area, self->width, self->height))
 		return false;
 	unsigned left = area.x / DAMAGE_TILE, top = area.y / DAMAGE_TILE;
@@ -144,8 +144,8 @@ bool damage_take(struct damage *self, const struct rect *within, unsigned side,
 			wide++;
 		for (; high < most && row + high < bottom; high++) {
 			unsigned run = 0;
-			while (run < wide && damage_has_tile(self, column + run,
-							     row + high))
+			while (run < wide &&
+			       damage_has_tile(self, column + run, row + high))
 				run++;
 			if (run < wide)
 				break;
@@ -153,7 +153,7 @@ bool damage_take(struct damage *self, const struct rect *within, unsigned side,
 		for (unsigned y = row; y < row + high; y++)
 			for (unsigned x = column; x < column + wide; x++)
 				self->bits[(size_t)y * self->words + x / 64] &=
-					~(1ull << x % 64);
+				    ~(1ull << x % 64);
 		*out = (struct rect){column * DAMAGE_TILE, row * DAMAGE_TILE,
 				     wide * DAMAGE_TILE, high * DAMAGE_TILE};
 		return rect_clip(out, self->width, self->height);

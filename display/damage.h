@@ -25,8 +25,8 @@ bool rect_intersect(const struct rect *a, const struct rect *b,
 
 struct damage {
 	unsigned width, height;
-	unsigned columns, rows;  /* tiles */
-	unsigned words;          /* uint64_t per row of tiles */
+	unsigned columns, rows; /* tiles */
+	unsigned words;         /* uint64_t per row of tiles */
 	uint64_t *bits;
 };
 

@@ -147,7 +147,8 @@ static bool lay_out(struct desktop *self,
 		pixels = g_try_malloc0_n(width * height, 4);
 	if (!pixels) {
 		fault_set(error, FAULT_INVALID, "Choose smaller screens.",
-			  "Screens of %" G_GUINT64_FORMAT " x %" G_GUINT64_FORMAT
+			  "Screens of %" G_GUINT64_FORMAT
+			  " x %" G_GUINT64_FORMAT
 			  " pixels together are too large.",
 			  width, height);
 		return false;
@@ -158,9 +159,9 @@ static bool lay_out(struct desktop *self,
 		for (unsigned y = 0; y < h && w; y++)
 			memcpy(pixels + (heads[i].y + y) * width + heads[i].x,
 			       self->pixels +
-				       (size_t)(self->heads[i].y + y) *
-					       self->width +
-				       self->heads[i].x,
+				   (size_t)(self->heads[i].y + y) *
+				       self->width +
+				   self->heads[i].x,
 			       (size_t)w * 4);
 	}
 	g_free(self->pixels);

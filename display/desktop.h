@@ -16,10 +16,10 @@
 #include "display/damage.h"
 
 #define DESKTOP_HEADS_MAX 16u
-#define DESKTOP_SIDE_MAX 16384u
+#define DESKTOP_SIDE_MAX  16384u
 /* GLib refuses arrays over 128 MiB in a message: 32 Mi pixels a head. */
 #define DESKTOP_HEAD_PIXELS_MAX (32u << 20)
-#define DESKTOP_PIXELS_MAX (64u << 20)
+#define DESKTOP_PIXELS_MAX      (64u << 20)
 
 struct desktop;
 
@@ -29,7 +29,7 @@ struct desktop_head {
 };
 
 /* Size before any head has a picture. */
-#define DESKTOP_EMPTY_WIDTH 640u
+#define DESKTOP_EMPTY_WIDTH  640u
 #define DESKTOP_EMPTY_HEIGHT 480u
 
 struct desktop *desktop_new(void);
@@ -42,8 +42,7 @@ const uint32_t *desktop_pixels(const struct desktop *self);
 /* Heads that are on, in order of number; returns how many. */
 unsigned desktop_heads(const struct desktop *self,
 		       struct desktop_head out[DESKTOP_HEADS_MAX]);
-bool desktop_head(const struct desktop *self, unsigned number,
-		  struct rect *at);
+bool desktop_head(const struct desktop *self, unsigned number, struct rect *at);
 /* Counts changes of size or arrangement. */
 unsigned desktop_layout_serial(const struct desktop *self);
 

@@ -8,7 +8,8 @@ static bool held_elsewhere(const struct viewer *viewer, unsigned keycode)
 	const struct display *self = viewer->display;
 	for (guint i = 0; i < self->viewers->len; i++) {
 		const struct viewer *other = self->viewers->pdata[i];
-		if (other != viewer && other->keys[keycode / 8] >> keycode % 8 & 1)
+		if (other != viewer &&
+		    other->keys[keycode / 8] >> keycode % 8 & 1)
 			return true;
 	}
 	return false;
@@ -122,4 +123,3 @@ enum display_resize display_resize(struct display *self,
 	}
 	return same ? DISPLAY_RESIZE_DONE : DISPLAY_RESIZE_FORWARDED;
 }
-

@@ -26,7 +26,7 @@ static gboolean end_round(gpointer data)
 	bool painted = laid_out || damage_any(changed);
 	self->layout_serial = serial;
 	g_autoptr(GPtrArray) viewers =
-		g_ptr_array_copy(self->viewers, NULL, NULL);
+	    g_ptr_array_copy(self->viewers, NULL, NULL);
 	for (guint i = 0; i < viewers->len; i++) {
 		struct viewer *viewer = viewers->pdata[i];
 		if (laid_out)
@@ -50,8 +50,8 @@ static gboolean end_round(gpointer data)
 void display_begin_round(struct display *self)
 {
 	if (!self->round)
-		self->round = g_idle_add_full(G_PRIORITY_DEFAULT, end_round,
-					      self, NULL);
+		self->round =
+		    g_idle_add_full(G_PRIORITY_DEFAULT, end_round, self, NULL);
 }
 
 enum note { NOTE_CURSOR, NOTE_LEDS, NOTE_NAME, NOTE_INPUT_READY };
@@ -59,7 +59,7 @@ enum note { NOTE_CURSOR, NOTE_LEDS, NOTE_NAME, NOTE_INPUT_READY };
 static void tell_viewers(struct display *self, enum note note)
 {
 	g_autoptr(GPtrArray) viewers =
-		g_ptr_array_copy(self->viewers, NULL, NULL);
+	    g_ptr_array_copy(self->viewers, NULL, NULL);
 	for (guint i = 0; i < viewers->len; i++) {
 		struct viewer *viewer = viewers->pdata[i];
 		/* input that flows again may show one to be broken */
@@ -108,7 +108,7 @@ static void on_connected(void *data, const char *name, unsigned heads)
 		g_autofree char *valid = g_utf8_make_valid(name, -1);
 		g_free(self->machine_name);
 		self->machine_name = g_utf8_substring(
-			valid, 0, MIN(g_utf8_strlen(valid, -1), 128));
+		    valid, 0, MIN(g_utf8_strlen(valid, -1), 128));
 		tell_viewers(self, NOTE_NAME);
 	}
 	if (self->hooks && self->hooks->source_changed)
@@ -213,17 +213,17 @@ static void on_input_ready(void *data)
 }
 
 static const struct source_sink sink = {
-	.connected = on_connected,
-	.lost = on_lost,
-	.trouble = on_trouble,
-	.resize = on_resize,
-	.write = on_write,
-	.cursor = on_cursor,
-	.cursor_visible = on_cursor_visible,
-	.leds = on_leds,
-	.port = on_port,
-	.port_open = on_port_open,
-	.input_ready = on_input_ready,
+    .connected = on_connected,
+    .lost = on_lost,
+    .trouble = on_trouble,
+    .resize = on_resize,
+    .write = on_write,
+    .cursor = on_cursor,
+    .cursor_visible = on_cursor_visible,
+    .leds = on_leds,
+    .port = on_port,
+    .port_open = on_port_open,
+    .input_ready = on_input_ready,
 };
 
 /* ---- viewers ---- */

@@ -77,7 +77,7 @@ enum display_resize {
 	DISPLAY_RESIZE_DONE,      /* it is so already */
 	DISPLAY_RESIZE_FORWARDED, /* asked of the guest */
 	DISPLAY_RESIZE_INVALID,
-	DISPLAY_RESIZE_LOST,      /* no machine there */
+	DISPLAY_RESIZE_LOST, /* no machine there */
 };
 enum display_resize display_resize(struct display *self,
 				   const struct desktop_head *heads,

@@ -28,27 +28,27 @@ static struct {
 } options = {.display1_fd = -1};
 
 static const GOptionEntry entries[] = {
-	{"display1", 0, 0, G_OPTION_ARG_STRING, &options.display1,
-	 "The machine's Display1 socket", "unix:PATH"},
-	{"display1-fd", 0, 0, G_OPTION_ARG_INT, &options.display1_fd,
-	 "A connected Display1 socket passed to this process", "N"},
-	{"rfb", 0, 0, G_OPTION_ARG_STRING, &options.rfb,
-	 "Serve VNC viewers here", "unix:PATH|HOST:PORT"},
-	{"control", 0, 0, G_OPTION_ARG_STRING, &options.control,
-	 "Serve the host role here", "unix:PATH"},
-	{"ticket-file", 0, 0, G_OPTION_ARG_FILENAME, &options.ticket_file,
-	 "What a viewer over the network must know", "FILE"},
-	{"no-auth", 0, 0, G_OPTION_ARG_NONE, &options.no_auth,
-	 "Let everyone on this machine view (loopback only)", NULL},
-	/* as bytes: a service runs in the C locale, its title is UTF-8 */
-	{"name", 0, 0, G_OPTION_ARG_FILENAME, &options.name,
-	 "Title in viewers, instead of the machine's own", "TEXT"},
-	{"vm", 0, 0, G_OPTION_ARG_STRING, &options.vm,
-	 "Machine's id, for the log", "ID"},
-	{"verbose", 0, 0, G_OPTION_ARG_NONE, &options.verbose, "Say more", NULL},
-	{"version", 0, 0, G_OPTION_ARG_NONE, &options.version,
-	 "Say the version and end", NULL},
-	{NULL, 0, 0, 0, NULL, NULL, NULL},
+    {"display1", 0, 0, G_OPTION_ARG_STRING, &options.display1,
+     "The machine's Display1 socket", "unix:PATH"},
+    {"display1-fd", 0, 0, G_OPTION_ARG_INT, &options.display1_fd,
+     "A connected Display1 socket passed to this process", "N"},
+    {"rfb", 0, 0, G_OPTION_ARG_STRING, &options.rfb, "Serve VNC viewers here",
+     "unix:PATH|HOST:PORT"},
+    {"control", 0, 0, G_OPTION_ARG_STRING, &options.control,
+     "Serve the host role here", "unix:PATH"},
+    {"ticket-file", 0, 0, G_OPTION_ARG_FILENAME, &options.ticket_file,
+     "What a viewer over the network must know", "FILE"},
+    {"no-auth", 0, 0, G_OPTION_ARG_NONE, &options.no_auth,
+     "Let everyone on this machine view (loopback only)", NULL},
+    /* as bytes: a service runs in the C locale, its title is UTF-8 */
+    {"name", 0, 0, G_OPTION_ARG_FILENAME, &options.name,
+     "Title in viewers, instead of the machine's own", "TEXT"},
+    {"vm", 0, 0, G_OPTION_ARG_STRING, &options.vm, "Machine's id, for the log",
+     "ID"},
+    {"verbose", 0, 0, G_OPTION_ARG_NONE, &options.verbose, "Say more", NULL},
+    {"version", 0, 0, G_OPTION_ARG_NONE, &options.version,
+     "Say the version and end", NULL},
+    {NULL, 0, 0, 0, NULL, NULL, NULL},
 };
 
 static gboolean on_signal(gpointer data)
@@ -122,7 +122,7 @@ static bool attach_source(struct program *self, GError **error)
 	}
 	if (options.display1) {
 		const char *path =
-			unix_path(options.display1, "--display1", error);
+		    unix_path(options.display1, "--display1", error);
 		return path &&
 		       display_follow_source(self->display, path, error);
 	}
@@ -157,11 +157,11 @@ static bool serve(struct program *self, GError **error)
 	}
 	if (options.control) {
 		const char *path =
-			unix_path(options.control, "--control", error);
+		    unix_path(options.control, "--control", error);
 		if (!path)
 			return false;
-		self->control = control_new(self->display, path, on_quit, self,
-					    error);
+		self->control =
+		    control_new(self->display, path, on_quit, self, error);
 		if (!self->control)
 			return false;
 	}
@@ -173,8 +173,8 @@ int main(int argc, char **argv)
 	struct program self = {0};
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
-	g_option_context_set_summary(
-		context, "Shows a machine's screens to viewers.");
+	g_option_context_set_summary(context,
+				     "Shows a machine's screens to viewers.");
 	g_option_context_add_main_entries(context, entries, NULL);
 	if (!g_option_context_parse(context, &argc, &argv, &error)) {
 		fault_print("oriel-display", error);
@@ -195,7 +195,7 @@ int main(int argc, char **argv)
 
 	self.loop = g_main_loop_new(NULL, FALSE);
 	g_autofree char *name =
-		options.name ? g_utf8_make_valid(options.name, -1) : NULL;
+	    options.name ? g_utf8_make_valid(options.name, -1) : NULL;
 	self.display = display_new(name, options.vm);
 	g_unix_signal_add(SIGTERM, on_signal, &self);
 	g_unix_signal_add(SIGINT, on_signal, &self);
@@ -205,8 +205,8 @@ int main(int argc, char **argv)
 	} else {
 		fault_print("oriel-display", error);
 		status = error->domain == FAULT && error->code == FAULT_INVALID
-				 ? 2
-				 : 1;
+			     ? 2
+			     : 1;
 	}
 	control_free(self.control);
 	rfb_server_free(self.rfb);

@@ -31,11 +31,12 @@ uint32_t *picture_shrink(const uint32_t *pixels, unsigned from_width,
 	uint32_t *out = g_new(uint32_t, (size_t)width * height);
 	for (unsigned y = 0; y < height; y++) {
 		uint64_t top = ((uint64_t)y * from_height << 8) / height;
-		uint64_t bottom = ((uint64_t)(y + 1) * from_height << 8) / height;
+		uint64_t bottom =
+		    ((uint64_t)(y + 1) * from_height << 8) / height;
 		for (unsigned x = 0; x < width; x++) {
 			uint64_t left = ((uint64_t)x * from_width << 8) / width;
 			uint64_t right =
-				((uint64_t)(x + 1) * from_width << 8) / width;
+			    ((uint64_t)(x + 1) * from_width << 8) / width;
 			uint64_t sum[3] = {0}, total = 0;
 			for (uint64_t sy = top >> 8; sy << 8 < bottom; sy++) {
 				uint64_t wy = weight(sy, top, bottom);
@@ -43,7 +44,7 @@ uint32_t *picture_shrink(const uint32_t *pixels, unsigned from_width,
 				for (uint64_t sx = left >> 8; sx << 8 < right;
 				     sx++) {
 					uint64_t w =
-						wy * weight(sx, left, right);
+					    wy * weight(sx, left, right);
 					sum[0] += w * (row[sx] >> 16 & 0xff);
 					sum[1] += w * (row[sx] >> 8 & 0xff);
 					sum[2] += w * (row[sx] & 0xff);
@@ -51,9 +52,10 @@ uint32_t *picture_shrink(const uint32_t *pixels, unsigned from_width,
 				}
 			}
 			for (int c = 0; c < 3; c++)
-				sum[c] = total ? (sum[c] + total / 2) / total : 0;
+				sum[c] =
+				    total ? (sum[c] + total / 2) / total : 0;
 			out[(size_t)y * width + x] =
-				sum[0] << 16 | sum[1] << 8 | sum[2];
+			    sum[0] << 16 | sum[1] << 8 | sum[2];
 		}
 	}
 	return out;
@@ -65,9 +67,8 @@ static void work(GTask *task, gpointer object, gpointer data,
 	struct job *job = data;
 	if (job->width != job->from_width) {
 		uint32_t *small =
-			picture_shrink(job->pixels, job->from_width,
-				       job->from_height, job->width,
-				       job->height);
+		    picture_shrink(job->pixels, job->from_width,
+				   job->from_height, job->width, job->height);
 		g_free(job->pixels);
 		job->pixels = small;
 	}
@@ -87,16 +88,17 @@ static void work(GTask *task, gpointer object, gpointer data,
 			   .flags = PNG_IMAGE_FLAG_FAST};
 	png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(image);
 	void *png = g_try_malloc(size);
-	if (!png || !png_image_write_to_memory(&image, png, &size, 0, bytes, 0,
-					       NULL)) {
+	if (!png ||
+	    !png_image_write_to_memory(&image, png, &size, 0, bytes, 0, NULL)) {
 		g_free(png);
 		g_task_return_error(
-			task, fault_new(FAULT_INTERNAL, NULL,
-					"The picture could not be made: %s.",
-					image.message));
+		    task, fault_new(FAULT_INTERNAL, NULL,
+				    "The picture could not be made: %s.",
+				    image.message));
 		return;
 	}
-	g_task_return_pointer(task, g_bytes_new_take(g_realloc(png, size), size),
+	g_task_return_pointer(task,
+			      g_bytes_new_take(g_realloc(png, size), size),
 			      (GDestroyNotify)g_bytes_unref);
 }
 
@@ -108,11 +110,11 @@ void picture_take_async(const struct desktop *desktop, int head,
 	struct rect area = {0, 0, desktop_width(desktop),
 			    desktop_height(desktop)};
 	if (head >= 0 && !desktop_head(desktop, head, &area)) {
-		g_task_return_error(task,
-				    fault_new(FAULT_UNAVAILABLE,
-					      "Try again when the machine shows "
-					      "a picture there.",
-					      "Screen %d is off.", head));
+		g_task_return_error(
+		    task, fault_new(FAULT_UNAVAILABLE,
+				    "Try again when the machine shows "
+				    "a picture there.",
+				    "Screen %d is off.", head));
 		return;
 	}
 	struct job *job = g_new0(struct job, 1);
@@ -122,16 +124,14 @@ void picture_take_async(const struct desktop *desktop, int head,
 	if (max_width && max_width < area.w) {
 		job->width = max_width;
 		job->height = MAX(
-			((uint64_t)area.h * max_width + area.w / 2) / area.w,
-			1u);
+		    ((uint64_t)area.h * max_width + area.w / 2) / area.w, 1u);
 	}
 	job->pixels = g_try_malloc_n((size_t)area.w * area.h, 4);
 	if (!job->pixels) {
-		g_task_return_error(task,
-				    fault_new(FAULT_BUSY,
-					      "Give the host more memory.",
-					      "There is no memory for a "
-					      "picture."));
+		g_task_return_error(
+		    task, fault_new(FAULT_BUSY, "Give the host more memory.",
+				    "There is no memory for a "
+				    "picture."));
 		return;
 	}
 	desktop_read(desktop, &area, job->pixels);

@@ -89,8 +89,9 @@ void pixels_convert(uint32_t format, const uint8_t *in, uint32_t *out,
 		uint32_t pixel = 0;
 		for (unsigned c = 0; c < 3; c++) {
 			uint32_t mask = (1u << layout.width[c]) - 1;
-			pixel = pixel << 8 | widen(raw >> layout.shift[c] & mask,
-						   layout.width[c]);
+			pixel =
+			    pixel << 8 | widen(raw >> layout.shift[c] & mask,
+					       layout.width[c]);
 		}
 		out[i] = pixel;
 	}

@@ -6,7 +6,7 @@
 /* Positions in flight; newer ones replace each other while these travel. */
 #define MOTIONS_MAX 8
 #define INPUTS_HIGH 256
-#define INPUTS_LOW 64
+#define INPUTS_LOW  64
 
 /* ---- input ---- */
 
@@ -23,7 +23,7 @@ static void on_input(GObject *object, GAsyncResult *result, gpointer data)
 	struct link *link = call->link;
 	/* an error here is a key or place the machine does not have */
 	g_autoptr(GVariant) reply = g_dbus_connection_call_finish(
-		G_DBUS_CONNECTION(object), result, NULL);
+	    G_DBUS_CONNECTION(object), result, NULL);
 	link->inputs--;
 	if (call->motion)
 		link->motions--;
@@ -62,7 +62,8 @@ static void send_motion(struct link *link)
 		send_input(link, console->head, DISPLAY1_IFACE "Mouse",
 			   "SetAbsPosition", g_variant_new("(uu)", x, y), true);
 	else if (x != console->last_x || y != console->last_y)
-		send_input(link, console->head, DISPLAY1_IFACE "Mouse", "RelMotion",
+		send_input(link, console->head, DISPLAY1_IFACE "Mouse",
+			   "RelMotion",
 			   g_variant_new("(ii)", (int)x - (int)console->last_x,
 					 (int)y - (int)console->last_y),
 			   true);
@@ -102,8 +103,9 @@ void source_button(struct source *self, unsigned head,
 		return;
 	if (link->motion_waits) /* a click lands where the pointer is */
 		send_motion(link);
-	send_input(link, head, DISPLAY1_IFACE "Mouse", down ? "Press" : "Release",
-		   g_variant_new("(u)", button), false);
+	send_input(link, head, DISPLAY1_IFACE "Mouse",
+		   down ? "Press" : "Release", g_variant_new("(u)", button),
+		   false);
 }
 
 bool source_input_full(const struct source *self)
@@ -121,7 +123,7 @@ static void on_ui_info(GObject *object, GAsyncResult *result, gpointer data)
 	struct link *link = console->link;
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GVariant) reply = g_dbus_connection_call_finish(
-		G_DBUS_CONNECTION(object), result, &error);
+	    G_DBUS_CONNECTION(object), result, &error);
 	console->wanted_flies = false;
 	if (!link->ended && error)
 		link->source->sink->trouble(link->source->data, error);
@@ -139,17 +141,17 @@ static void send_wanted(struct console *console)
 	link_ref(link);
 	/* millimetres at 96 dots per inch, as desktops expect */
 	g_dbus_connection_call(
-		link->connection, NULL, console->path, DISPLAY1_IFACE "Console",
-		"SetUIInfo",
-		g_variant_new("(qqiiuu)", (guint16)(at->w * 254 / 960),
-			      (guint16)(at->h * 254 / 960), (gint32)at->x,
-			      (gint32)at->y, at->w, at->h),
-		NULL, G_DBUS_CALL_FLAGS_NONE, G_MAXINT, link->cancel,
-		on_ui_info, console);
+	    link->connection, NULL, console->path, DISPLAY1_IFACE "Console",
+	    "SetUIInfo",
+	    g_variant_new("(qqiiuu)", (guint16)(at->w * 254 / 960),
+			  (guint16)(at->h * 254 / 960), (gint32)at->x,
+			  (gint32)at->y, at->w, at->h),
+	    NULL, G_DBUS_CALL_FLAGS_NONE, G_MAXINT, link->cancel, on_ui_info,
+	    console);
 }
 
-void source_set_head(struct source *self, unsigned head, unsigned x,
-		     unsigned y, unsigned width, unsigned height)
+void source_set_head(struct source *self, unsigned head, unsigned x, unsigned y,
+		     unsigned width, unsigned height)
 {
 	if (!self->connected || head >= self->link->count)
 		return;

@@ -28,7 +28,7 @@ struct console {
 	 * guest has painted all of it, so that updates may come before. */
 	unsigned said_width, said_height;
 	unsigned width, height; /* 0: off */
-	bool absolute; /* pointer positions rather than motions */
+	bool absolute;          /* pointer positions rather than motions */
 	unsigned last_x, last_y;
 	/* the listener */
 	GDBusConnection *connection;

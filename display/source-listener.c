@@ -27,7 +27,7 @@ static gboolean refuse(struct console *console, GDBusMethodInvocation *call,
 		sink->trouble(data, error);
 	g_autofree char *cause = fault_cause(error);
 	g_dbus_method_invocation_return_dbus_error(
-		call, "org.freedesktop.DBus.Error.InvalidArgs", cause);
+	    call, "org.freedesktop.DBus.Error.InvalidArgs", cause);
 	g_error_free(error);
 	return TRUE;
 }
@@ -200,9 +200,9 @@ static gboolean on_dmabuf(QemuDisplay1Listener *listener,
 			  GDBusMethodInvocation *call)
 {
 	g_dbus_method_invocation_return_dbus_error(
-		call, "org.freedesktop.DBus.Error.NotSupported",
-		"Pictures in graphics memory are not taken; start the machine "
-		"without gl.");
+	    call, "org.freedesktop.DBus.Error.NotSupported",
+	    "Pictures in graphics memory are not taken; start the machine "
+	    "without gl.");
 	return TRUE;
 }
 
@@ -280,9 +280,9 @@ static gboolean on_scanout_map(QemuDisplay1ListenerUnixMap *map,
 					"%u bytes, format 0x%08x, makes no "
 					"sense.",
 					width, height, stride, format));
-	int fd = fds ? g_unix_fd_list_get(fds, g_variant_get_handle(handle),
-					  &error)
-		     : -1;
+	int fd =
+	    fds ? g_unix_fd_list_get(fds, g_variant_get_handle(handle), &error)
+		: -1;
 	if (fd < 0)
 		return refuse(console, call,
 			      error ? error
@@ -325,28 +325,27 @@ static gboolean on_update_map(QemuDisplay1ListenerUnixMap *map,
 static void export_listener(struct console *console)
 {
 	static const char *const interfaces[] = {
-		"org.qemu.Display1.Listener.Unix.Map", NULL};
+	    "org.qemu.Display1.Listener.Unix.Map", NULL};
 	console->listener = qemu_display1_listener_skeleton_new();
 	qemu_display1_listener_set_interfaces(console->listener, interfaces);
-	g_object_connect(console->listener, "signal::handle-scanout",
-			 on_scanout, console, "signal::handle-update",
-			 on_update, console, "signal::handle-disable",
-			 on_disable, console, "signal::handle-mouse-set",
-			 on_mouse_set, console, "signal::handle-cursor-define",
-			 on_cursor_define, console,
-			 "signal::handle-scanout-dmabuf", on_dmabuf, console,
-			 "signal::handle-update-dmabuf", on_dmabuf, console,
-			 NULL);
+	g_object_connect(
+	    console->listener, "signal::handle-scanout", on_scanout, console,
+	    "signal::handle-update", on_update, console,
+	    "signal::handle-disable", on_disable, console,
+	    "signal::handle-mouse-set", on_mouse_set, console,
+	    "signal::handle-cursor-define", on_cursor_define, console,
+	    "signal::handle-scanout-dmabuf", on_dmabuf, console,
+	    "signal::handle-update-dmabuf", on_dmabuf, console, NULL);
 	console->map = qemu_display1_listener_unix_map_skeleton_new();
 	g_object_connect(console->map, "signal::handle-scanout-map",
 			 on_scanout_map, console, "signal::handle-update-map",
 			 on_update_map, console, NULL);
 	g_dbus_interface_skeleton_export(
-		G_DBUS_INTERFACE_SKELETON(console->listener),
-		console->connection, LISTENER_PATH, NULL);
+	    G_DBUS_INTERFACE_SKELETON(console->listener), console->connection,
+	    LISTENER_PATH, NULL);
 	g_dbus_interface_skeleton_export(
-		G_DBUS_INTERFACE_SKELETON(console->map), console->connection,
-		LISTENER_PATH, NULL);
+	    G_DBUS_INTERFACE_SKELETON(console->map), console->connection,
+	    LISTENER_PATH, NULL);
 	g_dbus_connection_start_message_processing(console->connection);
 }
 
@@ -357,7 +356,7 @@ static void on_listener_connected(GObject *object, GAsyncResult *result,
 	struct link *link = console->link;
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GDBusConnection) connection =
-		g_dbus_connection_new_finish(result, &error);
+	    g_dbus_connection_new_finish(result, &error);
 	if (!link->ended && connection) {
 		console->connection = g_steal_pointer(&connection);
 		export_listener(console);
@@ -373,8 +372,8 @@ static void on_registered(GObject *object, GAsyncResult *result, gpointer data)
 	struct link *link = data;
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GVariant) reply =
-		g_dbus_connection_call_with_unix_fd_list_finish(
-			G_DBUS_CONNECTION(object), NULL, result, &error);
+	    g_dbus_connection_call_with_unix_fd_list_finish(
+		G_DBUS_CONNECTION(object), NULL, result, &error);
 	void *sink_data;
 	const struct source_sink *sink = link_sink(link, &sink_data);
 	if (sink && !reply)
@@ -390,10 +389,10 @@ void console_listen(struct console *console)
 		return;
 	g_autoptr(GUnixFDList) fds = g_unix_fd_list_new_from_array(&pair[1], 1);
 	g_dbus_connection_call_with_unix_fd_list(
-		link->connection, NULL, console->path,
-		"org.qemu.Display1.Console", "RegisterListener",
-		g_variant_new("(h)", 0), NULL, G_DBUS_CALL_FLAGS_NONE,
-		G_MAXINT, fds, link->cancel, on_registered, link_ref(link));
+	    link->connection, NULL, console->path, "org.qemu.Display1.Console",
+	    "RegisterListener", g_variant_new("(h)", 0), NULL,
+	    G_DBUS_CALL_FLAGS_NONE, G_MAXINT, fds, link->cancel, on_registered,
+	    link_ref(link));
 	/* The machine may answer only once we have authenticated. */
 	g_autoptr(GSocket) socket = g_socket_new_from_fd(pair[0], NULL);
 	if (!socket) {
@@ -401,27 +400,27 @@ void console_listen(struct console *console)
 		return;
 	}
 	g_autoptr(GSocketConnection) stream =
-		g_socket_connection_factory_create_connection(socket);
+	    g_socket_connection_factory_create_connection(socket);
 	link_ref(link);
-	g_dbus_connection_new(G_IO_STREAM(stream), NULL,
-			      G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
-				      G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING,
-			      NULL, link->cancel, on_listener_connected,
-			      console);
+	g_dbus_connection_new(
+	    G_IO_STREAM(stream), NULL,
+	    G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
+		G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING,
+	    NULL, link->cancel, on_listener_connected, console);
 }
 
 void console_finish(struct console *console)
 {
 	if (console->listener) {
 		g_dbus_interface_skeleton_unexport(
-			G_DBUS_INTERFACE_SKELETON(console->listener));
+		    G_DBUS_INTERFACE_SKELETON(console->listener));
 		g_signal_handlers_disconnect_by_data(console->listener,
 						     console);
 		g_clear_object(&console->listener);
 	}
 	if (console->map) {
 		g_dbus_interface_skeleton_unexport(
-			G_DBUS_INTERFACE_SKELETON(console->map));
+		    G_DBUS_INTERFACE_SKELETON(console->map));
 		g_signal_handlers_disconnect_by_data(console->map, console);
 		g_clear_object(&console->map);
 	}

@@ -115,8 +115,8 @@ static void on_port_registered(GObject *object, GAsyncResult *result,
 	struct port_call *call = data;
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GVariant) reply =
-		g_dbus_connection_call_with_unix_fd_list_finish(
-			G_DBUS_CONNECTION(object), NULL, result, &error);
+	    g_dbus_connection_call_with_unix_fd_list_finish(
+		G_DBUS_CONNECTION(object), NULL, result, &error);
 	void *sink_data;
 	const struct source_sink *sink = link_sink(call->link, &sink_data);
 	if (sink && reply) {
@@ -155,10 +155,9 @@ static void take_port(struct link *link, const char *path, GVariant *properties)
 	call->open = open;
 	g_autoptr(GUnixFDList) fds = g_unix_fd_list_new_from_array(&pair[1], 1);
 	g_dbus_connection_call_with_unix_fd_list(
-		link->connection, NULL, path, DISPLAY1_IFACE "Chardev", "Register",
-		g_variant_new("(h)", 0), NULL, G_DBUS_CALL_FLAGS_NONE,
-		DISCOVERY_TIMEOUT_MS, fds, link->cancel, on_port_registered,
-		call);
+	    link->connection, NULL, path, DISPLAY1_IFACE "Chardev", "Register",
+	    g_variant_new("(h)", 0), NULL, G_DBUS_CALL_FLAGS_NONE,
+	    DISCOVERY_TIMEOUT_MS, fds, link->cancel, on_port_registered, call);
 }
 
 /* ---- discovery ---- */
@@ -249,13 +248,15 @@ static void take_objects(struct link *link, GVariant *objects)
 	if (!sink)
 		return;
 	g_variant_iter_init(&iter, objects);
-	while (g_variant_iter_next(&iter, "{&o@a{sa{sv}}}", &path,
-				   &interfaces)) {
+	while (
+	    g_variant_iter_next(&iter, "{&o@a{sa{sv}}}", &path, &interfaces)) {
 		g_autoptr(GVariant) own = interfaces;
 		g_autoptr(GVariant) vm = NULL, console = NULL, port = NULL;
 		g_variant_lookup(own, DISPLAY1_IFACE "VM", "@a{sv}", &vm);
-		g_variant_lookup(own, DISPLAY1_IFACE "Console", "@a{sv}", &console);
-		g_variant_lookup(own, DISPLAY1_IFACE "Chardev", "@a{sv}", &port);
+		g_variant_lookup(own, DISPLAY1_IFACE "Console", "@a{sv}",
+				 &console);
+		g_variant_lookup(own, DISPLAY1_IFACE "Chardev", "@a{sv}",
+				 &port);
 		if (vm && !name)
 			g_variant_lookup(vm, "Name", "s", &name);
 		if (port)
@@ -296,10 +297,10 @@ static void take_objects(struct link *link, GVariant *objects)
 	}
 	if (!link->count) {
 		g_autoptr(GError) error = fault_new(
-			FAULT_UNAVAILABLE,
-			"Give the machine a graphics card and a display of "
-			"kind \"dbus\".",
-			"The machine has no screen.");
+		    FAULT_UNAVAILABLE,
+		    "Give the machine a graphics card and a display of "
+		    "kind \"dbus\".",
+		    "The machine has no screen.");
 		link_fail(link, error);
 		return;
 	}
@@ -314,11 +315,12 @@ static void on_objects(GObject *object, GAsyncResult *result, gpointer data)
 	struct link *link = data;
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GVariant) reply = g_dbus_connection_call_finish(
-		G_DBUS_CONNECTION(object), result, &error);
+	    G_DBUS_CONNECTION(object), result, &error);
 	if (!reply) {
 		link_fail(link, error);
 	} else if (!link->ended) {
-		g_autoptr(GVariant) objects = g_variant_get_child_value(reply, 0);
+		g_autoptr(GVariant) objects =
+		    g_variant_get_child_value(reply, 0);
 		take_objects(link, objects);
 	}
 	link_unref(link);
@@ -329,7 +331,7 @@ static void on_connected(GObject *object, GAsyncResult *result, gpointer data)
 	struct link *link = data;
 	g_autoptr(GError) error = NULL;
 	GDBusConnection *connection =
-		g_dbus_connection_new_finish(result, &error);
+	    g_dbus_connection_new_finish(result, &error);
 	if (!connection) {
 		link_fail(link, error);
 	} else if (link->ended) {
@@ -338,22 +340,20 @@ static void on_connected(GObject *object, GAsyncResult *result, gpointer data)
 	} else {
 		link->connection = connection;
 		link->closed_handler = g_signal_connect_data(
-			connection, "closed", G_CALLBACK(on_closed),
-			link_ref(link), (GClosureNotify)(void (*)(void))link_unref,
-			0);
+		    connection, "closed", G_CALLBACK(on_closed), link_ref(link),
+		    (GClosureNotify)(void (*)(void))link_unref, 0);
 		g_dbus_connection_signal_subscribe(
-			connection, NULL, "org.freedesktop.DBus.Properties",
-			"PropertiesChanged", NULL, NULL,
-			G_DBUS_SIGNAL_FLAGS_NONE, on_properties_changed,
-			link_ref(link), (GDestroyNotify)link_unref);
+		    connection, NULL, "org.freedesktop.DBus.Properties",
+		    "PropertiesChanged", NULL, NULL, G_DBUS_SIGNAL_FLAGS_NONE,
+		    on_properties_changed, link_ref(link),
+		    (GDestroyNotify)link_unref);
 		g_dbus_connection_start_message_processing(connection);
 		g_dbus_connection_call(
-			connection, NULL, ROOT,
-			"org.freedesktop.DBus.ObjectManager",
-			"GetManagedObjects", NULL,
-			G_VARIANT_TYPE("(a{oa{sa{sv}}})"),
-			G_DBUS_CALL_FLAGS_NONE, DISCOVERY_TIMEOUT_MS,
-			link->cancel, on_objects, link_ref(link));
+		    connection, NULL, ROOT,
+		    "org.freedesktop.DBus.ObjectManager", "GetManagedObjects",
+		    NULL, G_VARIANT_TYPE("(a{oa{sa{sv}}})"),
+		    G_DBUS_CALL_FLAGS_NONE, DISCOVERY_TIMEOUT_MS, link->cancel,
+		    on_objects, link_ref(link));
 	}
 	link_unref(link);
 }
@@ -386,8 +386,8 @@ void source_attach(struct source *self, int fd)
 	struct link *link = g_rc_box_new0(struct link);
 	link->source = self;
 	link->cancel = g_cancellable_new();
-	link->ports = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
-					    g_free);
+	link->ports =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	self->link = link;
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GSocket) socket = g_socket_new_from_fd(fd, &error);
@@ -397,11 +397,12 @@ void source_attach(struct source *self, int fd)
 		return;
 	}
 	g_autoptr(GSocketConnection) stream =
-		g_socket_connection_factory_create_connection(socket);
-	g_dbus_connection_new(G_IO_STREAM(stream), NULL,
-			      G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
-				      G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING,
-			      NULL, link->cancel, on_connected, link_ref(link));
+	    g_socket_connection_factory_create_connection(socket);
+	g_dbus_connection_new(
+	    G_IO_STREAM(stream), NULL,
+	    G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
+		G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING,
+	    NULL, link->cancel, on_connected, link_ref(link));
 }
 
 bool source_is_connected(const struct source *self)

@@ -27,13 +27,14 @@ struct cursor *cursor_new(unsigned width, unsigned height);
 void cursor_free(struct cursor *cursor);
 
 #define SOURCE_LED_SCROLL 1u
-#define SOURCE_LED_NUM 2u
-#define SOURCE_LED_CAPS 4u
+#define SOURCE_LED_NUM    2u
+#define SOURCE_LED_CAPS   4u
 
 struct source_sink {
 	/* Screens, ports and input are known; heads counts graphic consoles */
 	void (*connected)(void *data, const char *name, unsigned heads);
-	/* The connection is gone (why may be NULL). Heads keep their picture. */
+	/* The connection is gone (why may be NULL). Heads keep their picture.
+	 */
 	void (*lost)(void *data, const GError *why);
 	/* Something the machine sent was refused. Rate-limit it. */
 	void (*trouble)(void *data, const GError *why);
@@ -70,15 +71,15 @@ void source_key(struct source *self, unsigned keycode, bool down);
 /* x, y: inside that head. */
 void source_pointer(struct source *self, unsigned head, unsigned x, unsigned y);
 enum source_button { /* QEMU's order */
-	SOURCE_LEFT,
-	SOURCE_MIDDLE,
-	SOURCE_RIGHT,
-	SOURCE_WHEEL_UP,
-	SOURCE_WHEEL_DOWN,
-	SOURCE_SIDE,
-	SOURCE_EXTRA,
-	SOURCE_WHEEL_LEFT,
-	SOURCE_WHEEL_RIGHT,
+		     SOURCE_LEFT,
+		     SOURCE_MIDDLE,
+		     SOURCE_RIGHT,
+		     SOURCE_WHEEL_UP,
+		     SOURCE_WHEEL_DOWN,
+		     SOURCE_SIDE,
+		     SOURCE_EXTRA,
+		     SOURCE_WHEEL_LEFT,
+		     SOURCE_WHEEL_RIGHT,
 };
 void source_button(struct source *self, unsigned head,
 		   enum source_button button, bool down);
@@ -87,6 +88,6 @@ bool source_input_full(const struct source *self);
 
 /* Tells the guest the screen it should have; 0 x 0 unplugs it. Bursts are
  * folded: at most one call in flight per head, the last one wins. */
-void source_set_head(struct source *self, unsigned head, unsigned x,
-		     unsigned y, unsigned width, unsigned height);
+void source_set_head(struct source *self, unsigned head, unsigned x, unsigned y,
+		     unsigned width, unsigned height);
 unsigned source_heads(const struct source *self);

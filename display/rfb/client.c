@@ -22,8 +22,8 @@ static void log_client(const struct rfb_client *self, const char *why)
 {
 	static struct log_limit limit = {.burst = 10};
 	const struct log_about about = {
-		.vm = display_vm(rfb_server_display(self->server)),
-		.client = self->label,
+	    .vm = display_vm(rfb_server_display(self->server)),
+	    .client = self->label,
 	};
 	if (!why)
 		log_debug(&about, "viewer left");
@@ -74,8 +74,8 @@ void rfb_client_fail(struct rfb_client *self, const char *why)
 	close(self->fd);
 	self->fd = -1;
 	rfb_server_remove(self->server, self);
-	self->free_idle = g_idle_add_full(G_PRIORITY_DEFAULT, on_free, self,
-					  NULL);
+	self->free_idle =
+	    g_idle_add_full(G_PRIORITY_DEFAULT, on_free, self, NULL);
 }
 
 /* ---- output ---- */
@@ -116,9 +116,9 @@ static gboolean on_writable(int fd, GIOCondition condition, void *data)
 void rfb_client_flush(struct rfb_client *self)
 {
 	while (!self->dead && rfb_client_queued(self)) {
-		ssize_t n = send(self->fd, self->out->data + self->out_at,
-				 rfb_client_queued(self),
-				 MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n =
+		    send(self->fd, self->out->data + self->out_at,
+			 rfb_client_queued(self), MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)
@@ -145,7 +145,7 @@ void rfb_client_flush(struct rfb_client *self)
 	}
 	if (!self->write_watch)
 		self->write_watch =
-			g_unix_fd_add(self->fd, G_IO_OUT, on_writable, self);
+		    g_unix_fd_add(self->fd, G_IO_OUT, on_writable, self);
 }
 
 void rfb_client_close_after(struct rfb_client *self)
@@ -223,8 +223,7 @@ static void take_all(struct rfb_client *self)
 		drop_source(&self->read_watch);
 	else if (!self->read_watch)
 		self->read_watch = g_unix_fd_add(
-			self->fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable,
-			self);
+		    self->fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable, self);
 }
 
 static gboolean on_readable(int fd, GIOCondition condition, void *data)
@@ -306,15 +305,15 @@ static void on_destroy(struct viewer *viewer)
 }
 
 static const struct viewer_ops viewer_ops = {
-	.protocol = "rfb",
-	.damaged = on_damaged,
-	.laid_out = on_laid_out,
-	.cursor_changed = on_cursor_changed,
-	.leds_changed = on_leds_changed,
-	.name_changed = on_name_changed,
-	.flush = on_flush,
-	.input_ready = on_input_ready,
-	.destroy = on_destroy,
+    .protocol = "rfb",
+    .damaged = on_damaged,
+    .laid_out = on_laid_out,
+    .cursor_changed = on_cursor_changed,
+    .leds_changed = on_leds_changed,
+    .name_changed = on_name_changed,
+    .flush = on_flush,
+    .input_ready = on_input_ready,
+    .destroy = on_destroy,
 };
 
 /* ---- life ---- */
@@ -345,10 +344,10 @@ struct rfb_client *rfb_client_new(struct rfb_server *server, int fd,
 	g_unix_set_fd_nonblocking(fd, TRUE, NULL);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-	self->read_watch = g_unix_fd_add(fd, G_IO_IN | G_IO_HUP | G_IO_ERR,
-					 on_readable, self);
+	self->read_watch =
+	    g_unix_fd_add(fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable, self);
 	self->deadline =
-		g_timeout_add_seconds(HANDSHAKE_TIMEOUT_S, on_deadline, self);
+	    g_timeout_add_seconds(HANDSHAKE_TIMEOUT_S, on_deadline, self);
 	rfb_handshake_begin(self);
 	return self;
 }

@@ -41,9 +41,9 @@ struct rfb_client {
 	guint read_watch, write_watch, deadline, free_idle;
 
 	GByteArray *in;
-	size_t in_at; /* bytes of `in` that are done with */
+	size_t in_at;  /* bytes of `in` that are done with */
 	uint64_t skip; /* bytes still to be thrown away */
-	bool paused;  /* held back while the machine is behind with input */
+	bool paused;   /* held back while the machine is behind with input */
 	GByteArray *out;
 	size_t out_at;
 	GByteArray *later; /* messages that wait for the end of an update */
@@ -51,7 +51,7 @@ struct rfb_client {
 	/* what it can do */
 	enum rfb_encoding encoding;
 	bool can_resize, can_resize_extended, can_name, can_leds, can_motion,
-		can_extended_key;
+	    can_extended_key;
 	enum rfb_encoding cursor_encoding; /* RAW: none */
 	bool can_fence, can_continuous;
 
@@ -72,7 +72,7 @@ struct rfb_client {
 	bool refining; /* that update is exact */
 	guint step_idle, rest_timer;
 	uint32_t *pixels; /* one rectangle of the desktop */
-	bool blank_due;	  /* the whole of its (other) size is stale */
+	bool blank_due;   /* the whole of its (other) size is stale */
 
 	/* pseudo-rectangles that are due */
 	bool size_due, cursor_due, name_due, leds_due, motion_due, key_due;

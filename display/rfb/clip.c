@@ -96,7 +96,7 @@ static GByteArray *inflate_all(const uint8_t *bytes, size_t length, size_t most)
 GBytes *rfb_clip_unpack(const uint8_t *bytes, size_t length)
 {
 	g_autoptr(GByteArray) plain =
-		inflate_all(bytes, length, CLIPBOARD_MAX + 8);
+	    inflate_all(bytes, length, CLIPBOARD_MAX + 8);
 	if (!plain || plain->len < 4)
 		return NULL;
 	uint32_t size = rfb_get32(plain->data);
@@ -164,9 +164,9 @@ static void on_given(struct clipboard_party *party, GBytes *text)
 }
 
 static const struct clipboard_ops clipboard_ops = {
-	.offered = on_offered,
-	.wanted = on_wanted,
-	.given = on_given,
+    .offered = on_offered,
+    .wanted = on_wanted,
+    .given = on_given,
 };
 
 /* ---- from the client ---- */
@@ -182,7 +182,7 @@ static void take_latin1(struct rfb_client *self, const uint8_t *bytes,
 			g_byte_array_append(utf8, (guint8 *)wide, n);
 	}
 	g_autoptr(GBytes) text =
-		g_byte_array_free_to_bytes(g_steal_pointer(&utf8));
+	    g_byte_array_free_to_bytes(g_steal_pointer(&utf8));
 	clipboard_offer(&self->party);
 	clipboard_give(&self->party, text);
 }
@@ -212,8 +212,8 @@ void rfb_clip_message(struct rfb_client *self,
 	} else if (flags & CLIP_PEEK) {
 		notify(self, clipboard_has_text(&self->party));
 	} else if (flags & CLIP_PROVIDE && flags & CLIP_TEXT) {
-		g_autoptr(GBytes) text = rfb_clip_unpack(message->text.bytes,
-							 message->text.length);
+		g_autoptr(GBytes) text =
+		    rfb_clip_unpack(message->text.bytes, message->text.length);
 		if (!text)
 			return;
 		/* unasked: it is newer than what was there */
@@ -227,7 +227,7 @@ void rfb_clip_extended(struct rfb_client *self)
 	static const uint8_t sizes[4];
 	send_extended(self,
 		      CLIP_CAPS | CLIP_REQUEST | CLIP_PEEK | CLIP_NOTIFY |
-			      CLIP_PROVIDE | CLIP_TEXT,
+			  CLIP_PROVIDE | CLIP_TEXT,
 		      sizes, sizeof sizes);
 	if (clipboard_has_text(&self->party))
 		notify(self, true);

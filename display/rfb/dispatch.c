@@ -21,16 +21,17 @@ static void set_encodings(struct rfb_client *self,
 			  const struct rfb_message *message)
 {
 	bool chosen = false, had_extended = self->extended_clipboard;
-	bool had_size = self->can_resize_extended, had_key = self->can_extended_key;
+	bool had_size = self->can_resize_extended,
+	     had_key = self->can_extended_key;
 	bool had_leds = self->can_leds, had_motion = self->can_motion;
 	bool had_fence = self->can_fence, had_cu = self->can_continuous;
 	enum rfb_encoding had_cursor = self->cursor_encoding;
 	self->encoding = RFB_ENC_RAW;
 	self->cursor_encoding = RFB_ENC_RAW;
 	self->can_resize = self->can_resize_extended = self->can_name =
-		self->can_leds = self->can_motion = self->can_extended_key =
-			self->can_fence = self->can_continuous =
-				self->extended_clipboard = false;
+	    self->can_leds = self->can_motion = self->can_extended_key =
+		self->can_fence = self->can_continuous =
+		    self->extended_clipboard = false;
 	self->coder.quality = -1;
 	self->coder.compress = 2;
 	for (unsigned i = 0; i < message->encodings.count; i++) {
@@ -97,7 +98,7 @@ static void set_encodings(struct rfb_client *self,
 		self->cursor_due = false;
 	else if (self->cursor_encoding != had_cursor)
 		self->cursor_due =
-			display_cursor(rfb_server_display(self->server));
+		    display_cursor(rfb_server_display(self->server));
 	if (self->extended_clipboard && !had_extended)
 		rfb_clip_extended(self);
 	if (self->can_fence && !had_fence) {
@@ -154,9 +155,9 @@ static void move_pointer(struct rfb_client *self, unsigned x, unsigned y,
 {
 	/* bits of RFB: left, middle, right, wheel up, down, left, right */
 	static const uint8_t button[8] = {
-		SOURCE_LEFT,	   SOURCE_MIDDLE,     SOURCE_RIGHT,
-		SOURCE_WHEEL_UP,   SOURCE_WHEEL_DOWN, SOURCE_WHEEL_LEFT,
-		SOURCE_WHEEL_RIGHT, SOURCE_SIDE,
+	    SOURCE_LEFT,        SOURCE_MIDDLE,     SOURCE_RIGHT,
+	    SOURCE_WHEEL_UP,    SOURCE_WHEEL_DOWN, SOURCE_WHEEL_LEFT,
+	    SOURCE_WHEEL_RIGHT, SOURCE_SIDE,
 	};
 	unsigned buttons = 0;
 	for (unsigned bit = 0; bit < 8; bit++)
@@ -175,23 +176,23 @@ static void set_desktop_size(struct rfb_client *self,
 		const struct rfb_screen *screen = &message->size.screens[i];
 		/* ids are ours, as we told them: heads' numbers */
 		heads[i].number = screen->id;
-		heads[i].at = (struct rect){screen->x, screen->y, screen->w,
-					    screen->h};
+		heads[i].at =
+		    (struct rect){screen->x, screen->y, screen->w, screen->h};
 		sane = sane && screen->id < DESKTOP_HEADS_MAX &&
 		       screen->x + screen->w <= message->size.width &&
 		       screen->y + screen->h <= message->size.height;
 	}
 	/* rfbproto: 0 done, 1 prohibited, 3 invalid layout, 4 forwarded */
 	static const unsigned status[] = {
-		[DISPLAY_RESIZE_DONE] = 0,
-		[DISPLAY_RESIZE_FORWARDED] = 4,
-		[DISPLAY_RESIZE_INVALID] = 3,
-		[DISPLAY_RESIZE_LOST] = 1,
+	    [DISPLAY_RESIZE_DONE] = 0,
+	    [DISPLAY_RESIZE_FORWARDED] = 4,
+	    [DISPLAY_RESIZE_INVALID] = 3,
+	    [DISPLAY_RESIZE_LOST] = 1,
 	};
 	self->size_status =
-		status[sane ? display_resize(rfb_server_display(self->server),
-					     heads, count)
-			    : DISPLAY_RESIZE_INVALID];
+	    status[sane ? display_resize(rfb_server_display(self->server),
+					 heads, count)
+			: DISPLAY_RESIZE_INVALID];
 	self->size_reason = 1;
 	self->size_due = self->can_resize_extended;
 }

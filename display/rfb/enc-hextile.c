@@ -10,7 +10,7 @@ enum { RAW = 1, BACKGROUND = 2, FOREGROUND = 4, SUBRECTS = 8, COLOURED = 16 };
 static uint32_t background_of(const uint32_t *tile, unsigned count,
 			      unsigned *colours, uint32_t *other)
 {
-	uint32_t seen[4];
+	uint32_t seen[4] = {0};
 	unsigned many[4] = {0}, kinds = 0;
 	for (unsigned i = 0; i < count; i++) {
 		unsigned k = 0;

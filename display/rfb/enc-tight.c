@@ -82,7 +82,7 @@ static bool put_palette(struct rfb_coder *self,
 					byte = byte << 1 |
 					       (x + b < w &&
 						values[y * w + x + b] ==
-							palette->colours[1]);
+						    palette->colours[1]);
 				*p++ = byte;
 			}
 	}
@@ -132,10 +132,11 @@ static bool put_jpeg(struct rfb_coder *self, unsigned w, unsigned h,
 	jpeg.dct_method = JDCT_FASTEST;
 	if (self->quality >= 6) /* full colour resolution */
 		jpeg.comp_info[0].h_samp_factor =
-			jpeg.comp_info[0].v_samp_factor = 1;
+		    jpeg.comp_info[0].v_samp_factor = 1;
 	jpeg_start_compress(&jpeg, TRUE);
 	while (jpeg.next_scanline < h) {
-		JSAMPROW row = (JSAMPROW)(pixels + (size_t)jpeg.next_scanline * w);
+		JSAMPROW row =
+		    (JSAMPROW)(pixels + (size_t)jpeg.next_scanline * w);
 		jpeg_write_scanlines(&jpeg, &row, 1);
 	}
 	jpeg_finish_compress(&jpeg);
@@ -160,13 +161,14 @@ bool rfb_encode_tight(struct rfb_coder *self, unsigned w, unsigned h,
 	struct rfb_palette palette;
 	size_t count = (size_t)w * h;
 	/* A palette entry costs 3 bytes: it must pay over so many pixels. */
-	unsigned most = format->bytes == 1 ? 2
-					   : CLAMP(count / 16, 2, 256);
-	unsigned colours = rfb_palette_build(&palette, self->values, count, most);
+	unsigned most = format->bytes == 1 ? 2 : CLAMP(count / 16, 2, 256);
+	unsigned colours =
+	    rfb_palette_build(&palette, self->values, count, most);
 	*exact = true;
 	if (colours == 1) {
 		uint8_t fill[5] = {FILL};
-		uint8_t *end = rfb_put_tpixel(format, self->values[0], fill + 1);
+		uint8_t *end =
+		    rfb_put_tpixel(format, self->values[0], fill + 1);
 		g_byte_array_append(out, fill, end - fill);
 		return true;
 	}

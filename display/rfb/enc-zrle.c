@@ -27,8 +27,8 @@ static uint8_t *put_packed(const struct rfb_palette *palette,
 	for (unsigned y = 0; y < h; y++) {
 		unsigned byte = 0, have = 0;
 		for (unsigned x = 0; x < w; x++) {
-			byte = byte << bits |
-			       rfb_palette_place(palette, *tile++);
+			byte =
+			    byte << bits | rfb_palette_place(palette, *tile++);
 			have += bits;
 			if (have == 8) {
 				*p++ = byte;

@@ -9,8 +9,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const enum rfb_encoding encodings[] = {
-		RFB_ENC_RAW, RFB_ENC_HEXTILE, RFB_ENC_ZLIB, RFB_ENC_TIGHT,
-		RFB_ENC_ZRLE};
+	    RFB_ENC_RAW, RFB_ENC_HEXTILE, RFB_ENC_ZLIB, RFB_ENC_TIGHT,
+	    RFB_ENC_ZRLE};
 	if (size < 24)
 		return 0;
 	struct rfb_coder coder;
@@ -29,9 +29,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size -= 20;
 	for (size_t i = 0; i < (size_t)w * h; i++) {
 		uint32_t pixel = data[20 + i % size];
-		pixels[i] = (data[20] & 1 ? pixel * 0x10305 + i / 3
-					  : pixel * 0x10101) &
-			    0xffffff;
+		pixels[i] =
+		    (data[20] & 1 ? pixel * 0x10305 + i / 3 : pixel * 0x10101) &
+		    0xffffff;
 	}
 	GByteArray *out = g_byte_array_new();
 	for (size_t e = 0; e < G_N_ELEMENTS(encodings); e++)

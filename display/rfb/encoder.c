@@ -3,7 +3,7 @@
 #include <string.h>
 
 /* Tight at full colour: 3 or 4 bytes a pixel; ZRLE: 1 more per tile. */
-#define VALUES_MAX (RFB_RECT_SIDE * RFB_RECT_SIDE)
+#define VALUES_MAX  (RFB_RECT_SIDE * RFB_RECT_SIDE)
 #define SCRATCH_MAX (VALUES_MAX * 5u)
 
 void rfb_coder_init(struct rfb_coder *self)
@@ -150,8 +150,8 @@ bool rfb_encode(struct rfb_coder *self, enum rfb_encoding encoding, unsigned x,
 		done = rfb_encode_zrle(self, w, h, out);
 		break;
 	case RFB_ENC_TIGHT:
-		done = rfb_encode_tight(self, w, h, pixels, lossless, &exact,
-					out);
+		done =
+		    rfb_encode_tight(self, w, h, pixels, lossless, &exact, out);
 		break;
 	default:
 		break;

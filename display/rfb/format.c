@@ -3,23 +3,24 @@
 #include <string.h>
 
 const struct rfb_wire_format rfb_native_format = {
-	.bpp = 32,
-	.depth = 24,
-	.big_endian = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__,
-	.true_colour = 1,
-	.max = {255, 255, 255},
-	.shift = {16, 8, 0},
+    .bpp = 32,
+    .depth = 24,
+    .big_endian = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__,
+    .true_colour = 1,
+    .max = {255, 255, 255},
+    .shift = {16, 8, 0},
 };
 
 static const struct rfb_wire_format bgr233 = {
-	.bpp = 8,
-	.depth = 8,
-	.true_colour = 1,
-	.max = {7, 7, 3},
-	.shift = {0, 3, 6},
+    .bpp = 8,
+    .depth = 8,
+    .true_colour = 1,
+    .max = {7, 7, 3},
+    .shift = {0, 3, 6},
 };
 
-void rfb_format_init(struct rfb_format *self, const struct rfb_wire_format *wire)
+void rfb_format_init(struct rfb_format *self,
+		     const struct rfb_wire_format *wire)
 {
 	memset(self, 0, sizeof *self);
 	self->colour_map = !wire->true_colour;

@@ -11,8 +11,8 @@
 
 struct rfb_format {
 	uint8_t bpp, depth, big_endian;
-	bool native;      /* 32 bits, 0x00RRGGBB, our byte order: a copy */
-	bool colour_map;  /* 8 bits through the map that we send: bgr233 */
+	bool native;     /* 32 bits, 0x00RRGGBB, our byte order: a copy */
+	bool colour_map; /* 8 bits through the map that we send: bgr233 */
 	uint32_t table[3][256]; /* contribution of r, g, b */
 	/* A pixel of ZRLE ("CPIXEL") and of Tight ("TPIXEL"): 3 bytes where
 	 * the format has only 24 bits in use, else bpp / 8. */

@@ -28,13 +28,13 @@ static bool vnc_response(const char *ticket, const uint8_t challenge[16],
 	}
 	EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
 	int got = 0;
-	bool done = context &&
-		    EVP_EncryptInit_ex(context, EVP_des_ede3_ecb(), NULL, key,
-				       NULL) == 1 &&
-		    EVP_CIPHER_CTX_set_padding(context, 0) == 1 &&
-		    EVP_EncryptUpdate(context, response, &got, challenge, 16) ==
-			    1 &&
-		    got == 16;
+	bool done =
+	    context &&
+	    EVP_EncryptInit_ex(context, EVP_des_ede3_ecb(), NULL, key, NULL) ==
+		1 &&
+	    EVP_CIPHER_CTX_set_padding(context, 0) == 1 &&
+	    EVP_EncryptUpdate(context, response, &got, challenge, 16) == 1 &&
+	    got == 16;
 	EVP_CIPHER_CTX_free(context);
 	OPENSSL_cleanse(key, sizeof key);
 	return done;
@@ -88,11 +88,11 @@ static bool take_version(struct rfb_client *self, const uint8_t *bytes)
 			rfb_client_fail(self, "something other than RFB");
 			return false;
 		}
-	unsigned minor = (bytes[8] - '0') * 100 + (bytes[9] - '0') * 10 +
-			 (bytes[10] - '0');
+	unsigned minor =
+	    (bytes[8] - '0') * 100 + (bytes[9] - '0') * 10 + (bytes[10] - '0');
 	self->minor = memcmp(bytes + 4, "003", 3) != 0 ? 8
-		      : minor >= 8		       ? 8
-		      : minor == 7		       ? 7
+		      : minor >= 8                     ? 8
+		      : minor == 7                     ? 7
 						       : 3;
 	if (self->minor == 3) {
 		uint8_t type[4] = {0, 0, 0, offered};
@@ -150,10 +150,10 @@ bool rfb_handshake_step(struct rfb_client *self, const uint8_t *bytes,
 			size_t length, size_t *used)
 {
 	static const size_t need[] = {
-		[RFB_STATE_VERSION] = 12,
-		[RFB_STATE_SECURITY] = 1,
-		[RFB_STATE_CHALLENGE] = 16,
-		[RFB_STATE_INIT] = 1,
+	    [RFB_STATE_VERSION] = 12,
+	    [RFB_STATE_SECURITY] = 1,
+	    [RFB_STATE_CHALLENGE] = 16,
+	    [RFB_STATE_INIT] = 1,
 	};
 	if (length < need[self->state])
 		return false;
@@ -162,8 +162,8 @@ bool rfb_handshake_step(struct rfb_client *self, const uint8_t *bytes,
 	case RFB_STATE_VERSION:
 		return take_version(self, bytes);
 	case RFB_STATE_SECURITY:
-		if (bytes[0] != (self->authenticate ? SECURITY_VNC
-						    : SECURITY_NONE)) {
+		if (bytes[0] !=
+		    (self->authenticate ? SECURITY_VNC : SECURITY_NONE)) {
 			refuse(self, "That security type was not offered.");
 			return true;
 		}

@@ -12,7 +12,7 @@
 #include "display/rfb/client.h"
 
 /* Wrong passwords from anywhere before TCP is shut for a while. */
-#define FAILURES_MAX 10
+#define FAILURES_MAX       10
 #define FAILURES_WINDOW_US (30 * G_USEC_PER_SEC)
 
 struct rfb_server {
@@ -55,7 +55,7 @@ static bool shut(const struct rfb_server *self)
 {
 	return self->failures >= FAILURES_MAX &&
 	       g_get_monotonic_time() - self->failures_since <
-		       FAILURES_WINDOW_US;
+		   FAILURES_WINDOW_US;
 }
 
 /* Makes room: the oldest that has not finished its handshake goes first. */
@@ -97,7 +97,7 @@ void rfb_server_take(struct rfb_server *self, int fd)
 		return;
 	}
 	struct rfb_client *client =
-		rfb_client_new(self, fd, self->ticket != NULL);
+	    rfb_client_new(self, fd, self->ticket != NULL);
 	if (!client->dead)
 		g_ptr_array_add(self->clients, client);
 }
@@ -117,12 +117,12 @@ static bool is_loopback(const struct sockaddr *address)
 {
 	if (address->sa_family == AF_INET)
 		return ntohl(((const struct sockaddr_in *)address)
-				     ->sin_addr.s_addr) >>
-			       24 ==
+				 ->sin_addr.s_addr) >>
+			   24 ==
 		       127;
 	return address->sa_family == AF_INET6 &&
 	       IN6_IS_ADDR_LOOPBACK(
-		       &((const struct sockaddr_in6 *)address)->sin6_addr);
+		   &((const struct sockaddr_in6 *)address)->sin6_addr);
 }
 
 static int listen_tcp(const char *address, bool open, GError **error)
@@ -169,14 +169,13 @@ static int listen_tcp(const char *address, bool open, GError **error)
 	if (fd < 0 || bind(fd, found->ai_addr, found->ai_addrlen) < 0 ||
 	    listen(fd, 64) < 0) {
 		int code = errno;
-		fault_set(error,
-			  code == EADDRINUSE ? FAULT_CONFLICT
-					     : FAULT_UNAVAILABLE,
-			  code == EADDRINUSE
-				  ? "Choose another port, or stop what uses it."
-				  : NULL,
-			  "Cannot listen on %s: %s.", address,
-			  g_strerror(code));
+		fault_set(
+		    error,
+		    code == EADDRINUSE ? FAULT_CONFLICT : FAULT_UNAVAILABLE,
+		    code == EADDRINUSE
+			? "Choose another port, or stop what uses it."
+			: NULL,
+		    "Cannot listen on %s: %s.", address, g_strerror(code));
 		if (fd >= 0)
 			close(fd);
 		fd = -1;

@@ -16,10 +16,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		uint8_t *copy = malloc(size);
 		memcpy(copy, data, size);
 		enum rfb_parse result =
-			rfb_message_parse(copy, size, &message, &used, &why);
+		    rfb_message_parse(copy, size, &message, &used, &why);
 		volatile int32_t seen = 0;
-		if (result == RFB_WHOLE &&
-		    message.type == RFB_SET_ENCODINGS)
+		if (result == RFB_WHOLE && message.type == RFB_SET_ENCODINGS)
 			for (unsigned i = 0; i < message.encodings.count; i++)
 				seen ^= rfb_encoding_at(&message, i);
 		free(copy);

@@ -22,19 +22,20 @@ static enum rfb_parse parse_pixel_format(const uint8_t *p,
 	message->type = RFB_SET_PIXEL_FORMAT;
 	p += 4;
 	*format = (struct rfb_wire_format){
-		.bpp = p[0],
-		.depth = p[1],
-		.big_endian = p[2] != 0,
-		.true_colour = p[3] != 0,
-		.max = {rfb_get16(p + 4), rfb_get16(p + 6), rfb_get16(p + 8)},
-		.shift = {p[10], p[11], p[12]},
+	    .bpp = p[0],
+	    .depth = p[1],
+	    .big_endian = p[2] != 0,
+	    .true_colour = p[3] != 0,
+	    .max = {rfb_get16(p + 4), rfb_get16(p + 6), rfb_get16(p + 8)},
+	    .shift = {p[10], p[11], p[12]},
 	};
 	if (format->bpp != 8 && format->bpp != 16 && format->bpp != 32)
-		return bad(why, "a pixel format of other than 8, 16 or 32 bits");
+		return bad(why,
+			   "a pixel format of other than 8, 16 or 32 bits");
 	if (!format->true_colour)
 		return format->bpp == 8
-			       ? RFB_WHOLE
-			       : bad(why, "a colour map of more than 8 bits");
+			   ? RFB_WHOLE
+			   : bad(why, "a colour map of more than 8 bits");
 	for (int c = 0; c < 3; c++) {
 		uint32_t max = format->max[c];
 		if (!max || (max & (max + 1)))
@@ -95,9 +96,8 @@ static enum rfb_parse parse_desktop_size(const uint8_t *p, size_t length,
 	for (unsigned i = 0; i < count; i++) {
 		const uint8_t *s = p + 8 + 16 * i;
 		message->size.screens[i] = (struct rfb_screen){
-			rfb_get32(s),	   rfb_get16(s + 4),
-			rfb_get16(s + 6),  rfb_get16(s + 8),
-			rfb_get16(s + 10), rfb_get32(s + 12),
+		    rfb_get32(s),     rfb_get16(s + 4),  rfb_get16(s + 6),
+		    rfb_get16(s + 8), rfb_get16(s + 10), rfb_get32(s + 12),
 		};
 	}
 	return RFB_WHOLE;
@@ -137,8 +137,8 @@ enum rfb_parse rfb_message_parse(const uint8_t *p, size_t length,
 {
 	/* fixed sizes, or as much as tells the size */
 	static const uint8_t least[256] = {
-		[0] = 20,  [2] = 4,   [3] = 10,	 [4] = 8,   [5] = 6,
-		[6] = 8,   [150] = 10, [248] = 9, [251] = 8, [255] = 1,
+	    [0] = 20, [2] = 4,    [3] = 10,  [4] = 8,   [5] = 6,
+	    [6] = 8,  [150] = 10, [248] = 9, [251] = 8, [255] = 1,
 	};
 	if (!length)
 		return RFB_MORE;
@@ -159,8 +159,8 @@ enum rfb_parse rfb_message_parse(const uint8_t *p, size_t length,
 		return length < *used ? RFB_MORE : RFB_WHOLE;
 	case 3:
 	case 150:
-		message->type = p[0] == 3 ? RFB_UPDATE_REQUEST
-					  : RFB_CONTINUOUS_UPDATES;
+		message->type =
+		    p[0] == 3 ? RFB_UPDATE_REQUEST : RFB_CONTINUOUS_UPDATES;
 		message->request.incremental = p[1] != 0;
 		message->request.x = rfb_get16(p + 2);
 		message->request.y = rfb_get16(p + 4);

@@ -13,8 +13,8 @@
 
 /* Text on the wire; the extended format is compressed on top. */
 #define RFB_CUT_TEXT_MAX (4u << 20)
-#define RFB_FENCE_MAX 64u
-#define RFB_SCREENS_MAX 16u
+#define RFB_FENCE_MAX    64u
+#define RFB_SCREENS_MAX  16u
 
 enum rfb_message_type {
 	RFB_NONE, /* known, and of no interest */

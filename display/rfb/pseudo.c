@@ -24,7 +24,7 @@ unsigned rfb_pseudo_count(const struct rfb_client *self)
 static void put_size(struct rfb_client *self)
 {
 	const struct desktop *desktop =
-		display_desktop(rfb_server_display(self->server));
+	    display_desktop(rfb_server_display(self->server));
 	struct desktop_head heads[DESKTOP_HEADS_MAX];
 	unsigned count = desktop_heads(desktop, heads);
 	self->width = desktop_width(desktop);
@@ -35,8 +35,8 @@ static void put_size(struct rfb_client *self)
 		return;
 	}
 	if (!count) /* before the first picture: one screen of that size */
-		heads[count++] = (struct desktop_head){
-			0, {0, 0, self->width, self->height}};
+		heads[count++] =
+		    (struct desktop_head){0, {0, 0, self->width, self->height}};
 	put_header(self, self->size_reason, self->size_status, self->width,
 		   self->height, RFB_ENC_EXTENDED_DESKTOP_SIZE);
 	uint8_t *p = rfb_grow(self->out, 4 + 16 * count);
@@ -70,7 +70,7 @@ static uint32_t plain_colour(uint32_t pixel)
 static bool is_light(uint32_t colour)
 {
 	return (colour >> 16 & 0xff) * 3 + (colour >> 8 & 0xff) * 6 +
-		       (colour & 0xff) >
+		   (colour & 0xff) >
 	       1275;
 }
 
@@ -109,15 +109,15 @@ static void put_alpha_pixels(struct rfb_client *self,
 static void put_cursor(struct rfb_client *self)
 {
 	const struct cursor *cursor =
-		display_cursor(rfb_server_display(self->server));
+	    display_cursor(rfb_server_display(self->server));
 	size_t count = (size_t)cursor->width * cursor->height;
 	put_header(self, cursor->hot_x, cursor->hot_y, cursor->width,
 		   cursor->height, self->cursor_encoding);
 	if (self->cursor_encoding == RFB_ENC_CURSOR_ALPHA) {
 		put_alpha_pixels(self, cursor);
 	} else if (self->cursor_encoding == RFB_ENC_CURSOR) {
-		uint8_t *p = rfb_grow(self->out,
-				      count * self->coder.format.bytes);
+		uint8_t *p =
+		    rfb_grow(self->out, count * self->coder.format.bytes);
 		for (size_t i = 0; i < count; i++) {
 			uint32_t colour = plain_colour(cursor->pixels[i]);
 			rfb_format_map(&self->coder.format, &colour, &colour,
@@ -159,6 +159,6 @@ void rfb_pseudo_write(struct rfb_client *self)
 	if (self->key_due)
 		put_header(self, 0, 0, 0, 0, RFB_ENC_EXTENDED_KEY);
 	self->size_due = self->cursor_due = self->name_due = self->leds_due =
-		self->motion_due = self->key_due = false;
+	    self->motion_due = self->key_due = false;
 	self->size_reason = self->size_status = 0;
 }

@@ -28,8 +28,9 @@
 void rfb_update_init(struct rfb_client *self)
 {
 	const struct desktop *desktop =
-		display_desktop(rfb_server_display(self->server));
-	unsigned width = desktop_width(desktop), height = desktop_height(desktop);
+	    display_desktop(rfb_server_display(self->server));
+	unsigned width = desktop_width(desktop),
+		 height = desktop_height(desktop);
 	rfb_coder_init(&self->coder);
 	self->encoding = self->cursor_encoding = RFB_ENC_RAW;
 	damage_init(&self->stale, width, height);
@@ -67,8 +68,9 @@ bool rfb_update_in_progress(const struct rfb_client *self)
 void rfb_update_laid_out(struct rfb_client *self)
 {
 	const struct desktop *desktop =
-		display_desktop(rfb_server_display(self->server));
-	unsigned width = desktop_width(desktop), height = desktop_height(desktop);
+	    display_desktop(rfb_server_display(self->server));
+	unsigned width = desktop_width(desktop),
+		 height = desktop_height(desktop);
 	damage_init(&self->stale, width, height);
 	damage_init(&self->lossy, width, height);
 	damage_init(&self->touched, width, height);
@@ -145,9 +147,8 @@ static void apply_format(struct rfb_client *self)
 	if (self->coder.format.colour_map)
 		rfb_format_write_map(self->out);
 	/* a cursor is made of pixels, too */
-	self->cursor_due |=
-		self->cursor_encoding == RFB_ENC_CURSOR &&
-		display_cursor(rfb_server_display(self->server));
+	self->cursor_due |= self->cursor_encoding == RFB_ENC_CURSOR &&
+			    display_cursor(rfb_server_display(self->server));
 }
 
 static void begin_message(struct rfb_client *self, unsigned count)
@@ -179,8 +180,8 @@ static void collect_all(struct rfb_client *self)
 	for (unsigned y = 0; y < self->height; y += RFB_RECT_SIDE)
 		for (unsigned x = 0; x < self->width; x += RFB_RECT_SIDE) {
 			struct rfb_rect16 item = {
-				x, y, MIN(RFB_RECT_SIDE, self->width - x),
-				MIN(RFB_RECT_SIDE, self->height - y)};
+			    x, y, MIN(RFB_RECT_SIDE, self->width - x),
+			    MIN(RFB_RECT_SIDE, self->height - y)};
 			g_array_append_val(self->rects, item);
 		}
 }
@@ -189,10 +190,10 @@ static void collect_all(struct rfb_client *self)
 static bool begin_update(struct rfb_client *self)
 {
 	const struct desktop *desktop =
-		display_desktop(rfb_server_display(self->server));
-	bool resized = self->can_resize &&
-		       (self->width != desktop_width(desktop) ||
-			self->height != desktop_height(desktop));
+	    display_desktop(rfb_server_display(self->server));
+	bool resized =
+	    self->can_resize && (self->width != desktop_width(desktop) ||
+				 self->height != desktop_height(desktop));
 	bool unasked = !self->requested && self->continuous;
 	if (!self->requested && !unasked)
 		return false;
@@ -212,7 +213,7 @@ static bool begin_update(struct rfb_client *self)
 	}
 	self->refining = false;
 	const struct rect *within =
-		self->requested ? &self->wanted : &self->continuous_area;
+	    self->requested ? &self->wanted : &self->continuous_area;
 	if (self->blank_due)
 		collect_all(self);
 	else
@@ -231,7 +232,7 @@ static bool begin_update(struct rfb_client *self)
 	if (unasked && self->can_fence) {
 		/* goes out behind the update's last rectangle */
 		static const uint8_t fence[10] = {
-			248, 0, 0, 0, 0x80, 0, 0, 0, 1, RFB_UPDATE_FENCE};
+		    248, 0, 0, 0, 0x80, 0, 0, 0, 1, RFB_UPDATE_FENCE};
 		self->in_flight++;
 		rfb_client_send(self, fence, sizeof fence);
 	}
@@ -247,9 +248,9 @@ void rfb_update_arrived(struct rfb_client *self)
 static void write_rect(struct rfb_client *self)
 {
 	const struct desktop *desktop =
-		display_desktop(rfb_server_display(self->server));
+	    display_desktop(rfb_server_display(self->server));
 	const struct rfb_rect16 *item =
-		&g_array_index(self->rects, struct rfb_rect16, self->next_rect++);
+	    &g_array_index(self->rects, struct rfb_rect16, self->next_rect++);
 	struct rect rect = {item->x, item->y, item->w, item->h};
 	desktop_read(desktop, &rect, self->pixels);
 	if (!rfb_encode(&self->coder, self->encoding, rect.x, rect.y, rect.w,
@@ -289,9 +290,8 @@ void rfb_update_pump(struct rfb_client *self)
 		if (g_get_monotonic_time() >= until) {
 			rfb_client_flush(self);
 			if (!self->dead)
-				self->step_idle =
-					g_idle_add_full(G_PRIORITY_DEFAULT,
-							on_step, self, NULL);
+				self->step_idle = g_idle_add_full(
+				    G_PRIORITY_DEFAULT, on_step, self, NULL);
 			return;
 		}
 	}

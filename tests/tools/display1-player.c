@@ -23,25 +23,25 @@
 
 #include "common/display1.h"
 
-#define ROOT "/org/qemu/Display1"
-#define XRGB 0x20020888u
+#define ROOT      "/org/qemu/Display1"
+#define XRGB      0x20020888u
 #define HEADS_MAX 16
 
 static const char help[] =
-	"paint HEAD KIND SEED [X Y W H]  paint and send; KIND is flat, text,\n"
-	"                                few, gradient, noise\n"
-	"resize HEAD W H                 a new mode; 0 0 sends Disable\n"
-	"placeholder HEAD W H            what QEMU shows for a head that is off\n"
-	"cursor W H X Y | hide | show    pointer picture\n"
-	"bad HEAD X Y W H STRIDE BYTES   an update as told, right or wrong\n"
-	"play HEAD FPS FRAMES exact|whole  a moving box; each frame's number is\n"
-	"                                in the 32 pixels of the first row\n"
-	"echo HEAD | echo off            each key press paints at once\n"
-	"dump HEAD FILE                  the picture, 32 bits 0x00RRGGBB\n"
-	"port HEX | port-open 0|1        bytes from, and state of, the guest\n"
-	"leds N | relative 0|1           properties\n"
-	"hang 0|1                        leave input calls unanswered\n"
-	"drop | quit                     close the connection, end\n";
+    "paint HEAD KIND SEED [X Y W H]  paint and send; KIND is flat, text,\n"
+    "                                few, gradient, noise\n"
+    "resize HEAD W H                 a new mode; 0 0 sends Disable\n"
+    "placeholder HEAD W H            what QEMU shows for a head that is off\n"
+    "cursor W H X Y | hide | show    pointer picture\n"
+    "bad HEAD X Y W H STRIDE BYTES   an update as told, right or wrong\n"
+    "play HEAD FPS FRAMES exact|whole  a moving box; each frame's number is\n"
+    "                                in the 32 pixels of the first row\n"
+    "echo HEAD | echo off            each key press paints at once\n"
+    "dump HEAD FILE                  the picture, 32 bits 0x00RRGGBB\n"
+    "port HEX | port-open 0|1        bytes from, and state of, the guest\n"
+    "leds N | relative 0|1           properties\n"
+    "hang 0|1                        leave input calls unanswered\n"
+    "drop | quit                     close the connection, end\n";
 
 struct head {
 	unsigned number;
@@ -104,10 +104,11 @@ static uint32_t pixel_of(const char *kind, uint32_t seed, unsigned x,
 	if (strcmp(kind, "flat") == 0)
 		return mix(seed, 1) & 0xffffff;
 	if (strcmp(kind, "text") == 0) /* strokes on white, cells of 8 x 16 */
-		return mix(mix(seed, x / 8), y / 16) >> (x % 8 + y % 16 / 2) & 1 &&
-				       y % 16 > 2
-			       ? 0x202020
-			       : 0xffffff;
+		return mix(mix(seed, x / 8), y / 16) >> (x % 8 + y % 16 / 2) &
+				   1 &&
+			       y % 16 > 2
+			   ? 0x202020
+			   : 0xffffff;
 	if (strcmp(kind, "few") == 0)
 		return (mix(mix(seed, x / 3), y / 2) % 11) * 0x161208;
 	if (strcmp(kind, "gradient") == 0)
@@ -122,7 +123,7 @@ static void paint(struct head *head, const char *kind, uint32_t seed,
 	for (unsigned row = y; row < y + h; row++)
 		for (unsigned column = x; column < x + w; column++)
 			head->pixels[row * head->width + column] =
-				pixel_of(kind, seed, column, row);
+			    pixel_of(kind, seed, column, row);
 }
 
 static void release_pixels(struct head *head)
@@ -157,7 +158,7 @@ static void on_sent(GObject *object, GAsyncResult *result, gpointer data)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GVariant) reply =
-		g_dbus_proxy_call_finish(G_DBUS_PROXY(object), result, &error);
+	    g_dbus_proxy_call_finish(G_DBUS_PROXY(object), result, &error);
 	if (!data) /* nobody waits: a played frame */
 		return;
 	if (reply)
@@ -170,7 +171,7 @@ static void on_sent_map(GObject *object, GAsyncResult *result, gpointer data)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GVariant) reply = g_dbus_proxy_call_with_unix_fd_list_finish(
-		G_DBUS_PROXY(object), NULL, result, &error);
+	    G_DBUS_PROXY(object), NULL, result, &error);
 	if (!data)
 		return;
 	if (reply)
@@ -221,11 +222,11 @@ static void send_scanout(struct head *head, bool answer)
 	g_autoptr(GUnixFDList) fds = g_unix_fd_list_new();
 	g_unix_fd_list_append(fds, head->map_fd, NULL);
 	g_dbus_proxy_call_with_unix_fd_list(
-		G_DBUS_PROXY(head->map), "ScanoutMap",
-		g_variant_new("(huuuuu)", 0, 0, head->width, head->height,
-			      head->width * 4, XRGB),
-		G_DBUS_CALL_FLAGS_NONE, 20000, fds, NULL, on_sent_map,
-		GINT_TO_POINTER(answer));
+	    G_DBUS_PROXY(head->map), "ScanoutMap",
+	    g_variant_new("(huuuuu)", 0, 0, head->width, head->height,
+			  head->width * 4, XRGB),
+	    G_DBUS_CALL_FLAGS_NONE, 20000, fds, NULL, on_sent_map,
+	    GINT_TO_POINTER(answer));
 }
 
 static void send_update(struct head *head, unsigned x, unsigned y, unsigned w,
@@ -289,12 +290,11 @@ static gboolean on_register(QemuDisplay1Console *console,
 	g_autoptr(GSocket) socket = g_socket_new_from_fd(fd, &error);
 	qemu_display1_console_complete_register_listener(console, call, NULL);
 	g_autoptr(GSocketConnection) stream =
-		g_socket_connection_factory_create_connection(socket);
+	    g_socket_connection_factory_create_connection(socket);
 	g_autofree char *guid = g_dbus_generate_guid();
 	g_autoptr(GDBusConnection) connection = g_dbus_connection_new_sync(
-		G_IO_STREAM(stream), guid,
-		G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER, NULL, NULL,
-		&error);
+	    G_IO_STREAM(stream), guid,
+	    G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER, NULL, NULL, &error);
 	if (!connection) {
 		say("trouble %s", error->message);
 		return TRUE;
@@ -302,15 +302,15 @@ static gboolean on_register(QemuDisplay1Console *console,
 	g_clear_object(&head->listener);
 	g_clear_object(&head->map);
 	head->listener = qemu_display1_listener_proxy_new_sync(
-		connection, G_DBUS_PROXY_FLAGS_NONE, NULL, ROOT "/Listener",
-		NULL, &error);
+	    connection, G_DBUS_PROXY_FLAGS_NONE, NULL, ROOT "/Listener", NULL,
+	    &error);
 	const char *const *more =
-		qemu_display1_listener_get_interfaces(head->listener);
+	    qemu_display1_listener_get_interfaces(head->listener);
 	if (player.use_map && more &&
 	    g_strv_contains(more, "org.qemu.Display1.Listener.Unix.Map"))
 		head->map = qemu_display1_listener_unix_map_proxy_new_sync(
-			connection, G_DBUS_PROXY_FLAGS_NONE, NULL,
-			ROOT "/Listener", NULL, &error);
+		    connection, G_DBUS_PROXY_FLAGS_NONE, NULL, ROOT "/Listener",
+		    NULL, &error);
 	say("listener %u%s", head->number, head->map ? " map" : "");
 	if (head->width)
 		send_scanout(head, false);
@@ -424,7 +424,7 @@ static gboolean on_port_register(QemuDisplay1Chardev *port,
 	if (player.port_fd >= 0)
 		close(player.port_fd);
 	player.port_fd =
-		g_unix_fd_list_get(fds, g_variant_get_handle(handle), NULL);
+	    g_unix_fd_list_get(fds, g_variant_get_handle(handle), NULL);
 	player.port_watch = g_unix_fd_add(player.port_fd, G_IO_IN | G_IO_HUP,
 					  on_port_readable, NULL);
 	qemu_display1_chardev_complete_register(port, call, NULL);
@@ -438,12 +438,12 @@ static void export_all(GDBusConnection *connection)
 {
 	player.objects = g_dbus_object_manager_server_new(ROOT);
 	g_autoptr(GDBusObjectSkeleton) vm_object =
-		g_dbus_object_skeleton_new(ROOT "/VM");
+	    g_dbus_object_skeleton_new(ROOT "/VM");
 	g_autoptr(QemuDisplay1VM) vm = qemu_display1_vm_skeleton_new();
 	qemu_display1_vm_set_name(vm, "Player");
 	qemu_display1_vm_set_uuid(vm, "00000000-0000-0000-0000-000000000000");
 	g_autoptr(GVariantBuilder) ids =
-		g_variant_builder_new(G_VARIANT_TYPE("au"));
+	    g_variant_builder_new(G_VARIANT_TYPE("au"));
 	for (unsigned i = 0; i < player.count; i++)
 		g_variant_builder_add(ids, "u", i);
 	qemu_display1_vm_set_console_ids(vm, g_variant_builder_end(ids));
@@ -452,8 +452,7 @@ static void export_all(GDBusConnection *connection)
 	g_dbus_object_manager_server_export(player.objects, vm_object);
 	for (unsigned i = 0; i < player.count; i++) {
 		struct head *head = &player.heads[i];
-		g_autofree char *path =
-			g_strdup_printf(ROOT "/Console_%u", i);
+		g_autofree char *path = g_strdup_printf(ROOT "/Console_%u", i);
 		head->object = g_dbus_object_skeleton_new(path);
 		head->console = qemu_display1_console_skeleton_new();
 		qemu_display1_console_set_label(head->console, "player");
@@ -463,39 +462,36 @@ static void export_all(GDBusConnection *connection)
 		qemu_display1_console_set_height(head->console, head->height);
 		g_object_connect(head->console,
 				 "signal::handle-register-listener",
-				 on_register, head,
-				 "signal::handle-set-uiinfo", on_ui_info, head,
-				 NULL);
+				 on_register, head, "signal::handle-set-uiinfo",
+				 on_ui_info, head, NULL);
 		head->keyboard = qemu_display1_keyboard_skeleton_new();
 		g_object_connect(head->keyboard, "signal::handle-press",
 				 on_key_press, head, "signal::handle-release",
 				 on_key_release, head, NULL);
 		head->mouse = qemu_display1_mouse_skeleton_new();
 		qemu_display1_mouse_set_is_absolute(head->mouse, TRUE);
-		g_object_connect(head->mouse, "signal::handle-set-abs-position",
-				 on_abs, head, "signal::handle-rel-motion",
-				 on_rel, head, "signal::handle-press",
-				 on_button_press, head,
-				 "signal::handle-release", on_button_release,
-				 head, NULL);
+		g_object_connect(
+		    head->mouse, "signal::handle-set-abs-position", on_abs,
+		    head, "signal::handle-rel-motion", on_rel, head,
+		    "signal::handle-press", on_button_press, head,
+		    "signal::handle-release", on_button_release, head, NULL);
 		g_dbus_object_skeleton_add_interface(
-			head->object, G_DBUS_INTERFACE_SKELETON(head->console));
+		    head->object, G_DBUS_INTERFACE_SKELETON(head->console));
 		g_dbus_object_skeleton_add_interface(
-			head->object,
-			G_DBUS_INTERFACE_SKELETON(head->keyboard));
+		    head->object, G_DBUS_INTERFACE_SKELETON(head->keyboard));
 		g_dbus_object_skeleton_add_interface(
-			head->object, G_DBUS_INTERFACE_SKELETON(head->mouse));
+		    head->object, G_DBUS_INTERFACE_SKELETON(head->mouse));
 		g_dbus_object_manager_server_export(player.objects,
 						    head->object);
 	}
 	g_autoptr(GDBusObjectSkeleton) port_object =
-		g_dbus_object_skeleton_new(ROOT "/Chardev_vdagent");
+	    g_dbus_object_skeleton_new(ROOT "/Chardev_vdagent");
 	player.port = qemu_display1_chardev_skeleton_new();
 	qemu_display1_chardev_set_name(player.port, "com.redhat.spice.0");
 	g_signal_connect(player.port, "handle-register",
 			 G_CALLBACK(on_port_register), NULL);
 	g_dbus_object_skeleton_add_interface(
-		port_object, G_DBUS_INTERFACE_SKELETON(player.port));
+	    port_object, G_DBUS_INTERFACE_SKELETON(player.port));
 	g_dbus_object_manager_server_export(player.objects, port_object);
 	g_dbus_object_manager_server_set_connection(player.objects, connection);
 }
@@ -506,9 +502,9 @@ static void drop_connection(void)
 		struct head *head = &player.heads[i];
 		if (head->listener)
 			g_dbus_connection_close_sync(
-				g_dbus_proxy_get_connection(
-					G_DBUS_PROXY(head->listener)),
-				NULL, NULL);
+			    g_dbus_proxy_get_connection(
+				G_DBUS_PROXY(head->listener)),
+			    NULL, NULL);
 		g_clear_object(&head->listener);
 		g_clear_object(&head->map);
 		g_clear_object(&head->console);
@@ -531,13 +527,13 @@ static gboolean on_connection(int fd, GIOCondition condition, gpointer data)
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GSocket) socket = g_socket_new_from_fd(client, NULL);
 	g_autoptr(GSocketConnection) stream =
-		g_socket_connection_factory_create_connection(socket);
+	    g_socket_connection_factory_create_connection(socket);
 	g_autofree char *guid = g_dbus_generate_guid();
 	GDBusConnection *connection = g_dbus_connection_new_sync(
-		G_IO_STREAM(stream), guid,
-		G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER |
-			G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING,
-		NULL, NULL, &error);
+	    G_IO_STREAM(stream), guid,
+	    G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER |
+		G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING,
+	    NULL, NULL, &error);
 	if (!connection) {
 		say("trouble %s", error->message);
 		return G_SOURCE_CONTINUE;
@@ -619,10 +615,10 @@ static bool do_cursor(char **word, unsigned words)
 {
 	struct head *head = &player.heads[0];
 	if (words == 2) {
-		call_listener(head, "MouseSet",
-			      g_variant_new("(iii)", 0, 0,
-					    strcmp(word[1], "show") == 0),
-			      true);
+		call_listener(
+		    head, "MouseSet",
+		    g_variant_new("(iii)", 0, 0, strcmp(word[1], "show") == 0),
+		    true);
 		return true;
 	}
 	if (words < 5)
@@ -633,7 +629,9 @@ static bool do_cursor(char **word, unsigned words)
 	size_t count = (size_t)MAX(v[0], 0) * MAX(v[1], 0);
 	g_autofree uint32_t *pixels = g_new0(uint32_t, count + 1);
 	for (size_t i = 0; i < count; i++) /* opaque, half, clear in turn */
-		pixels[i] = i % 3 == 0 ? 0xff102030 : i % 3 == 1 ? 0x80402010 : 0;
+		pixels[i] = i % 3 == 0   ? 0xff102030
+			    : i % 3 == 1 ? 0x80402010
+					 : 0;
 	call_listener(head, "CursorDefine",
 		      g_variant_new("(iiii@ay)", v[0], v[1], v[2], v[3],
 				    bytes_variant(pixels, count * 4)),
@@ -720,11 +718,10 @@ static bool obey(char **word, unsigned words)
 	if (strcmp(command, "port") == 0 && words > 1)
 		return do_port(word[1]);
 	if (strcmp(command, "echo") == 0 && words > 1)
-		player.echo_head = strcmp(word[1], "off") == 0 ? -1
-							       : atoi(word[1]);
+		player.echo_head =
+		    strcmp(word[1], "off") == 0 ? -1 : atoi(word[1]);
 	else if (strcmp(command, "port-open") == 0 && words > 1 && player.port)
-		qemu_display1_chardev_set_feopened(player.port,
-						   atoi(word[1]));
+		qemu_display1_chardev_set_feopened(player.port, atoi(word[1]));
 	else if (strcmp(command, "leds") == 0 && words > 1)
 		qemu_display1_keyboard_set_modifiers(player.heads[0].keyboard,
 						     atoi(word[1]));

@@ -48,13 +48,11 @@ static void write_picture(rfbClient *client, const char *path)
 			raw = ((uint16_t *)client->frameBuffer)[i];
 		else
 			raw = client->frameBuffer[i];
-		uint32_t out = widen(raw >> f->redShift & f->redMax, f->redMax)
-				       << 16 |
-			       widen(raw >> f->greenShift & f->greenMax,
-				     f->greenMax)
-				       << 8 |
-			       widen(raw >> f->blueShift & f->blueMax,
-				     f->blueMax);
+		uint32_t out =
+		    widen(raw >> f->redShift & f->redMax, f->redMax) << 16 |
+		    widen(raw >> f->greenShift & f->greenMax, f->greenMax)
+			<< 8 |
+		    widen(raw >> f->blueShift & f->blueMax, f->blueMax);
 		fwrite(&out, 4, 1, file);
 	}
 	if (fclose(file)) {

@@ -42,8 +42,8 @@ static void test_damage_random(void)
 			g_assert_cmpuint(r.y + r.h, <=, height);
 			for (unsigned y = r.y; y < r.y + r.h; y++)
 				for (unsigned x = r.x; x < r.x + r.w; x++)
-					g_assert_cmpuint(
-						got[y * width + x]++, ==, 0);
+					g_assert_cmpuint(got[y * width + x]++,
+							 ==, 0);
 		}
 		g_assert_false(damage_any(&damage));
 		/* all that was added came; what came besides is its tile's */
@@ -89,16 +89,16 @@ static void test_pixels(void)
 		uint8_t bytes[4];
 		uint32_t want;
 	} cases[] = {
-		{0x20020888, {0x33, 0x22, 0x11, 0xff}, 0x112233}, /* xrgb */
-		{0x20028888, {0x33, 0x22, 0x11, 0x80}, 0x112233}, /* argb */
-		{0x20030888, {0x11, 0x22, 0x33, 0xff}, 0x112233}, /* xbgr */
-		{0x20080888, {0xff, 0x11, 0x22, 0x33}, 0x112233}, /* bgrx */
-		{0x20090888, {0xff, 0x33, 0x22, 0x11}, 0x112233}, /* rgbx */
-		{0x18020888, {0x33, 0x22, 0x11}, 0x112233},	  /* rgb */
-		{0x10020565, {0xff, 0xff}, 0xffffff},		  /* r5g6b5 */
-		{0x10020565, {0x00, 0xf8}, 0xff0000},
-		{0x10020565, {0xe0, 0x07}, 0x00ff00},
-		{0x10020555, {0x1f, 0x00}, 0x0000ff}, /* x1r5g5b5 */
+	    {0x20020888, {0x33, 0x22, 0x11, 0xff}, 0x112233}, /* xrgb */
+	    {0x20028888, {0x33, 0x22, 0x11, 0x80}, 0x112233}, /* argb */
+	    {0x20030888, {0x11, 0x22, 0x33, 0xff}, 0x112233}, /* xbgr */
+	    {0x20080888, {0xff, 0x11, 0x22, 0x33}, 0x112233}, /* bgrx */
+	    {0x20090888, {0xff, 0x33, 0x22, 0x11}, 0x112233}, /* rgbx */
+	    {0x18020888, {0x33, 0x22, 0x11}, 0x112233},       /* rgb */
+	    {0x10020565, {0xff, 0xff}, 0xffffff},             /* r5g6b5 */
+	    {0x10020565, {0x00, 0xf8}, 0xff0000},
+	    {0x10020565, {0xe0, 0x07}, 0x00ff00},
+	    {0x10020555, {0x1f, 0x00}, 0x0000ff}, /* x1r5g5b5 */
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
 		uint32_t got = 0xdeadbeef;
@@ -107,7 +107,7 @@ static void test_pixels(void)
 		pixels_convert(cases[i].format, cases[i].bytes, &got, 1);
 		g_assert_cmphex(got, ==, cases[i].want);
 	}
-	static const uint32_t unknown[] = {0,	       0x08020332, 0x20000888,
+	static const uint32_t unknown[] = {0,          0x08020332, 0x20000888,
 					   0x20020889, 0x40020888, 0x20020088,
 					   0xffffffff};
 	for (gsize i = 0; i < G_N_ELEMENTS(unknown); i++)
@@ -169,14 +169,13 @@ static void test_desktop_refusals(void)
 	struct desktop *desktop = desktop_new();
 	static const struct {
 		unsigned head, w, h;
-	} sizes[] = {{16, 10, 10},	   {0, 10, 0},	   {0, 0, 10},
-		     {0, 16385, 10},	   {0, 10, 16385}, {0, 16384, 16384},
+	} sizes[] = {{16, 10, 10},        {0, 10, 0},     {0, 0, 10},
+		     {0, 16385, 10},      {0, 10, 16385}, {0, 16384, 16384},
 		     {0xffffffff, 10, 10}};
 	for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++) {
 		g_autoptr(GError) error = NULL;
-		g_assert_false(desktop_set_head(desktop, sizes[i].head,
-						sizes[i].w, sizes[i].h,
-						&error));
+		g_assert_false(desktop_set_head(
+		    desktop, sizes[i].head, sizes[i].w, sizes[i].h, &error));
 		g_assert_error(error, FAULT, FAULT_INVALID);
 	}
 	/* each fits alone, together they do not */
@@ -195,23 +194,22 @@ static void test_desktop_refusals(void)
 		uint32_t stride, format;
 		size_t length;
 	} writes[] = {
-		{1, {0, 0, 1, 1}, 4, PIXELS_X8R8G8B8, 4},
-		{99, {0, 0, 1, 1}, 4, PIXELS_X8R8G8B8, 4},
-		{0, {0, 0, 101, 1}, 404, PIXELS_X8R8G8B8, 404},
-		{0, {0xffffffff, 0, 2, 1}, 8, PIXELS_X8R8G8B8, 8},
-		{0, {0, 99, 1, 2}, 4, PIXELS_X8R8G8B8, 8},
-		{0, {0, 0, 10, 2}, 39, PIXELS_X8R8G8B8, 80},
-		{0, {0, 0, 10, 2}, 40, PIXELS_X8R8G8B8, 79},
-		{0, {0, 0, 10, 2}, 0xffffffff, PIXELS_X8R8G8B8, 80},
-		{0, {0, 0, 1, 1}, 4, 0x12345678, 4},
+	    {1, {0, 0, 1, 1}, 4, PIXELS_X8R8G8B8, 4},
+	    {99, {0, 0, 1, 1}, 4, PIXELS_X8R8G8B8, 4},
+	    {0, {0, 0, 101, 1}, 404, PIXELS_X8R8G8B8, 404},
+	    {0, {0xffffffff, 0, 2, 1}, 8, PIXELS_X8R8G8B8, 8},
+	    {0, {0, 99, 1, 2}, 4, PIXELS_X8R8G8B8, 8},
+	    {0, {0, 0, 10, 2}, 39, PIXELS_X8R8G8B8, 80},
+	    {0, {0, 0, 10, 2}, 40, PIXELS_X8R8G8B8, 79},
+	    {0, {0, 0, 10, 2}, 0xffffffff, PIXELS_X8R8G8B8, 80},
+	    {0, {0, 0, 1, 1}, 4, 0x12345678, 4},
 	};
 	static const uint8_t bytes[1024];
 	for (gsize i = 0; i < G_N_ELEMENTS(writes); i++) {
 		g_autoptr(GError) error = NULL;
 		g_assert_false(desktop_write(
-			desktop, writes[i].head, &writes[i].part,
-			writes[i].stride, writes[i].format, bytes,
-			writes[i].length, &error));
+		    desktop, writes[i].head, &writes[i].part, writes[i].stride,
+		    writes[i].format, bytes, writes[i].length, &error));
 		g_assert_error(error, FAULT, FAULT_INVALID);
 	}
 	desktop_free(desktop);
@@ -263,8 +261,8 @@ static void test_placeholder(void)
 			pixels[230 * width + left + i * 8 + 3] = 0xaaaaaa;
 	g_assert_true(console_is_placeholder(bytes, 2560, PIXELS_X8R8G8B8,
 					     width, height));
-	g_assert_false(console_is_placeholder(bytes, 2560, 0x10020565, width,
-					      height));
+	g_assert_false(
+	    console_is_placeholder(bytes, 2560, 0x10020565, width, height));
 	pixels[0] = 0xaaaaaa;
 	g_assert_false(console_is_placeholder(bytes, 2560, PIXELS_X8R8G8B8,
 					      width, height));
@@ -276,7 +274,8 @@ static void test_placeholder(void)
 	pixels[231 * width + left] = 0xaaaaab; /* a third colour */
 	g_assert_false(console_is_placeholder(bytes, 2560, PIXELS_X8R8G8B8,
 					      width, height));
-	g_assert_false(console_is_placeholder(bytes, 32, PIXELS_X8R8G8B8, 8, 8));
+	g_assert_false(
+	    console_is_placeholder(bytes, 32, PIXELS_X8R8G8B8, 8, 8));
 }
 
 /* ---- clipboard ---- */
@@ -308,8 +307,8 @@ static void on_given(struct clipboard_party *base, GBytes *text)
 	}
 	party->given++;
 	g_free(party->text);
-	party->text = g_strndup(g_bytes_get_data(text, NULL),
-				g_bytes_get_size(text));
+	party->text =
+	    g_strndup(g_bytes_get_data(text, NULL), g_bytes_get_size(text));
 	if (party->ask_again) {
 		party->ask_again = false;
 		clipboard_ask(base);
@@ -412,9 +411,9 @@ static void test_agent_wire(void)
 		struct heard heard = {.bodies = g_byte_array_new()};
 		agent_wire_init(&parser);
 		for (guint at = 0; at < wire->len; at += step)
-			g_assert_true(agent_wire_feed(
-				&parser, wire->data + at,
-				MIN(step, wire->len - at), on_message, &heard));
+			g_assert_true(agent_wire_feed(&parser, wire->data + at,
+						      MIN(step, wire->len - at),
+						      on_message, &heard));
 		g_assert_cmpuint(heard.count, ==, 2);
 		g_assert_cmpuint(heard.type, ==, 9);
 		g_assert_cmpmem(heard.bodies->data, heard.bodies->len, body,
@@ -426,8 +425,8 @@ static void test_agent_wire(void)
 	static const uint8_t wrong[8] = {3, 0, 0, 0, 1, 0, 0, 0};
 	agent_wire_init(&parser);
 	g_assert_false(agent_wire_feed(&parser, wrong, 8, on_message, NULL));
-	g_assert_false(agent_wire_feed(&parser, wire->data, wire->len,
-				       on_message, NULL));
+	g_assert_false(
+	    agent_wire_feed(&parser, wire->data, wire->len, on_message, NULL));
 	agent_wire_finish(&parser);
 }
 
