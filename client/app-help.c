@@ -5,6 +5,7 @@ gboolean app_help_confirm_forget(GtkWindow *parent, const char *server)
 	GtkWidget *dialog = gtk_message_dialog_new(
 		parent, GTK_DIALOG_MODAL, GTK_MESSAGE_QUESTION,
 		GTK_BUTTONS_NONE, "Forget %s?", server);
+	gtk_window_set_title(GTK_WINDOW(dialog), "Forget Server");
 	gtk_message_dialog_format_secondary_text(
 		GTK_MESSAGE_DIALOG(dialog),
 		"Its certificate and your user name there are no longer "

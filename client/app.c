@@ -458,7 +458,7 @@ static void on_activate(GApplication *gtk, struct app *app)
 	}
 	app->window = GTK_WINDOW(gtk_application_window_new(app->gtk));
 	gtk_window_set_title(app->window, "Oriel");
-	gtk_window_set_default_size(app->window, 720, 640);
+	gtk_window_set_default_size(app->window, 1080, 700);
 	build_header(app);
 	gtk_window_set_titlebar(app->window, app->header);
 	app->stack = gtk_stack_new();

@@ -61,7 +61,9 @@ static gboolean on_draw(GtkWidget *widget, cairo_t *cr, struct card *card)
 	if (card->image) {
 		double iw = cairo_image_surface_get_width(card->image);
 		double ih = cairo_image_surface_get_height(card->image);
-		double scale = MIN(w / iw, h / ih);
+		/* fills the frame unless too much would be cut off */
+		double fill = MAX(w / iw, h / ih), fit = MIN(w / iw, h / ih);
+		double scale = fit / fill > 0.8 ? fill : fit;
 		cairo_translate(cr, (w - iw * scale) / 2, (h - ih * scale) / 2);
 		cairo_scale(cr, scale, scale);
 		cairo_set_source_surface(cr, card->image, 0, 0);

@@ -172,17 +172,17 @@ void certificate_dialog_show(GtkWindow *parent, const char *server,
 					    "dim-label");
 		gtk_container_add(GTK_CONTAINER(box), label);
 	}
-	gtk_dialog_add_button(GTK_DIALOG(dialog),
-			      changed ? "_Close" : "_Cancel",
-			      GTK_RESPONSE_CANCEL);
+	GtkWidget *cancel = gtk_dialog_add_button(GTK_DIALOG(dialog),
+						  changed ? "_Close"
+							  : "_Cancel",
+						  GTK_RESPONSE_CANCEL);
 	if (!changed)
 		gtk_dialog_add_button(GTK_DIALOG(dialog), "_Trust This Server",
 				      GTK_RESPONSE_ACCEPT);
-	/* Enter must not trust by accident */
-	gtk_dialog_set_default_response(GTK_DIALOG(dialog),
-					GTK_RESPONSE_CANCEL);
 	struct question *question = g_new(struct question, 1);
 	*question = (struct question){answered, data};
 	g_signal_connect(dialog, "response", G_CALLBACK(on_response), question);
 	gtk_widget_show_all(dialog);
+	/* Enter must not trust by accident */
+	gtk_widget_grab_focus(cancel);
 }

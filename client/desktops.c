@@ -263,7 +263,7 @@ static gboolean confirm(struct desktops *desktops,
 			GTK_MESSAGE_WARNING, GTK_BUTTONS_NONE, NULL);
 		g_autofree char *title = g_strdup_printf(
 			"%s “%s”?", dangers[i].what, desktop->name);
-		g_object_set(dialog, "text", title, "secondary-text",
+		g_object_set(dialog, "title", title, "text", title, "secondary-text",
 			     dangers[i].text, NULL);
 		gtk_dialog_add_button(GTK_DIALOG(dialog), "_Cancel",
 				      GTK_RESPONSE_CANCEL);

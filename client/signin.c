@@ -280,8 +280,10 @@ struct signin *signin_new(struct servers *servers,
 	GtkWidget *box = field(form, "_Password", signin->password,
 			       signin->password);
 	gtk_container_add(GTK_CONTAINER(box), build_caps(signin));
-	gtk_container_add(GTK_CONTAINER(form), build_error(signin));
-	gtk_container_add(GTK_CONTAINER(form), build_buttons(signin));
+	GtkWidget *last = gtk_box_new(GTK_ORIENTATION_VERTICAL, 0);
+	gtk_container_add(GTK_CONTAINER(last), build_error(signin));
+	gtk_container_add(GTK_CONTAINER(last), build_buttons(signin));
+	gtk_container_add(GTK_CONTAINER(form), last);
 
 	signin->page = gtk_scrolled_window_new(NULL, NULL);
 	gtk_scrolled_window_set_policy(GTK_SCROLLED_WINDOW(signin->page),
@@ -313,7 +315,7 @@ struct signin *signin_new(struct servers *servers,
 	signin_reload_servers(signin);
 	if (servers_count(servers) > 0)
 		gtk_combo_box_set_active(GTK_COMBO_BOX(signin->server_box), 0);
-	else
+	else if (g_strcmp0(g_get_user_name(), "root") != 0)
 		gtk_entry_set_text(GTK_ENTRY(signin->user), g_get_user_name());
 	update_button(signin);
 	return signin;

@@ -8,6 +8,8 @@
 
 /* A window being dragged larger asks the guest once it has come to rest. */
 #define RESIZE_QUIET_MS 180
+/* X servers answer larger pointers with an error. */
+#define CURSOR_MAX_PX 128
 
 struct _OrielViewer {
 	GtkDrawingArea parent;
@@ -277,23 +279,45 @@ void oriel_viewer_damage(OrielViewer *viewer, const cairo_region_t *region)
 	viewer_input_damaged(viewer->input);
 }
 
+/* As large as the guest's pixels are shown, but never larger than the window
+ * system bears. */
+static GdkCursor *scaled_cursor(OrielViewer *viewer, cairo_surface_t *image,
+				int hot_x, int hot_y)
+{
+	GdkDisplay *display = gtk_widget_get_display(GTK_WIDGET(viewer));
+	int factor = gtk_widget_get_scale_factor(GTK_WIDGET(viewer));
+	int width = cairo_image_surface_get_width(image);
+	int height = cairo_image_surface_get_height(image);
+	unsigned most_w = 0, most_h = 0;
+	gdk_display_get_maximal_cursor_size(display, &most_w, &most_h);
+	double most = CLAMP(MIN(most_w, most_h), 16, CURSOR_MAX_PX);
+	double scale = MIN(layout_of(viewer).scale * factor,
+			   most / MAX(width, height));
+	int w = MAX(1, (int)(width * scale)), h = MAX(1, (int)(height * scale));
+	cairo_surface_t *scaled =
+		cairo_image_surface_create(CAIRO_FORMAT_ARGB32, w, h);
+	cairo_t *cr = cairo_create(scaled);
+	cairo_scale(cr, scale, scale);
+	cairo_set_source_surface(cr, image, 0, 0);
+	cairo_pattern_set_filter(cairo_get_source(cr),
+				 scale == floor(scale) ? CAIRO_FILTER_NEAREST
+						       : CAIRO_FILTER_GOOD);
+	cairo_paint(cr);
+	cairo_destroy(cr);
+	cairo_surface_set_device_scale(scaled, factor, factor);
+	GdkCursor *cursor = gdk_cursor_new_from_surface(
+		display, scaled, MIN(hot_x * scale, w - 1) / factor,
+		MIN(hot_y * scale, h - 1) / factor);
+	cairo_surface_destroy(scaled);
+	return cursor;
+}
+
 void oriel_viewer_cursor(OrielViewer *viewer, cairo_surface_t *image,
 			 int hot_x, int hot_y)
 {
-	GdkDisplay *display = gtk_widget_get_display(GTK_WIDGET(viewer));
 	g_clear_object(&viewer->cursor);
-	if (image) {
-		struct layout layout = layout_of(viewer);
-		int factor = gtk_widget_get_scale_factor(GTK_WIDGET(viewer));
-		/* as large as the guest's pixels are shown */
-		double scale = 1.0 / CLAMP(layout.scale, 0.5, 4.0);
-		if (fabs(layout.scale - 1.0) > 0.01 || factor > 1)
-			cairo_surface_set_device_scale(image, scale, scale);
-		viewer->cursor = gdk_cursor_new_from_surface(
-			display, image, hot_x / scale, hot_y / scale);
-	} else {
-		viewer->cursor = g_object_ref(viewer->blank);
-	}
+	viewer->cursor = image ? scaled_cursor(viewer, image, hot_x, hot_y)
+			       : g_object_ref(viewer->blank);
 	apply_cursor(viewer);
 }
 

@@ -29,7 +29,7 @@ BUILD = os.path.abspath(os.environ.get("BUILD", "build"))
 CLIENT = os.path.join(BUILD, "bin", "oriel-client")
 
 
-def wait_for(what, condition, seconds=15):
+def wait_for(what, condition, seconds=30):
     """Waits until condition() is true and returns its value."""
     end = time.monotonic() + seconds
     while True:
@@ -583,9 +583,13 @@ class Screen:
                         GSETTINGS_BACKEND="memory", DBUS_SESSION_BUS_ADDRESS="unix:path=/nonexistent")
         self.wm = subprocess.Popen(["openbox"], env=self.env, stdout=subprocess.DEVNULL,
                                    stderr=subprocess.DEVNULL)
-        wait_for("the window manager", lambda: "window id" in subprocess.run(
-            ["xprop", "-root", "_NET_SUPPORTING_WM_CHECK"], env=self.env, capture_output=True,
-            text=True).stdout)
+        try:
+            wait_for("the window manager", lambda: "window id" in subprocess.run(
+                ["xprop", "-root", "_NET_SUPPORTING_WM_CHECK"], env=self.env, capture_output=True,
+                text=True).stdout, 60)
+        except AssertionError:
+            self.close()
+            raise
 
     def close(self):
         for process in (self.wm, self.server):
@@ -603,11 +607,12 @@ class Screen:
     def windows(self, title):
         return self.do("search", "--onlyvisible", "--name", title, check=False).split()
 
-    def window(self, title, seconds=15):
+    def window(self, title, seconds=30):
         return wait_for("a window '%s'" % title, lambda: self.windows(title), seconds)[-1]
 
     def pixel(self, x, y):
-        text = subprocess.run(["import", "-window", "root", "-crop", "1x1+%d+%d" % (x, y), "txt:-"],
+        text = subprocess.run(["import", "-window", "root", "-crop", "1x1+%d+%d" % (x, y), "-depth", "8",
+                               "txt:-"],
                               env=self.env, check=True, capture_output=True, text=True).stdout
         return int(re.search(r"#([0-9A-Fa-f]{6})", text)[1], 16)
 
@@ -638,7 +643,7 @@ class Client:
             events = [json.loads(line) for line in file if line.endswith("\n")]
         return [e for e in events if name is None or e["event"] == name]
 
-    def event(self, name, count=1, seconds=15):
+    def event(self, name, count=1, seconds=30):
         try:
             return wait_for("event '%s'" % name, lambda: len(self.events(name)) >= count and
                             self.events(name)[count - 1], seconds)
@@ -663,7 +668,7 @@ class Client:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        elif code < 0:
+        elif code < 0 and code != -signal.SIGTERM:
             raise AssertionError("the client died of signal %d: %s" % (-code, self.said()))
         complaints = [line for line in self.said().splitlines() if "CRITICAL" in line or "ERROR" in line]
         if complaints:
@@ -691,6 +696,15 @@ class World:
         return self.client(gateway.url, "--user", "ada", "--trust-fingerprint", gateway.fingerprint,
                            *arguments, password="lovelace", **more)
 
+    def stop(self):
+        """After a failure: nothing that comes up now matters."""
+        while self.things:
+            thing = self.things.pop()
+            try:
+                thing.close()
+            except AssertionError as error:
+                print("#", error)
+
     def clear(self):
         while self.things:
             self.things.pop().close()
@@ -707,11 +721,16 @@ def main(tap):
         def run():
             try:
                 function(world)
-            finally:
-                world.clear()
+            except Exception:
+                if os.environ.get("SHOTS"):  # a folder for pictures of failures
+                    world.screen.shot(os.path.join(os.environ["SHOTS"], function.__name__ + ".png"))
+                world.stop()
+                raise
+            world.clear()
         return run
     tap.points = [(sentence, cleanly(function)) for sentence, function in tap.points]
     try:
         return tap.run()
     finally:
+        world.stop()
         world.close()
