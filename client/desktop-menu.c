@@ -146,6 +146,9 @@ static GMenuModel *main_menu(void)
 	GMenu *window = g_menu_new();
 	g_menu_append(window, "F_ull Screen", "desktop.fullscreen");
 	g_menu_append(window, "Send All _Keys to the Desktop", "desktop.grab");
+	GMenuModel *keys = keys_menu();
+	g_menu_append_submenu(window, "Send Special K_eys", keys);
+	g_object_unref(keys);
 	g_menu_append(window, "Save a _Picture…", "desktop.screenshot");
 	g_menu_append_section(menu, NULL, G_MENU_MODEL(window));
 	GMenu *last = g_menu_new();

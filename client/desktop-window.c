@@ -14,7 +14,7 @@
  * then called silent, then given up. */
 #define SILENCE_PROBE_S 3
 #define SILENCE_TELL_S	7
-#define SILENCE_CUT_S	20
+#define SILENCE_CUT_S	15
 #define HINT_MS		4500
 
 struct desktop_window {

@@ -335,13 +335,10 @@ static gboolean read_update(struct rfb_session *self)
 				return FALSE;
 			continue;
 		}
-		if (!rfb_reader_decode(self->reader, &rect)) {
-			guint16 w, h;
-			rfb_reader_size(self->reader, &w, &h);
-			if (rect.x + rect.w > w || rect.y + rect.h > h)
-				return bad(self, "pixels outside the screen");
-			return FALSE;
-		}
+		if (!rfb_reader_decode(self->reader, &rect))
+			return rfb_reader_ended(self->reader)
+				       ? FALSE
+				       : bad(self, "pixels that make no sense");
 		cairo_rectangle_int_t area = {rect.x, rect.y, rect.w, rect.h};
 		cairo_region_union_rectangle(self->changed, &area);
 	}

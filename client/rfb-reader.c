@@ -2,10 +2,14 @@
 
 #include <rfb/rfbclient.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* A whole update of one rectangle, put back before what was read ahead. */
 #define HEADER_BYTES (sz_rfbFramebufferUpdateMsg + \
 		      sz_rfbFramebufferUpdateRectHeader)
+
+/* RFC 6143's successor, section Tight: a rectangle is at most so wide. */
+#define TIGHT_WIDTH_MAX 2048
 
 struct rfb_reader {
 	rfbClient *client;
@@ -53,6 +57,14 @@ void rfb_reader_destroy(struct rfb_reader *reader)
 	reader->client->frameBuffer = NULL;
 	rfbClientCleanup(reader->client); /* closes the descriptor */
 	g_free(reader);
+}
+
+gboolean rfb_reader_ended(const struct rfb_reader *reader)
+{
+	char byte;
+	return reader->client->buffered == 0 &&
+	       recv(reader->client->sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT) ==
+		       0;
 }
 
 gboolean rfb_read(struct rfb_reader *reader, void *to, gsize length)
@@ -171,6 +183,8 @@ gboolean rfb_reader_decode(struct rfb_reader *reader,
 		return FALSE;
 	if (rect->w == 0 || rect->h == 0)
 		return rect->encoding == rfbEncodingRaw;
+	if (rect->encoding == rfbEncodingTight && rect->w > TIGHT_WIDTH_MAX)
+		return FALSE;
 	/* bufoutptr may point anywhere: the library refills its own buffer
 	 * once ours is used up */
 	g_assert(client->buffered <= RFB_BUF_SIZE);

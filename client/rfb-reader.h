@@ -8,7 +8,9 @@
  *
  * Threads: one, which blocks. Ownership: destroy closes the descriptor.
  * Units: pixels are 32 bits, 0x00RRGGBB in host order, without padding.
- * Fails: FALSE; the connection is then of no more use. */
+ * Fails: FALSE; the connection is then of no more use.
+ * Debian's library (0.9.14+dfsg-1+deb12u2) refuses Tight and ZRLE data that
+ * leave their rectangle; tests/protocol/client/bad-days.test watches that. */
 #pragma once
 
 #include <glib.h>
@@ -25,6 +27,9 @@ struct rfb_reader;
 
 struct rfb_reader *rfb_reader_create(int fd);
 void rfb_reader_destroy(struct rfb_reader *reader);
+
+/* After a failure: the connection is over, rather than its contents wrong. */
+gboolean rfb_reader_ended(const struct rfb_reader *reader);
 
 gboolean rfb_read(struct rfb_reader *reader, void *to, gsize length);
 gboolean rfb_read_u8(struct rfb_reader *reader, guint8 *value);

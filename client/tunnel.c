@@ -293,6 +293,7 @@ static gboolean ask_upgrade(struct tunnel *tunnel,
 		return FALSE;
 	}
 	if (g_ascii_strcasecmp(head.upgrade, "oriel-tunnel") != 0) {
+		answer->status = 0; /* no refusal: not our server at all */
 		fault_set(error, FAULT_INVALID,
 			  "Check the server's address and port.",
 			  "The server switched to another protocol");
