@@ -128,6 +128,13 @@ static void input_config_written(struct virtio *v, unsigned at, unsigned size)
 		bytes = (unsigned)strlen(d->name);
 		memcpy(to, d->name, bytes);
 		break;
+	case CFG_SERIAL:
+		if (d->target.kind == INPUT_KEYBOARD)
+			break;
+		/* a helper in the guest maps it to its output by this */
+		bytes = (unsigned)g_snprintf((char *)to, 64, "oriel-head-%u",
+					     d->target.head);
+		break;
 	case CFG_IDS:
 		bytes = sizeof ids;
 		memcpy(to, ids, bytes);
@@ -281,7 +288,7 @@ static struct device *create(struct vm *vm, struct opts *opts,
 	d->product = (uint16_t)(1 + kind);
 	if (kind == INPUT_KEYBOARD)
 		g_strlcpy(d->name, name, sizeof d->name);
-	else /* a helper in the guest maps it to its output by this name */
+	else
 		g_snprintf(d->name, sizeof d->name, "%s %u", name,
 			   (unsigned)head);
 	if (!virtio_init(&d->v, vm, &input_ops, vm->io, 2, 64, 136, error)) {
