@@ -20,6 +20,7 @@ struct ioloop {
 	struct iosource *sources;
 	uint32_t serial;
 	atomic_bool quit;
+	bool threaded;
 };
 
 static struct iosource *find(struct ioloop *loop, int fd, uint32_t serial)
@@ -76,7 +77,8 @@ struct ioloop *ioloop_new(const char *name)
 	pthread_attr_setstacksize(&attributes, 256 << 10);
 	if (loop->epoll < 0 || loop->wake < 0 ||
 	    epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->wake, &event) < 0 ||
-	    (errno = pthread_create(&loop->thread, &attributes, run, loop))) {
+	    (name && (errno = pthread_create(&loop->thread, &attributes, run,
+					     loop)))) {
 		int saved = errno;
 
 		pthread_attr_destroy(&attributes);
@@ -87,7 +89,9 @@ struct ioloop *ioloop_new(const char *name)
 		return NULL;
 	}
 	pthread_attr_destroy(&attributes);
-	pthread_setname_np(loop->thread, name);
+	if (name)
+		pthread_setname_np(loop->thread, name);
+	loop->threaded = name != NULL;
 	return loop;
 }
 
@@ -97,7 +101,8 @@ void ioloop_free(struct ioloop *loop)
 		return;
 	atomic_store(&loop->quit, true);
 	eventfd_write(loop->wake, 1);
-	pthread_join(loop->thread, NULL);
+	if (loop->threaded)
+		pthread_join(loop->thread, NULL);
 	pthread_mutex_destroy(&loop->lock);
 	close(loop->epoll);
 	close(loop->wake);

@@ -25,7 +25,8 @@ struct iosource {
 	uint32_t serial;
 };
 
-/* name: at most 15 bytes, shown by ps -L. NULL with errno set. */
+/* name: at most 15 bytes, shown by ps -L; NULL: a loop without a thread, for
+ * fuzzing, whose handlers never run. NULL with errno set. */
 struct ioloop *ioloop_new(const char *name);
 /* Ends and joins the thread. */
 void ioloop_free(struct ioloop *loop);

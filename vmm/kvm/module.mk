@@ -10,6 +10,18 @@ oriel-vmm_SRC := vmm/kvm/main.c
 oriel-vmm_LIBS := vmmkvm display1 common
 oriel-vmm_DIR := libexec
 
+TESTS += vmm-device-test
+vmm-device-test_SRC := tests/unit/vmm-device-test.c vmm/kvm/device-fuzz.c
+vmm-device-test_LIBS := vmmkvm display1 common
+
+FUZZERS += vmm-device-fuzz
+vmm-device-fuzz_SRC := vmm/kvm/device-fuzz.c
+vmm-device-fuzz_LIBS := vmmkvm display1 common
+
+FUZZERS += vmm-qmp-fuzz
+vmm-qmp-fuzz_SRC := vmm/kvm/qmp-fuzz.c
+vmm-qmp-fuzz_LIBS := vmmkvm display1 common
+
 TESTS += vmm-display-test
 vmm-display-test_SRC := tests/unit/vmm-display-test.c
 vmm-display-test_LIBS := display1 common

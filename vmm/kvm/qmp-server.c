@@ -326,15 +326,20 @@ static gboolean can_read(gint fd, GIOCondition condition, gpointer data)
 
 static gboolean accept_client(gint fd, GIOCondition condition, gpointer data)
 {
-	struct qmp_server *server = data;
-	struct qmp_client *c;
 	int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (peer < 0)
-		return G_SOURCE_CONTINUE;
+	if (peer >= 0)
+		qmp_server_attach(data, peer);
+	return G_SOURCE_CONTINUE;
+}
+
+void qmp_server_attach(struct qmp_server *server, int peer)
+{
+	struct qmp_client *c;
+
 	if (server->count == QMP_CLIENTS) {
 		close(peer);
-		return G_SOURCE_CONTINUE;
+		return;
 	}
 	c = g_new0(struct qmp_client, 1);
 	c->server = server;
@@ -350,7 +355,6 @@ static gboolean accept_client(gint fd, GIOCondition condition, gpointer data)
 	say(c, json_pack("{s:{s:{s:{s:i,s:i,s:i},s:s},s:[]}}", "QMP", "version",
 			 "qemu", "micro", 0, "minor", 2, "major", 7, "package",
 			 "oriel-vmm " ORIEL_VERSION, "capabilities"));
-	return G_SOURCE_CONTINUE;
 }
 
 static void on_event(void *data, const char *name, const char *fields)
@@ -374,19 +378,21 @@ struct qmp_server *qmp_server_new(struct vm *vm, const char *path,
 				  GError **error)
 {
 	struct qmp_server *server;
-	int listener = inherited_listener(path, error);
+	int listener = path ? inherited_listener(path, error) : -1;
 
-	if (listener == -1)
+	if (path && listener == -1)
 		listener = paths_unix_listen(path, 0600, error);
-	if (listener < 0)
+	if (path && listener < 0)
 		return NULL;
 	server = g_new0(struct qmp_server, 1);
 	server->vm = vm;
 	/* an inherited socket's file is its owner's */
-	server->path = g_str_has_prefix(path, "fd:") ? NULL : g_strdup(path);
+	if (path && !g_str_has_prefix(path, "fd:"))
+		server->path = g_strdup(path);
 	server->listener = listener;
-	server->watch = g_unix_fd_add(listener, G_IO_IN, accept_client,
-				      server);
+	if (listener >= 0)
+		server->watch = g_unix_fd_add(listener, G_IO_IN, accept_client,
+					      server);
 	vm->event = on_event;
 	vm->event_data = server;
 	return server;
@@ -399,8 +405,9 @@ void qmp_server_free(struct qmp_server *server)
 	server->vm->event = NULL;
 	while (server->clients)
 		client_free(server->clients);
-	g_source_remove(server->watch);
-	close(server->listener);
+	g_clear_handle_id(&server->watch, g_source_remove);
+	if (server->listener >= 0)
+		close(server->listener);
 	if (server->path)
 		unlink(server->path);
 	g_free(server->path);

@@ -21,9 +21,12 @@ struct vm;
 struct qmp_server;
 struct qmp_client;
 
-/* path: of the socket, or "fd:N" for a listening one that was left open. */
+/* path: of the socket, or "fd:N" for a listening one that was left open, or
+ * NULL to serve only who is attached. */
 struct qmp_server *qmp_server_new(struct vm *vm, const char *path,
 				  GError **error);
+/* A client on a connected, non-blocking socket (taken). */
+void qmp_server_attach(struct qmp_server *server, int fd);
 void qmp_server_free(struct qmp_server *server);
 /* Writes out what is queued, for the last event before the end. */
 void qmp_server_flush(struct qmp_server *server);

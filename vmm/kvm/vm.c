@@ -345,7 +345,7 @@ void vm_reset(struct vm *vm, bool by_guest)
 		 by_guest ? "{\"guest\": true, \"reason\": \"guest-reset\"}"
 			  : "{\"guest\": false, \"reason\": "
 			    "\"host-qmp-system-reset\"}");
-	if (!boot_load(vm, vm->image, &error)) {
+	if (vm->image && !boot_load(vm, vm->image, &error)) {
 		log_fault(&about, error);
 		vm->status = VM_INTERNAL_ERROR;
 		vm_event(vm, "STOP", NULL);
