@@ -429,39 +429,53 @@ static void on_started(SoupServer *server, SoupServerMessage *message,
 
 /* ---- connections ---- */
 
+static unsigned links_of(struct api *self, const char *address)
+{
+	return GPOINTER_TO_UINT(g_hash_table_lookup(self->addresses, address));
+}
+
+static gboolean on_link_known(struct api_link *link, void *data)
+{
+	struct api *self = data;
+	unsigned count = links_of(self, link->address);
+	if (count >= LINKS_PER_ADDRESS)
+		return FALSE;
+	g_hash_table_insert(self->addresses, g_strdup(link->address),
+			    GUINT_TO_POINTER(count + 1));
+	link->counted = TRUE;
+	return TRUE;
+}
+
 static void on_link_gone(struct api_link *link, void *data)
 {
 	struct api *self = data;
 	self->links--;
-	if (!link->address || link->local)
+	if (!link->counted)
 		return;
-	gpointer count = g_hash_table_lookup(self->addresses, link->address);
-	if (GPOINTER_TO_UINT(count) > 1)
+	unsigned count = links_of(self, link->address);
+	if (count > 1)
 		g_hash_table_insert(self->addresses, g_strdup(link->address),
-				    GUINT_TO_POINTER(GPOINTER_TO_UINT(count) -
-						     1));
+				    GUINT_TO_POINTER(count - 1));
 	else
 		g_hash_table_remove(self->addresses, link->address);
 }
 
-static void on_link_ready(GIOStream *stream, GSocketAddress *local,
-			  GSocketAddress *remote, void *data)
+static void on_link_ready(struct api_link *link, GIOStream *stream,
+			  GSocketAddress *local, GSocketAddress *remote,
+			  void *data)
 {
 	struct api *self = data;
-	struct api_link *link = api_link_of(remote);
-	if (!link->local) {
-		unsigned count = 1 + GPOINTER_TO_UINT(g_hash_table_lookup(
-					     self->addresses, link->address));
-		g_hash_table_insert(self->addresses, g_strdup(link->address),
-				    GUINT_TO_POINTER(count));
-		if (count > LINKS_PER_ADDRESS)
-			return; /* closed with the stream's last reference */
-	}
 	g_autoptr(GError) error = NULL;
 	if (!soup_server_accept_iostream(self->server, stream, local, remote,
 					 &error))
 		log_fault(NULL, error);
 }
+
+static const struct api_link_calls link_calls = {
+	.known = on_link_known,
+	.ready = on_link_ready,
+	.gone = on_link_gone,
+};
 
 static void take(struct api *self, int fd, gboolean local)
 {
@@ -473,7 +487,7 @@ static void take(struct api *self, int fd, gboolean local)
 		return;
 	}
 	self->links++;
-	api_link_open(fd, local, on_link_ready, on_link_gone, self);
+	api_link_open(fd, local, &link_calls, self);
 }
 
 static void on_public(int fd, void *data)

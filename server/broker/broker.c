@@ -121,12 +121,25 @@ static void raise_descriptors(void)
 	}
 }
 
+/* libsoup and GLib warn about what outsiders send; an outsider must not fill
+ * the log with it. */
+static void on_library_log(const char *domain, GLogLevelFlags level,
+			   const char *message, void *data)
+{
+	static struct log_limit limit = {.burst = 3};
+	if (level & (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL |
+		     G_LOG_LEVEL_WARNING) &&
+	    log_allow(&limit, NULL))
+		log_warn(NULL, "%s: %s", domain ? domain : "library", message);
+}
+
 int broker_main(const struct paths_root *root,
 		const struct role_options *options)
 {
 	g_autoptr(GError) error = NULL;
 	struct broker broker = {.root = root};
 	log_open("oriel-broker", options->verbose);
+	g_log_set_default_handler(on_library_log, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptors();
 	int lock = lock_store(root, &error);

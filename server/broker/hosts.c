@@ -85,9 +85,13 @@ static gboolean take_hello(struct host *host, json_t *message, GError **error)
 	if (!name || !jsonline_integer(message, "version", 1, G_MAXINT32,
 				       &version, error))
 		return FALSE;
-	if (version != PROTOCOL_VERSION || !*name ||
-	    strlen(name) > HOST_NAME_MAX_BYTES ||
-	    !g_utf8_validate(name, -1, NULL)) {
+	if (!*name || strlen(name) > HOST_NAME_MAX_BYTES) {
+		fault_set(error, FAULT_INVALID, "Give the host a name.",
+			  "A host's name has 1 to %d bytes.",
+			  HOST_NAME_MAX_BYTES);
+		return FALSE;
+	}
+	if (version != PROTOCOL_VERSION) {
 		g_autofree char *quoted = log_quote(name, strlen(name));
 		fault_set(error, FAULT_INVALID,
 			  "Run the same version of Oriel on host and broker.",

@@ -15,6 +15,8 @@ store-test_LIBS := broker common
 broker-test_SRC := tests/unit/broker-test.c
 broker-test_LIBS := broker common
 
-FUZZERS += shape-fuzz
+FUZZERS += shape-fuzz http-guard-fuzz
+http-guard-fuzz_SRC := server/broker/http-guard-fuzz.c
+http-guard-fuzz_LIBS := broker common
 shape-fuzz_SRC := server/broker/shape-fuzz.c
 shape-fuzz_LIBS := broker common

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/fault.h"
+#include "server/broker/http-guard.h"
 #include "server/broker/hub.h"
 #include "server/broker/secrets.h"
 #include "server/broker/shape.h"
@@ -166,6 +167,82 @@ static void test_shapes(void)
 	}
 }
 
+/* ---- heads of requests ---- */
+
+static const struct {
+	const char *head, *cause; /* NULL is good */
+} heads[] = {
+	{"GET / HTTP/1.1\r\nHost: a\r\n\r\n", NULL},
+	{"POST /x?y=1 HTTP/1.0\r\nhost:[::1]:8443\r\ncontent-length: 5 \r\n"
+	 "X-Any: \t\xc3\xa4\r\n\r\n",
+	 NULL},
+	{"PUT /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n"
+	 "Expect: 100-continue\r\n\r\n",
+	 NULL},
+	{"\r\n\r\n", "its method is none"},
+	{"get / HTTP/1.1\r\nHost: a\r\n\r\n", "its method is none"},
+	{"GET\r\n\r\n", "its method is none"},
+	{"GET x HTTP/1.1\r\nHost: a\r\n\r\n", "its path is none, or too long"},
+	{"GET / a HTTP/1.1\r\nHost: a\r\n\r\n",
+	 "its version is none that is spoken here"},
+	{"GET /\x7f HTTP/1.1\r\nHost: a\r\n\r\n",
+	 "its path is none, or too long"},
+	{"GET / HTTP/2.0\r\nHost: a\r\n\r\n",
+	 "its version is none that is spoken here"},
+	{"GET / HTTP/1.1\r\n\r\n", "it has not exactly one Host"},
+	{"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
+	 "it has not exactly one Host"},
+	{"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", "its Host is none"},
+	{"GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n",
+	 "a header has no name"},
+	{"GET / HTTP/1.1\r\nHost : a\r\n\r\n", "a header has no name"},
+	{"GET / HTTP/1.1\r\nHost: a\nX: y\r\n\r\n",
+	 "its lines do not end as they should"},
+	{"GET / HTTP/1.1\r\nHost: a\r\nX: a\x01\r\n\r\n",
+	 "a header holds a control character"},
+	{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -5\r\n\r\n",
+	 "its Content-Length is none"},
+	{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 12345678901\r\n\r\n",
+	 "its Content-Length is none"},
+	{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n"
+	 "Content-Length: 1\r\n\r\n",
+	 "its body has two lengths"},
+	{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n"
+	 "Transfer-Encoding: chunked\r\n\r\n",
+	 "its body has two lengths"},
+	{"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n",
+	 "its Transfer-Encoding is not chunked"},
+	{"POST / HTTP/1.1\r\nHost: a\r\nExpect: more\r\n\r\n",
+	 "it expects what is not done here"},
+};
+
+static void test_heads(void)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(heads); i++) {
+		g_autoptr(GError) error = NULL;
+		gsize length = strlen(heads[i].head);
+		g_assert_cmpint(http_guard_length(heads[i].head, length - 1),
+				==, 0);
+		g_assert_cmpint(http_guard_length(heads[i].head, length), ==,
+				(gint64)length);
+		/* exact, so that a sanitizer sees one byte too many */
+		g_autofree char *copy = g_memdup2(heads[i].head, length);
+		gboolean good = http_guard_check(copy, length, &error);
+		g_assert_cmpint(good, ==, !heads[i].cause);
+		g_autofree char *cause = error ? fault_cause(error) : NULL;
+		g_autofree char *wanted =
+			heads[i].cause
+				? g_strdup_printf("The request cannot be "
+						  "read: %s.",
+						  heads[i].cause)
+				: NULL;
+		g_assert_cmpstr(cause, ==, wanted);
+	}
+	const char zero[] = "GET / HTTP/1.1\r\nHost: a\0b\r\n\r\n";
+	g_autoptr(GError) error = NULL;
+	g_assert_false(http_guard_check(zero, sizeof zero - 1, &error));
+}
+
 /* ---- states ---- */
 
 static void test_states(void)
@@ -280,6 +357,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/throttle/address", test_throttle_address);
 	g_test_add_func("/throttle/memory", test_throttle_memory);
 	g_test_add_func("/shape/requests", test_shapes);
+	g_test_add_func("/http-guard", test_heads);
 	g_test_add_func("/states", test_states);
 	g_test_add_func("/hub", test_hub);
 	g_test_add_func("/secrets", test_secrets);

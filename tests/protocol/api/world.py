@@ -251,9 +251,13 @@ class World:
     def end(self):
         for host in self.hosts:
             host.close()
+        status = 0
         if self.process and self.process.poll() is None:
-            self.stop()
+            status = self.stop()
+        said = self.logged() if os.path.exists(os.path.join(self.top, "log")) else ""
         shutil.rmtree(self.top, ignore_errors=True)
+        # a broker ends in order, and nothing of GLib or a sanitizer speaks up
+        assert status == 0 and not re.search(r"Sanitizer|runtime error|CRITICAL|WARNING \*\*", said), said[-4000:]
 
     # HTTP
     def connect(self, sock="admin", peer="192.0.2.1"):
