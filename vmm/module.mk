@@ -13,6 +13,11 @@ TESTS += engine-test
 engine-test_SRC := tests/unit/engine-test.c tests/unit/engine-guest.c
 engine-test_LIBS := engine common
 
+TESTS += engine-template-test
+engine-template-test_SRC := tests/unit/engine-template-test.c \
+	tests/unit/engine-guest.c
+engine-template-test_LIBS := $(engine-test_LIBS)
+
 TESTS += engine-trouble-test
 engine-trouble-test_SRC := tests/unit/engine-trouble-test.c tests/unit/engine-guest.c
 engine-trouble-test_LIBS := engine common

@@ -286,7 +286,7 @@ char *guest_sh(struct guest *self, int *status, const char *format, ...)
 	g_assert_cmpint(send(self->agent, out, length, MSG_NOSIGNAL), ==,
 			(gssize)length);
 	g_autoptr(GString) text = g_string_new(NULL);
-	gint64 end = g_get_monotonic_time() + 60 * G_USEC_PER_SEC;
+	gint64 end = g_get_monotonic_time() + 100 * G_USEC_PER_SEC;
 	for (;;) {
 		char bytes[4096];
 		ssize_t got = read(self->agent, bytes, sizeof bytes);

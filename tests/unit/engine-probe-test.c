@@ -113,7 +113,7 @@ static void test_findings(void)
 	g_autoptr(GPtrArray) findings =
 	    g_ptr_array_new_with_free_func((GDestroyNotify)engine_finding_free);
 	engine_probe(NULL, findings);
-	const char *const wanted[] = {"kvm",	  "qemu", "oriel-vmm", "passt",
+	const char *const wanted[] = {"kvm",      "qemu", "oriel-vmm", "passt",
 				      "qemu-img", "cpu",  "memory",    "disk"};
 	g_assert_cmpuint(findings->len, ==, G_N_ELEMENTS(wanted));
 	for (guint i = 0; i < findings->len; i++) {
