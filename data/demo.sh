@@ -153,8 +153,8 @@ XDG_DATA_HOME=$work/data XDG_CONFIG_HOME=$work/config GTK_A11Y=none \
 	--trust-fingerprint "$fingerprint" --events "$work/events" >"$demo/client.log" 2>&1 &
 client=$!
 pids+=($client)
-until_true 300 grep -q first-frame "$work/events" ||
-	fail "The client showed no picture within 5 minutes." "Its messages are in $demo/client.log."
+until_true 900 grep -q first-frame "$work/events" ||
+	fail "The client showed no picture within 15 minutes." "Its messages are in $demo/client.log."
 step "The desktop is on screen, $(jq -rs '(map(select(.event == "first-frame"))[0].t_us - map(select(.event == "signed-in"))[0].t_us) / 1000 | floor' "$work/events") ms after signing in"
 
 id=$(oriel desktop list --json | jq -r '.desktops[] | select(.user == "demo" and .pool == "debian") | .id')
@@ -164,7 +164,7 @@ in_guest() { # runs a command in the guest, prints its output
 step "Opening the guest's editor and typing into it"
 sentence="Hello from Oriel: typed through X events, $(date -u +%H:%M:%S)."
 in_guest /usr/lib/oriel/as-user --detach mousepad /home/user/hello.txt
-until_true 60 in_guest /usr/lib/oriel/as-user xdotool search --onlyvisible --name hello.txt ||
+until_true 300 in_guest /usr/lib/oriel/as-user xdotool search --onlyvisible --name hello.txt ||
 	fail "The editor's window did not open in the guest."
 window=$(xdotool search --onlyvisible --pid "$client" | tail -n 1)
 xdotool windowactivate --sync "$window"
@@ -172,7 +172,7 @@ sleep 1
 xdotool type --delay 30 "$sentence"
 xdotool key ctrl+s
 typed() { in_guest cat /home/user/hello.txt | grep -qF "$sentence"; }
-until_true 30 typed || fail "The sentence did not arrive in the guest's file." "It holds: $(in_guest cat /home/user/hello.txt | head -c 200)"
+until_true 120 typed || fail "The sentence did not arrive in the guest's file." "It holds: $(in_guest cat /home/user/hello.txt | head -c 200)"
 step "The guest's file holds the sentence"
 sleep 1
 import -window root "$demo/desktop.png"

@@ -103,8 +103,11 @@ class World:
         def serving():
             if self.server.poll() is not None:
                 raise RuntimeError("orield ended with %s; see %s" % (self.server.returncode, self.log))
-            return os.path.exists(facts) and self.oriel("status", check=False).returncode == 0
-        wait_for("the server's start", 30, serving)
+            if not os.path.exists(facts):
+                return False
+            status = self.oriel("status", "--json", check=False)
+            return status.returncode == 0 and json.loads(status.stdout)["hosts"]
+        wait_for("the server's start", 120, serving)
         with open(facts) as file:
             self.facts = json.load(file)
 
@@ -152,7 +155,7 @@ class World:
 
     def remove_desktop(self, id):
         self.oriel("desktop", "off", id, check=False)
-        wait_for("desktop %s going off" % id, 30,
+        wait_for("desktop %s going off" % id, 120,
                  lambda: self.json("desktop", "show", id)["state"] in ("off", "failed", "none"))
         self.oriel("desktop", "remove", id)
 
