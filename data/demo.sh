@@ -125,7 +125,7 @@ finish() {
 	local code=$?
 	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; done
 	# the next run gets a fresh clone
-	[ -n "${id:-}" ] && oriel desktop off "$id" >/dev/null 2>&1 && oriel desktop remove "$id" --yes >/dev/null 2>&1
+	[ -n "${id:-}" ] && oriel desktop remove "$id" --force >/dev/null 2>&1
 	stop_server
 	rm -rf "$work"
 	if [ $code = 0 ]; then step "Done: ${demo#"$top"/}/desktop.png"; else echo "demo: failed; see $demo/orield.log and $demo/client.log" >&2; fi

@@ -154,10 +154,7 @@ class World:
             self.oriel("pool", "create", name, *args)
 
     def remove_desktop(self, id):
-        self.oriel("desktop", "off", id, check=False)
-        wait_for("desktop %s going off" % id, 120,
-                 lambda: self.json("desktop", "show", id)["state"] in ("off", "failed", "none"))
-        self.oriel("desktop", "remove", id)
+        self.oriel("desktop", "remove", id, "--force")
 
     def guest(self, id, *argv, check=True):
         """Runs a command in the guest and returns its output."""
