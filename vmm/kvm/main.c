@@ -56,6 +56,17 @@ struct arguments {
 	gboolean panic_ends, paused, no_reboot, no_shutdown, verbose, version, list;
 };
 
+static void forget(struct arguments *a)
+{
+	char *const texts[] = {a->name,	   a->uuid,  a->kernel,
+			       a->initrd,  a->cmdline, a->cache,
+			       a->serial,  a->debugcon, a->qmp};
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++)
+		g_free(texts[i]);
+	g_strfreev(a->devices);
+}
+
 static bool parse(struct arguments *a, int *argc, char ***argv, GError **error)
 {
 	const GOptionEntry entries[] = {
@@ -211,10 +222,34 @@ static void raise_fd_limit(void)
 	}
 }
 
+static int perform(struct arguments *a, int argc, char **argv)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (!parse(a, &argc, &argv, &error)) {
+		fault_print("oriel-vmm", error);
+		return 2;
+	}
+	if (a->version) {
+		g_print("oriel-vmm %s\n", ORIEL_VERSION);
+		return 0;
+	}
+	if (a->list) {
+		list_devices();
+		return 0;
+	}
+	log_open("oriel-vmm", a->verbose);
+	if (!check(a, argc, argv, &error) || !run(a, &error)) {
+		fault_print("oriel-vmm", error);
+		return 1;
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct arguments arguments = {.cpus = 1, .memory = 256, .heads = 1};
-	g_autoptr(GError) error = NULL;
+	int code;
 
 	setlocale(LC_ALL, "");
 	signal(SIGPIPE, SIG_IGN);
@@ -223,23 +258,7 @@ int main(int argc, char **argv)
 	 * costs private memory */
 	mallopt(M_ARENA_MAX, 1);
 	raise_fd_limit();
-	if (!parse(&arguments, &argc, &argv, &error)) {
-		fault_print("oriel-vmm", error);
-		return 2;
-	}
-	if (arguments.version) {
-		g_print("oriel-vmm %s\n", ORIEL_VERSION);
-		return 0;
-	}
-	if (arguments.list) {
-		list_devices();
-		return 0;
-	}
-	log_open("oriel-vmm", arguments.verbose);
-	if (!check(&arguments, argc, argv, &error) ||
-	    !run(&arguments, &error)) {
-		fault_print("oriel-vmm", error);
-		return 1;
-	}
-	return 0;
+	code = perform(&arguments, argc, argv);
+	forget(&arguments);
+	return code;
 }

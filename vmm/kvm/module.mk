@@ -39,4 +39,34 @@ $(BUILD)/guests/%.elf: tests/guests/%.c $(guest_COMMON) tests/guests/guest.h \
 		-Wl,-T,tests/guests/guest.ld -Wl,--build-id=none \
 		-Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments \
 		-o $@ $(guest_COMMON) $<
+$(BUILD)/guests/first.elf: tests/guests/first.S tests/guests/guest.ld
+	$(call say,GUEST,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(guest_CFLAGS) -nostdlib -static -no-pie \
+		-Wl,-T,tests/guests/guest.ld -Wl,--build-id=none \
+		-Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments -o $@ $<
+EXTRA_TESTS += $(BUILD)/guests/first.elf
 EXTRA_TESTS += $(addprefix $(BUILD)/guests/,$(addsuffix .elf,$(GUESTS)))
+
+# the bare ioctls, for tests/bench/vmm.bench; not installed
+PROGRAMS += kvm-floor
+kvm-floor_SRC := tests/bench/kvm-floor.c
+kvm-floor_DIR := bench
+
+# A whole desktop on oriel-vmm, in a nested-KVM machine under emulation.
+.PHONY: lab bench-vmm soak soak-vmm
+soak: soak-vmm
+lab:
+	$(Q)data/deps.sh install build run headless test
+	$(Q)$(MAKE) --no-print-directory tests
+	$(Q)BUILD=$(BUILD) tests/lab/run desktop
+# First on this machine's own /dev/kvm, then beside QEMU in the lab.
+bench-vmm:
+	$(Q)data/deps.sh install build run headless test
+	$(Q)$(MAKE) --no-print-directory tests
+	$(Q)BUILD=$(BUILD) tests/bench/vmm.bench
+	$(Q)BUILD=$(BUILD) tests/lab/run bench
+# Ten minutes of random values into every port and register, for each seed.
+soak-vmm:
+	$(Q)$(MAKE) --no-print-directory tests
+	$(Q)BUILD=$(BUILD) SECONDS_EACH=600 SEED="$(or $(SEED),1)" \
+		tests/protocol/vmm/spray.test

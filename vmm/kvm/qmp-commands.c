@@ -321,8 +321,9 @@ static json_t *stats(struct qmp_client *c, json_t *arguments, GError **error)
 			json_pack("{s:I}", "damage-pixels",
 				  (json_int_t)console_get(vm->consoles, i)
 					  ->damage_pixels));
-	return json_pack("{s:I, s:o, s:o, s:o}", "first-exit-us",
-			 first ? (json_int_t)(first - vm->start_us) : 0, "cpus",
+	/* of the monotonic clock, as who started us may compare */
+	return json_pack("{s:I, s:o, s:o, s:o}", "first-exit-at-us",
+			 (json_int_t)first, "cpus",
 			 cpus, "devices", devices, "consoles", consoles);
 }
 

@@ -85,7 +85,6 @@ struct vm *vm_new(const struct vm_config *config, GError **error)
 
 	vm->config = *config;
 	vm->kvm = vm->fd = -1;
-	vm->start_us = (uint64_t)g_get_monotonic_time();
 	pthread_mutex_init(&vm->park_lock, NULL);
 	pthread_cond_init(&vm->park_cond, NULL);
 	bus_init(&vm->pio);

@@ -134,7 +134,6 @@ struct vm {
 	enum vm_status status;
 	_Atomic(struct device *) io_error; /* who asked for VM_WISH_IO_ERROR */
 	atomic_uint error_code; /* hardware reason of an internal error */
-	uint64_t start_us;      /* process start, monotonic */
 	atomic_ullong first_exit_us;
 
 	/* set by the QMP server; both optional */
