@@ -386,7 +386,7 @@ static void build_header(struct app *app)
 	gtk_menu_button_set_use_popover(GTK_MENU_BUTTON(menu), TRUE);
 	g_object_set_data(G_OBJECT(app->header), "menu", menu);
 	gtk_header_bar_pack_end(GTK_HEADER_BAR(app->header), menu);
-	app->sign_out = gtk_button_new_with_mnemonic("_Sign Out");
+	app->sign_out = gtk_button_new_with_mnemonic("Si_gn Out");
 	gtk_actionable_set_action_name(GTK_ACTIONABLE(app->sign_out),
 				       "app.sign-out");
 	gtk_widget_set_no_show_all(app->sign_out, TRUE);

@@ -162,6 +162,8 @@ static GtkWidget *build_words(struct card *card)
 	card->state = gtk_label_new(NULL);
 	gtk_label_set_ellipsize(GTK_LABEL(card->state), PANGO_ELLIPSIZE_END);
 	gtk_label_set_xalign(GTK_LABEL(card->state), 0);
+	gtk_label_set_max_width_chars(GTK_LABEL(card->state), 16);
+	gtk_label_set_max_width_chars(GTK_LABEL(card->name), 16);
 	gtk_container_add(GTK_CONTAINER(status), card->icon);
 	gtk_container_add(GTK_CONTAINER(status), card->state);
 	gtk_style_context_add_class(gtk_widget_get_style_context(status),
@@ -268,7 +270,10 @@ void card_update(struct card *card, struct desktop *desktop)
 		state = g_strdup("Running, in use");
 	}
 	g_autofree char *line =
-		desktop->pool && g_strcmp0(desktop->pool, desktop->name) != 0
+		desktop->pool &&
+				desktop->state != DESKTOP_STARTING &&
+				g_ascii_strcasecmp(desktop->pool,
+						   desktop->name) != 0
 			? g_strdup_printf("%s · %s", state, desktop->pool)
 			: g_strdup(state);
 	gtk_label_set_text(GTK_LABEL(card->state), line);

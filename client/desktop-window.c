@@ -591,6 +591,9 @@ struct desktop_window *desktop_window_new(GtkApplication *application,
 			 self);
 	g_signal_connect(self->window, "key-release-event",
 			 G_CALLBACK(on_key), self);
+	/* also where the folded toolbar lies over the desktop */
+	gtk_widget_add_events(GTK_WIDGET(self->window),
+			      GDK_POINTER_MOTION_MASK);
 	g_signal_connect(self->window, "motion-notify-event",
 			 G_CALLBACK(on_motion), self);
 	g_signal_connect(self->window, "window-state-event",

@@ -13,6 +13,8 @@
 /* More long polls than that would fill the connections of one server. */
 #define WATCHES_MAX 12
 #define CARDS_MAX   500
+#define MARGIN	    24
+#define SPACING	    18
 
 struct desktops {
 	const struct desktops_handlers *handlers;
@@ -23,6 +25,8 @@ struct desktops {
 	guint list_timer, picture_timer;
 	unsigned watches;
 	gboolean loaded;
+	int width;
+	guint columns_idle;
 	GHashTable *asks; /* those without an answer yet */
 };
 
@@ -36,6 +40,7 @@ struct ask {
 
 static void load_list(struct desktops *desktops);
 static void watch(struct desktops *desktops, struct card *card);
+static void update_columns(struct desktops *desktops);
 
 static void ask_free(gpointer data)
 {
@@ -346,6 +351,7 @@ static void merge(struct desktops *desktops, json_t *list)
 		else
 			gtk_widget_destroy(GTK_WIDGET(child));
 	}
+	update_columns(desktops);
 	gtk_stack_set_visible_child_name(
 		GTK_STACK(desktops->stack),
 		child_at(desktops, 0) ? "list" : "empty");
@@ -405,8 +411,49 @@ static gboolean on_key(GtkWidget *widget, GdkEventKey *event,
 static void on_destroy(GtkWidget *widget, struct desktops *desktops)
 {
 	desktops_stop(desktops);
+	g_clear_handle_id(&desktops->columns_idle, g_source_remove);
 	g_hash_table_unref(desktops->asks);
 	g_free(desktops);
+}
+
+/* As many columns as fit, and the whole grid in the middle: a flow box of
+ * natural size would be one column wide. */
+static gboolean on_columns(gpointer data)
+{
+	struct desktops *desktops = data;
+	GtkFlowBox *flow = GTK_FLOW_BOX(desktops->flow);
+	GtkFlowBoxChild *first = child_at(desktops, 0);
+	unsigned count = 0;
+	desktops->columns_idle = 0;
+	if (!first)
+		return G_SOURCE_REMOVE;
+	while (child_at(desktops, (int)count))
+		count++;
+	int card = 0;
+	gtk_widget_get_preferred_width(GTK_WIDGET(first), &card, NULL);
+	int width = gtk_widget_get_allocated_width(desktops->stack) -
+		    2 * MARGIN;
+	unsigned columns = (unsigned)MAX(
+		1, (width + SPACING) / (MAX(card, 1) + SPACING));
+	columns = MIN(columns, count);
+	gtk_flow_box_set_min_children_per_line(flow, columns);
+	gtk_flow_box_set_max_children_per_line(flow, columns);
+	return G_SOURCE_REMOVE;
+}
+
+static void update_columns(struct desktops *desktops)
+{
+	if (!desktops->columns_idle)
+		desktops->columns_idle = g_idle_add(on_columns, desktops);
+}
+
+static void on_allocate(GtkWidget *widget, GdkRectangle *allocation,
+			struct desktops *desktops)
+{
+	if (allocation->width == desktops->width)
+		return;
+	desktops->width = allocation->width;
+	update_columns(desktops);
 }
 
 static GtkWidget *build_empty(void)
@@ -461,13 +508,12 @@ static GtkWidget *build_list(struct desktops *desktops)
 	GtkFlowBox *flow = GTK_FLOW_BOX(desktops->flow);
 	gtk_flow_box_set_selection_mode(flow, GTK_SELECTION_BROWSE);
 	gtk_flow_box_set_activate_on_single_click(flow, FALSE);
-	gtk_flow_box_set_homogeneous(flow, FALSE);
-	gtk_flow_box_set_column_spacing(flow, 12);
-	gtk_flow_box_set_row_spacing(flow, 12);
-	gtk_flow_box_set_max_children_per_line(flow, 12);
+	gtk_flow_box_set_homogeneous(flow, TRUE);
+	gtk_flow_box_set_column_spacing(flow, SPACING);
+	gtk_flow_box_set_row_spacing(flow, SPACING);
 	gtk_widget_set_valign(desktops->flow, GTK_ALIGN_START);
 	gtk_widget_set_halign(desktops->flow, GTK_ALIGN_CENTER);
-	g_object_set(flow, "margin", 18, NULL);
+	g_object_set(flow, "margin", MARGIN, NULL);
 	atk_object_set_name(gtk_widget_get_accessible(desktops->flow),
 			    "Your desktops");
 	g_signal_connect(flow, "child-activated", G_CALLBACK(on_activated),
@@ -498,6 +544,8 @@ struct desktops *desktops_new(const struct desktops_handlers *handlers,
 			    "empty");
 	g_signal_connect(desktops->stack, "destroy", G_CALLBACK(on_destroy),
 			 desktops);
+	g_signal_connect(desktops->stack, "size-allocate",
+			 G_CALLBACK(on_allocate), desktops);
 	return desktops;
 }
 
@@ -543,6 +591,8 @@ const struct desktop *desktops_get(struct desktops *desktops, unsigned index)
 void desktops_focus(struct desktops *desktops)
 {
 	GtkFlowBoxChild *child = child_at(desktops, 0);
-	if (child)
-		gtk_widget_grab_focus(GTK_WIDGET(child));
+	if (!child)
+		return;
+	gtk_flow_box_select_child(GTK_FLOW_BOX(desktops->flow), child);
+	gtk_widget_grab_focus(GTK_WIDGET(child));
 }

@@ -22,3 +22,7 @@ http-answer-fuzz_SRC := client/http-answer-fuzz.c
 http-answer-fuzz_LIBS := client common
 rfb-clipboard-fuzz_SRC := client/rfb-clipboard-fuzz.c
 rfb-clipboard-fuzz_LIBS := client common
+
+TESTS += client-test
+client-test_SRC := tests/unit/client-test.c
+client-test_LIBS := client common
