@@ -280,7 +280,9 @@ static gboolean wanted_still(const struct templates *self, const char *key,
 	g_autoptr(image_auto) image =
 		image_open(self->root, about.image, about.version, NULL);
 	const struct engine *engine = engine_choose(about.engine, NULL);
-	gboolean wanted = FALSE;
+	/* an engine that cannot run right now, an emulator being upgraded say,
+	 * will be back */
+	gboolean wanted = image && !engine;
 	if (image && engine) {
 		struct engine_spec spec = spec_for_key(&about);
 		g_autofree char *fingerprint =
