@@ -80,9 +80,8 @@ static void add_ports(GPtrArray *argv)
 	    "org.oriel.seamless.0",
 	};
 	g_autoptr(GString) device = g_string_new("virtio-console,id=serial");
-	g_string_append_printf(device,
-			       ",port1=fd:%d,name1=org.qemu.guest_agent.0",
-			       LAUNCH_QGA_FD);
+	g_string_append_printf(
+	    device, ",port1=fd:%d,name1=org.qemu.guest_agent.0", LAUNCH_QGA_FD);
 	for (unsigned i = 0; i < G_N_ELEMENTS(names); i++)
 		g_string_append_printf(device, ",port%u=dbus:%s,name%u=%s",
 				       i + 2, names[i], i + 2, names[i]);

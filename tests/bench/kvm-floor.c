@@ -57,8 +57,8 @@ int main(int argc, char **argv)
 		return 1;
 	sregs.cs.base = sregs.cs.selector = 0;
 	if (ioctl(cpu, KVM_SET_SREGS, &sregs) < 0 ||
-	    ioctl(cpu, KVM_SET_REGS, &regs) < 0 ||
-	    ioctl(cpu, KVM_RUN, 0) < 0 || run->exit_reason != KVM_EXIT_IO)
+	    ioctl(cpu, KVM_SET_REGS, &regs) < 0 || ioctl(cpu, KVM_RUN, 0) < 0 ||
+	    run->exit_reason != KVM_EXIT_IO)
 		return 1;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	printf("%lld\n", (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);

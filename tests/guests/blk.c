@@ -48,7 +48,8 @@ static bool filled(uint8_t byte, unsigned count)
 static void good(void)
 {
 	fresh();
-	report(MMIO64(v.device) == 8192, "Config: the capacity is 8192 sectors");
+	report(MMIO64(v.device) == 8192,
+	       "Config: the capacity is 8192 sectors");
 	report(MMIO32(v.device + 20) == 512, "Config: a block is 512 bytes");
 	memset(data, 0x77, 4096);
 	report(request(0, 0, data, 4096, true) == 0 && filled(0, 4096),
@@ -60,7 +61,7 @@ static void good(void)
 	report(request(0, 8, data, 4096, true) == 0 && filled(0x5a, 4096),
 	       "Read: returns what was written");
 	report(request(0, 15, data, 1024, true) == 0 && data[0] == 0x5a &&
-		       data[512] == 0,
+		   data[512] == 0,
 	       "Read: across the end of what was written");
 	report(request(8, 0, data, 20, true) == 0 && !memcmp(data, "oriel", 6),
 	       "Identify: returns the serial number");
@@ -68,12 +69,12 @@ static void good(void)
 	range.count = 4;
 	range.flags = 0;
 	report(request(13, 0, &range, 16, false) == 0 &&
-		       request(0, 8, data, 4096, true) == 0 &&
-		       filled(0, 2048) && data[2048] == 0x5a,
+		   request(0, 8, data, 4096, true) == 0 && filled(0, 2048) &&
+		   data[2048] == 0x5a,
 	       "Write zeroes: zeroes just that");
 	range.sector = 12;
 	report(request(11, 0, &range, 16, false) == 0 &&
-		       request(0, 12, data, 2048, true) == 0 && filled(0, 2048),
+		   request(0, 12, data, 2048, true) == 0 && filled(0, 2048),
 	       "Discard: reads as zeroes afterwards");
 	memset(data, 0xc3, 512);
 	report(request(1, 8191, data, 512, false) == 0,
@@ -92,8 +93,7 @@ static void nonsense(void)
 	       "Write: an offset beyond 2^63 is an I/O error");
 	report(request(0, 0, data, 511, true) == 1,
 	       "Read: 511 bytes are an I/O error");
-	report(request(99, 0, data, 512, true) == 2,
-	       "Type 99: is unsupported");
+	report(request(99, 0, data, 512, true) == 2, "Type 99: is unsupported");
 	range.sector = 8000;
 	range.count = 0xffffffff;
 	range.flags = 0;
@@ -105,8 +105,7 @@ static void nonsense(void)
 	       "Write zeroes: unknown flags are unsupported");
 	report(request(13, 0, &range, 8, false) == 1,
 	       "Write zeroes: half a range is an I/O error");
-	report(!(vdev_status(&v) & NEEDS_RESET),
-	       "None of this needs a reset");
+	report(!(vdev_status(&v) & NEEDS_RESET), "None of this needs a reset");
 
 	q.desc[0] = part(&header, 16, 0, 0);
 	queue_offer(&q, 0);

@@ -66,13 +66,13 @@ static void i8042(void)
 	report(kbc_ready() && inb(0x60) == 0x61, "8042: the mode is kept");
 	outb(0x60, 0xff);
 	report(kbc_ready() && inb(0x60) == 0xfa && kbc_ready() &&
-		       inb(0x60) == 0xaa,
+		   inb(0x60) == 0xaa,
 	       "PS/2 keyboard: answers a reset with FA AA");
 	outb(0x64, 0xa8);
 	outb(0x64, 0xd4);
 	outb(0x60, 0xff);
 	report(kbc_ready() && inb(0x64) & 0x20 && inb(0x60) == 0xfa &&
-		       inb(0x60) == 0xaa && inb(0x60) == 0,
+		   inb(0x60) == 0xaa && inb(0x60) == 0,
 	       "PS/2 mouse: answers a reset with FA AA 00");
 }
 
@@ -102,8 +102,7 @@ static void nowhere(void)
 	MMIO32(0xfd000000) = 1;
 	report(MMIO32(0xfd000000) == 0xffffffff,
 	       "Bus: an address nobody has reads all ones");
-	report(MMIO64(0xfd000000) == ~0ull,
-	       "Bus: and so do eight bytes of it");
+	report(MMIO64(0xfd000000) == ~0ull, "Bus: and so do eight bytes of it");
 }
 
 static bool find_rsdp(void)
@@ -137,7 +136,9 @@ static void tsc_deadline(void)
 {
 	uint32_t a, d;
 
-	__asm__ volatile("cpuid" : "=a"(a), "=c"(d) : "a"(1), "c"(0)
+	__asm__ volatile("cpuid"
+			 : "=a"(a), "=c"(d)
+			 : "a"(1), "c"(0)
 			 : "ebx", "edx");
 	report(d >> 31, "CPUID: says that it runs under a hypervisor");
 	report(!(d & 1 << 5), "CPUID: offers no VMX");

@@ -35,11 +35,10 @@ static uint32_t say(uint32_t type, uint32_t a, uint32_t b, uint32_t c,
 #define BAD_ID      0x1203
 #define BAD_VALUE   0x1205
 
-static uint32_t attach(uint32_t id, uint64_t at, uint32_t bytes,
-		       uint32_t count)
+static uint32_t attach(uint32_t id, uint64_t at, uint32_t bytes, uint32_t count)
 {
-	const uint32_t body[6] = {id, count, (uint32_t)at,
-				  (uint32_t)(at >> 32), bytes, 0};
+	const uint32_t body[6] = {
+	    id, count, (uint32_t)at, (uint32_t)(at >> 32), bytes, 0};
 
 	memset(command, 0, sizeof command);
 	command[0] = 0x106;
@@ -59,10 +58,10 @@ static void good(void)
 	fresh();
 	report(MMIO32(v.device + 8) >= 1, "Config: there is a scanout");
 	report(say(0x100, 0, 0, 0, 0, 0, 0, 0) == 0x1101 && answer[8] == 1280 &&
-		       answer[9] == 800 && answer[10] == 1,
+		   answer[9] == 800 && answer[10] == 1,
 	       "Display info: the first head is 1280x800 and on");
 	report(say(0x10a, 0, 0, 0, 0, 0, 0, 0) == 0x1104 && answer[6] == 128 &&
-		       answer[8] == 0xffffff00 && answer[9] == 0x00ffffff,
+		   answer[8] == 0xffffff00 && answer[9] == 0x00ffffff,
 	       "EDID: 128 bytes with the right head");
 	report(say(0x101, 1, 2, W, H, 0, 0, 0) == OK, "Create: a resource");
 	report(attach(1, (uintptr_t)picture, sizeof picture, 1) == OK,
@@ -145,8 +144,7 @@ static void lies(void)
 	q.desc[1] = part(answer, 24, F_WRITE, 0);
 	queue_offer(&q, 0);
 	report(queue_wait(&q) == 0, "Half a header: is returned unanswered");
-	report(!(vdev_status(&v) & NEEDS_RESET),
-	       "None of this needs a reset");
+	report(!(vdev_status(&v) & NEEDS_RESET), "None of this needs a reset");
 }
 
 static void cursor(void)

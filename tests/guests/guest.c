@@ -60,8 +60,8 @@ void print_hex(uint64_t value)
 	for (int i = 0; i < 16; i++) {
 		unsigned digit = value >> (60 - 4 * i) & 15;
 
-		text[2 + i] = (char)(digit < 10 ? '0' + digit
-						: 'a' + digit - 10);
+		text[2 + i] =
+		    (char)(digit < 10 ? '0' + digit : 'a' + digit - 10);
 	}
 	print(text);
 }
@@ -265,7 +265,7 @@ void vdev_msix(struct vdev *v, unsigned queue, unsigned entry, unsigned vector)
 void vdev_ready(struct vdev *v)
 {
 	MMIO8(v->common + 0x14) =
-		ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK;
+	    ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK;
 }
 
 uint8_t vdev_status(struct vdev *v)

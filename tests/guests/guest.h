@@ -67,7 +67,7 @@ bool wait_interrupt(unsigned vector, uint32_t count);
 void wait_us(unsigned us);
 
 /* ---- PCI ---- */
-#define ECAM 0xb0000000u
+#define ECAM          0xb0000000u
 #define CFG(slot, at) (ECAM + ((slot) << 15) + (at))
 unsigned pci_find_virtio(unsigned id, unsigned nth); /* slot, 0 = none */
 uint32_t pci_bar(unsigned slot, unsigned index);
@@ -124,8 +124,7 @@ void vdev_queue_raw(struct vdev *v, unsigned index, unsigned size,
 		    uint64_t desc, uint64_t avail, uint64_t used);
 void vdev_ready(struct vdev *v);
 /* MSI-X vector `entry` of the table to CPU 0's `vector`; maps queue. */
-void vdev_msix(struct vdev *v, unsigned queue, unsigned entry,
-	       unsigned vector);
+void vdev_msix(struct vdev *v, unsigned queue, unsigned entry, unsigned vector);
 uint8_t vdev_status(struct vdev *v);
 static inline struct desc part(const void *at, uint32_t bytes, unsigned flags,
 			       unsigned next)

@@ -29,8 +29,8 @@ void main(void)
 		} __attribute__((packed)) none = {0, 0};
 
 		__asm__ volatile("lidt %0; mov %1, (%2)"
-				 : : "m"(none), "r"(0),
-				 "r"(0x7ffff0000000ull));
+				 :
+				 : "m"(none), "r"(0), "r"(0x7ffff0000000ull));
 	}
 	if (asked("cf9"))
 		outb(0xcf9, 6);

@@ -105,7 +105,7 @@ static void keyboard(void)
 	for (unsigned i = 0; i < 3; i++)
 		four = queue_wait(&q[6]) == 8 && four;
 	report(four && events[0].type == 1 && events[0].code == 30 &&
-		       events[0].value == 1 && events[1].type == 0,
+		   events[0].value == 1 && events[1].type == 0,
 	       "Input: a press arrives, closed by SYN_REPORT");
 	report(events[2].code == 30 && events[2].value == 0,
 	       "Input: and so does the release");

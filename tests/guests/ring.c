@@ -257,7 +257,8 @@ void main(void)
 		return;
 	}
 	report(true, "virtio-rng: is on the bus");
-	report(vdev_features(&v) & 1ull << 32, "Features: VERSION_1 is offered");
+	report(vdev_features(&v) & 1ull << 32,
+	       "Features: VERSION_1 is offered");
 	good();
 	interrupt();
 	transport();

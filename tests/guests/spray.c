@@ -28,13 +28,16 @@ static uint32_t below(uint32_t limit)
 /* values that find edges more often than plain noise does */
 static uint64_t value(void)
 {
-	static const uint64_t edges[] = {0, 1, 2, 3, 4, 7, 8, 0x0f, 0x7f, 0x80,
-					 0xff, 0x7fff, 0x8000, 0xffff,
-					 0x7fffffff, 0x80000000, 0xffffffff,
-					 0x7fffffffffffffff, ~0ull, RINGS};
+	static const uint64_t edges[] = {
+	    0,          1,          2,
+	    3,          4,          7,
+	    8,          0x0f,       0x7f,
+	    0x80,       0xff,       0x7fff,
+	    0x8000,     0xffff,     0x7fffffff,
+	    0x80000000, 0xffffffff, 0x7fffffffffffffff,
+	    ~0ull,      RINGS};
 
-	return below(2) ? edges[below(sizeof edges / sizeof edges[0])]
-			: next();
+	return below(2) ? edges[below(sizeof edges / sizeof edges[0])] : next();
 }
 
 static bool forbidden(uint16_t port, unsigned size)
@@ -50,16 +53,15 @@ static void ports(void)
 {
 	static const struct {
 		uint16_t base, length;
-	} known[] = {{0x20, 2},	 {0xa0, 2},  {0x40, 4},	 {0x60, 8},
-		     {0x70, 2},	 {0x92, 1},  {0x3f8, 8}, {0x4d0, 2},
+	} known[] = {{0x20, 2},  {0xa0, 2},  {0x40, 4},   {0x60, 8},
+		     {0x70, 2},  {0x92, 1},  {0x3f8, 8},  {0x4d0, 2},
 		     {0x600, 8}, {0x608, 4}, {0x620, 16}, {0xcf8, 8}};
 	unsigned which = below(16), size = 1u << below(3);
 	uint16_t port;
 
 	port = which < sizeof known / sizeof known[0]
-		       ? (uint16_t)(known[which].base +
-				    below(known[which].length))
-		       : (uint16_t)next();
+		   ? (uint16_t)(known[which].base + below(known[which].length))
+		   : (uint16_t)next();
 	if (forbidden(port, size))
 		return;
 	if (below(3) == 0) {
@@ -155,15 +157,15 @@ static void device(void)
 		struct desc *desc = (struct desc *)(uintptr_t)at;
 
 		for (unsigned d = 0; d < 16; d++) {
-			desc[d].at = below(8) ? RINGS + 0x10000 + below(65536)
-					      : value();
-			desc[d].bytes = below(8) ? below(4096)
-						 : (uint32_t)value();
+			desc[d].at =
+			    below(8) ? RINGS + 0x10000 + below(65536) : value();
+			desc[d].bytes =
+			    below(8) ? below(4096) : (uint32_t)value();
 			desc[d].flags = (uint16_t)below(8);
 			desc[d].next = (uint16_t)below(18);
 			/* plausible commands to be found there */
 			noise[0x4000 + below(16384)] =
-				below(2) ? 0x100 + below(12) : below(8);
+			    below(2) ? 0x100 + below(12) : below(8);
 		}
 		ring[0] = (uint16_t)below(2);
 		ring[1] = (uint16_t)below(20);

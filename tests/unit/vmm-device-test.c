@@ -40,11 +40,16 @@ static void test_bus(void)
 	int a, b;
 
 	bus_init(&bus);
-	g_assert_true(bus_add(&bus, &(struct bus_range){0x100, 0x10, &ops, &a, NULL}));
-	g_assert_false(bus_add(&bus, &(struct bus_range){0x10f, 2, &ops, &b, NULL}));
-	g_assert_false(bus_add(&bus, &(struct bus_range){0xf0, 0x11, &ops, &b, NULL}));
-	g_assert_false(bus_add(&bus, &(struct bus_range){~0ull, 2, &ops, &b, NULL}));
-	g_assert_true(bus_add(&bus, &(struct bus_range){0x110, 1, &ops, &b, NULL}));
+	g_assert_true(
+	    bus_add(&bus, &(struct bus_range){0x100, 0x10, &ops, &a, NULL}));
+	g_assert_false(
+	    bus_add(&bus, &(struct bus_range){0x10f, 2, &ops, &b, NULL}));
+	g_assert_false(
+	    bus_add(&bus, &(struct bus_range){0xf0, 0x11, &ops, &b, NULL}));
+	g_assert_false(
+	    bus_add(&bus, &(struct bus_range){~0ull, 2, &ops, &b, NULL}));
+	g_assert_true(
+	    bus_add(&bus, &(struct bus_range){0x110, 1, &ops, &b, NULL}));
 	g_assert_cmphex(bus_read(&bus, 0x100, 2), ==, 0x7788);
 	g_assert_cmphex(bus_read(&bus, 0x10e, 4), ==, 0xffffffff);
 	g_assert_cmphex(bus_read(&bus, 0x111, 1), ==, 0xff);
@@ -66,8 +71,8 @@ static void test_edid(void)
 		for (unsigned i = 0; i < EDID_BYTES; i++)
 			sum = (uint8_t)(sum + edid[i]);
 		g_assert_cmpuint(sum, ==, 0);
-		g_assert_cmpuint(edid[54 + 2] | (edid[54 + 4] & 0xf0) << 4,
-				 ==, MIN(width, 4095));
+		g_assert_cmpuint(edid[54 + 2] | (edid[54 + 4] & 0xf0) << 4, ==,
+				 MIN(width, 4095));
 	}
 }
 
@@ -154,16 +159,18 @@ static void plausible(GRand *rand, uint8_t *memory)
 		uint8_t *at = memory + 0x1000 * q;
 
 		for (unsigned d = 0; d < 16; d++) {
-			uint64_t where = (uint64_t)g_rand_int_range(
-				rand, 0x8000, 0xf000);
-			uint32_t bytes = g_rand_boolean(rand)
-						 ? 56
-						 : (uint32_t)g_rand_int_range(
-							   rand, 0, 5000);
+			uint64_t where =
+			    (uint64_t)g_rand_int_range(rand, 0x8000, 0xf000);
+			uint32_t bytes =
+			    g_rand_boolean(rand)
+				? 56
+				: (uint32_t)g_rand_int_range(rand, 0, 5000);
 			/* an indirect one ends most requests at once */
-			uint16_t flags = (uint16_t)(
-				g_rand_int_range(rand, 0, 4) |
-				(g_rand_int_range(rand, 0, 16) == 0 ? 4 : 0));
+			uint16_t flags =
+			    (uint16_t)(g_rand_int_range(rand, 0, 4) |
+				       (g_rand_int_range(rand, 0, 16) == 0
+					    ? 4
+					    : 0));
 			uint16_t next = (uint16_t)g_rand_int_range(rand, 0, 17);
 
 			memcpy(at + 16 * d, &where, 8);
@@ -172,18 +179,16 @@ static void plausible(GRand *rand, uint8_t *memory)
 			memcpy(at + 16 * d + 14, &next, 2);
 		}
 		for (unsigned i = 0; i < 18; i++) {
-			uint16_t word =
-				(uint16_t)g_rand_int_range(rand, 0, 17);
+			uint16_t word = (uint16_t)g_rand_int_range(rand, 0, 17);
 
 			memcpy(at + 0x400 + 2 * i, &word, 2);
 		}
 	}
 	for (unsigned i = 0x8000; i < 0xf000; i += 4) {
-		uint32_t word = g_rand_boolean(rand)
-					? 0x100 + (uint32_t)g_rand_int_range(
-							  rand, 0, 12)
-					: (uint32_t)g_rand_int_range(rand, 0,
-								     40);
+		uint32_t word =
+		    g_rand_boolean(rand)
+			? 0x100 + (uint32_t)g_rand_int_range(rand, 0, 12)
+			: (uint32_t)g_rand_int_range(rand, 0, 40);
 
 		if (g_rand_boolean(rand))
 			memcpy(memory + i, &word, 4);

@@ -100,8 +100,8 @@ static json_t *ask(struct world *w, const char *command, json_t *arguments,
 	return answer.reply;
 }
 
-static void open_world(struct world *w, const char *guest,
-		       const char *cmdline, const char *const *more)
+static void open_world(struct world *w, const char *guest, const char *cmdline,
+		       const char *const *more)
 {
 	g_autofree char *program = paths_program("oriel-vmm");
 	g_autofree char *directory = g_path_get_dirname(program);
@@ -128,8 +128,7 @@ static void open_world(struct world *w, const char *guest,
 	g_assert_no_error(error);
 	for (int i = 0; i < 1000 && !answer.qmp; i++) {
 		answer.done = false;
-		qmp_connect_async(w->socket, 5000, NULL, on_connected,
-				  &answer);
+		qmp_connect_async(w->socket, 5000, NULL, on_connected, &answer);
 		until(answer.done);
 		if (!answer.qmp)
 			g_usleep(10000);
@@ -137,10 +136,10 @@ static void open_world(struct world *w, const char *guest,
 	g_assert_nonnull(answer.qmp);
 	w->qmp = answer.qmp;
 
-	g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0,
-				   pair), ==, 0);
-	json_decref(ask(w, "getfd", json_pack("{s:s}", "fdname", "display"),
-			pair[1]));
+	g_assert_cmpint(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), ==, 0);
+	json_decref(
+	    ask(w, "getfd", json_pack("{s:s}", "fdname", "display"), pair[1]));
 	json_decref(ask(w, "add_client",
 			json_pack("{s:s,s:s}", "protocol", "@dbus-display",
 				  "fdname", "display"),
@@ -148,14 +147,14 @@ static void open_world(struct world *w, const char *guest,
 	close(pair[1]);
 	{
 		g_autoptr(GSocket) socket =
-			g_socket_new_from_fd(pair[0], &error);
+		    g_socket_new_from_fd(pair[0], &error);
 		g_autoptr(GSocketConnection) stream =
-			g_socket_connection_factory_create_connection(socket);
+		    g_socket_connection_factory_create_connection(socket);
 
 		w->display = g_dbus_connection_new_sync(
-			G_IO_STREAM(stream), NULL,
-			G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, NULL,
-			NULL, &error);
+		    G_IO_STREAM(stream), NULL,
+		    G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, NULL, NULL,
+		    &error);
 		g_assert_no_error(error);
 	}
 }
@@ -201,12 +200,12 @@ static GVariant *call(struct world *w, const char *path, const char *method,
 	char *dot = strrchr(interface, '.');
 	g_autofree char *full = NULL;
 	g_autofree char *object =
-		g_strconcat("/org/qemu/Display1/", path, NULL);
+	    g_strconcat("/org/qemu/Display1/", path, NULL);
 
 	*dot = '\0';
 	full = g_str_has_prefix(interface, "org.")
-		       ? g_strdup(interface)
-		       : g_strconcat("org.qemu.Display1.", interface, NULL);
+		   ? g_strdup(interface)
+		   : g_strconcat("org.qemu.Display1.", interface, NULL);
 	return g_dbus_connection_call_sync(w->display, NULL, object, full,
 					   dot + 1, arguments, NULL, 0, 20000,
 					   NULL, error);
@@ -216,9 +215,9 @@ static GVariant *call(struct world *w, const char *path, const char *method,
 
 static gboolean on_scanout_map(QemuDisplay1ListenerUnixMap *map,
 			       GDBusMethodInvocation *invocation,
-			       GUnixFDList *fds, GVariant *handle,
-			       guint offset, guint width, guint height,
-			       guint stride, guint format, gpointer data)
+			       GUnixFDList *fds, GVariant *handle, guint offset,
+			       guint width, guint height, guint stride,
+			       guint format, gpointer data)
 {
 	struct world *w = data;
 	int fd = g_unix_fd_list_get(fds, g_variant_get_handle(handle), NULL);
@@ -240,13 +239,13 @@ static gboolean on_scanout_map(QemuDisplay1ListenerUnixMap *map,
 	w->scanouts++;
 	if (!w->hang)
 		qemu_display1_listener_unix_map_complete_scanout_map(
-			map, invocation, NULL);
+		    map, invocation, NULL);
 	return TRUE;
 }
 
 static gboolean on_update_map(QemuDisplay1ListenerUnixMap *map,
-			      GDBusMethodInvocation *invocation, gint x,
-			      gint y, gint width, gint height, gpointer data)
+			      GDBusMethodInvocation *invocation, gint x, gint y,
+			      gint width, gint height, gpointer data)
 {
 	struct world *w = data;
 
@@ -303,10 +302,9 @@ static GDBusConnection *listen_on(struct world *w, bool maps)
 {
 	const char *const interfaces[] = {"org.qemu.Display1.Listener.Unix.Map",
 					  NULL};
-	QemuDisplay1Listener *listener =
-		qemu_display1_listener_skeleton_new();
+	QemuDisplay1Listener *listener = qemu_display1_listener_skeleton_new();
 	QemuDisplay1ListenerUnixMap *map =
-		qemu_display1_listener_unix_map_skeleton_new();
+	    qemu_display1_listener_unix_map_skeleton_new();
 	g_autoptr(GUnixFDList) fds = g_unix_fd_list_new();
 	g_autoptr(GVariant) reply = NULL;
 	g_autoptr(GError) error = NULL;
@@ -317,30 +315,29 @@ static GDBusConnection *listen_on(struct world *w, bool maps)
 
 	if (maps)
 		qemu_display1_listener_set_interfaces(listener, interfaces);
-	g_signal_connect(map, "handle-scanout-map",
-			 G_CALLBACK(on_scanout_map), w);
+	g_signal_connect(map, "handle-scanout-map", G_CALLBACK(on_scanout_map),
+			 w);
 	g_signal_connect(map, "handle-update-map", G_CALLBACK(on_update_map),
 			 w);
-	g_signal_connect(listener, "handle-scanout", G_CALLBACK(on_scanout),
-			 w);
+	g_signal_connect(listener, "handle-scanout", G_CALLBACK(on_scanout), w);
 	g_signal_connect(listener, "handle-update", G_CALLBACK(on_update), w);
-	g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0,
-				   pair), ==, 0);
+	g_assert_cmpint(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), ==, 0);
 	index = g_unix_fd_list_append(fds, pair[1], NULL);
 	close(pair[1]);
 	reply = g_dbus_connection_call_with_unix_fd_list_sync(
-		w->display, NULL, "/org/qemu/Display1/Console_0",
-		"org.qemu.Display1.Console", "RegisterListener",
-		g_variant_new("(h)", index), NULL, 0, 20000, fds, NULL, NULL,
-		&error);
+	    w->display, NULL, "/org/qemu/Display1/Console_0",
+	    "org.qemu.Display1.Console", "RegisterListener",
+	    g_variant_new("(h)", index), NULL, 0, 20000, fds, NULL, NULL,
+	    &error);
 	g_assert_no_error(error);
 	socket = g_socket_new_from_fd(pair[0], NULL);
 	stream = g_socket_connection_factory_create_connection(socket);
 	connection = g_dbus_connection_new_sync(
-		G_IO_STREAM(stream), NULL,
-		G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
-			G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING,
-		NULL, NULL, &error);
+	    G_IO_STREAM(stream), NULL,
+	    G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
+		G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING,
+	    NULL, NULL, &error);
 	g_assert_no_error(error);
 	g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(listener),
 					 connection,
@@ -362,8 +359,8 @@ static guint32 pixel(const struct world *w, unsigned x, unsigned y)
 	return w->pixels[y * w->stride / 4 + x] & 0xffffff;
 }
 
-static const char *const painter[] = {"--device", "virtio-gpu", "--heads",
-				      "2", NULL};
+static const char *const painter[] = {"--device", "virtio-gpu", "--heads", "2",
+				      NULL};
 
 static void check_picture(struct world *w)
 {
@@ -429,15 +426,14 @@ static void test_objects(void)
 
 	open_world(&w, "gpu", "stay", painter);
 	ids = call(&w, "VM", "org.freedesktop.DBus.Properties.Get",
-		   g_variant_new("(ss)", "org.qemu.Display1.VM",
-				 "ConsoleIDs"),
+		   g_variant_new("(ss)", "org.qemu.Display1.VM", "ConsoleIDs"),
 		   &error);
 	g_assert_no_error(error);
 	g_variant_get(ids, "(v)", &inner);
 	g_assert_cmpuint(g_variant_n_children(inner), ==, 2);
-	resized = call(&w, "Console_1", "Console.SetUIInfo",
-		       g_variant_new("(qqiiuu)", 0, 0, 0, 0, 1024, 768),
-		       &error);
+	resized =
+	    call(&w, "Console_1", "Console.SetUIInfo",
+		 g_variant_new("(qqiiuu)", 0, 0, 0, 0, 1024, 768), &error);
 	g_assert_no_error(error);
 	/* no tablet: movements are relative, absolute ones are outside */
 	moved = call(&w, "Console_0", "Mouse.RelMotion",
@@ -462,12 +458,16 @@ static void test_objects(void)
 static void test_ports(void)
 {
 	static const char *const devices[] = {
-		"--device",
-		"virtio-console,port1=dbus:org.oriel.test,name1=org.oriel.test",
-		"--device", "virtio-keyboard",
-		"--device", "virtio-net,mac=52:54:00:12:34:56",
-		"--device", "virtio-balloon",
-		"--paused", NULL};
+	    "--device",
+	    "virtio-console,port1=dbus:org.oriel.test,name1=org.oriel.test",
+	    "--device",
+	    "virtio-keyboard",
+	    "--device",
+	    "virtio-net,mac=52:54:00:12:34:56",
+	    "--device",
+	    "virtio-balloon",
+	    "--paused",
+	    NULL};
 	g_autoptr(GUnixFDList) fds = g_unix_fd_list_new();
 	g_autoptr(GVariant) reply = NULL, down = NULL, up = NULL;
 	g_autoptr(GError) error = NULL;
@@ -481,10 +481,10 @@ static void test_ports(void)
 	index = g_unix_fd_list_append(fds, pair[1], NULL);
 	close(pair[1]);
 	reply = g_dbus_connection_call_with_unix_fd_list_sync(
-		w.display, NULL, "/org/qemu/Display1/Chardev_org_oriel_test",
-		"org.qemu.Display1.Chardev", "Register",
-		g_variant_new("(h)", index), NULL, 0, 20000, fds, NULL, NULL,
-		&error);
+	    w.display, NULL, "/org/qemu/Display1/Chardev_org_oriel_test",
+	    "org.qemu.Display1.Chardev", "Register",
+	    g_variant_new("(h)", index), NULL, 0, 20000, fds, NULL, NULL,
+	    &error);
 	g_assert_no_error(error);
 	json_decref(ask(&w, "cont", NULL, -1));
 	g_assert_cmpint(read(pair[0], text, 11), ==, 11);

@@ -24,7 +24,6 @@ struct threads {
 	struct iosource source;
 };
 
-
 static void *work(void *data)
 {
 	struct threads *t = data;
@@ -116,8 +115,8 @@ static struct aio *threads_open(struct ioloop *loop)
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_cond_init(&t->work, NULL);
 	t->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	t->source = (struct iosource){
-		.fd = t->fd, .ready = completed, .data = t};
+	t->source =
+	    (struct iosource){.fd = t->fd, .ready = completed, .data = t};
 	if (t->fd < 0 || !ioloop_add(loop, &t->source, EPOLLIN)) {
 		threads_close(&t->aio);
 		return NULL;
@@ -126,8 +125,8 @@ static struct aio *threads_open(struct ioloop *loop)
 }
 
 const struct aio_ops aio_threads = {
-	.name = "threads",
-	.open = threads_open,
-	.submit = threads_submit,
-	.close = threads_close,
+    .name = "threads",
+    .open = threads_open,
+    .submit = threads_submit,
+    .close = threads_close,
 };

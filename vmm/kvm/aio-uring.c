@@ -43,8 +43,8 @@ static void fill(struct io_uring_sqe *sqe, struct disk_request *r)
 	switch (r->op) {
 	case DISK_READ:
 	case DISK_WRITE:
-		sqe->opcode = r->op == DISK_READ ? IORING_OP_READV
-						 : IORING_OP_WRITEV;
+		sqe->opcode =
+		    r->op == DISK_READ ? IORING_OP_READV : IORING_OP_WRITEV;
 		sqe->addr = (uintptr_t)r->iov;
 		sqe->len = MIN(r->iov_count, 1024u);
 		break;
@@ -57,8 +57,8 @@ static void fill(struct io_uring_sqe *sqe, struct disk_request *r)
 	case DISK_ZERO:
 		sqe->opcode = IORING_OP_FALLOCATE;
 		sqe->len = r->op == DISK_DISCARD || r->unmap
-				   ? FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
-				   : FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE;
+			       ? FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
+			       : FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE;
 		sqe->addr = r->bytes;
 		break;
 	}
@@ -144,10 +144,9 @@ static void completed(void *data, uint32_t events)
 	       head != tail) {
 		struct io_uring_cqe cqe = u->cqes[head & u->cq_mask];
 		struct disk_request *r =
-			(struct disk_request *)(uintptr_t)cqe.user_data;
+		    (struct disk_request *)(uintptr_t)cqe.user_data;
 
-		atomic_store_explicit(u->cq_head, ++head,
-				      memory_order_release);
+		atomic_store_explicit(u->cq_head, ++head, memory_order_release);
 		u->inflight--;
 		if (u->first) {
 			struct disk_request *next = u->first;
@@ -194,14 +193,14 @@ static struct aio *uring_open(struct ioloop *loop)
 	    !(p.features & IORING_FEAT_NODROP))
 		goto failed;
 	u->entries = p.sq_entries;
-	u->ring_bytes = MAX(p.sq_off.array + p.sq_entries * sizeof(unsigned),
-			    p.cq_off.cqes +
-				    p.cq_entries * sizeof(struct io_uring_cqe));
+	u->ring_bytes =
+	    MAX(p.sq_off.array + p.sq_entries * sizeof(unsigned),
+		p.cq_off.cqes + p.cq_entries * sizeof(struct io_uring_cqe));
 	u->ring = mmap(NULL, u->ring_bytes, PROT_READ | PROT_WRITE,
 		       MAP_SHARED | MAP_POPULATE, u->fd, IORING_OFF_SQ_RING);
-	u->sqes = mmap(NULL, u->entries * sizeof *u->sqes,
-		       PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
-		       u->fd, IORING_OFF_SQES);
+	u->sqes =
+	    mmap(NULL, u->entries * sizeof *u->sqes, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_POPULATE, u->fd, IORING_OFF_SQES);
 	if (u->ring == MAP_FAILED || u->sqes == MAP_FAILED)
 		goto failed;
 	base = u->ring;
@@ -216,8 +215,8 @@ static struct aio *uring_open(struct ioloop *loop)
 	if (u->event < 0 || syscall(SYS_io_uring_register, u->fd,
 				    IORING_REGISTER_EVENTFD, &u->event, 1) < 0)
 		goto failed;
-	u->source = (struct iosource){
-		.fd = u->event, .ready = completed, .data = u};
+	u->source =
+	    (struct iosource){.fd = u->event, .ready = completed, .data = u};
 	if (!ioloop_add(loop, &u->source, EPOLLIN))
 		goto failed;
 	return &u->aio;
@@ -227,9 +226,9 @@ failed:
 }
 
 const struct aio_ops aio_uring = {
-	.name = "io_uring",
-	.open = uring_open,
-	.submit = uring_submit,
-	.kick = uring_kick,
-	.close = uring_close,
+    .name = "io_uring",
+    .open = uring_open,
+    .submit = uring_submit,
+    .kick = uring_kick,
+    .close = uring_close,
 };

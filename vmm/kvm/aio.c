@@ -30,10 +30,9 @@ static int move(struct disk_request *r)
 	while (r->iov_count) {
 		int count = (int)MIN(r->iov_count, 1024u);
 		ssize_t moved =
-			r->op == DISK_READ
-				? preadv(r->fd, r->iov, count, (off_t)r->offset)
-				: pwritev(r->fd, r->iov, count,
-					  (off_t)r->offset);
+		    r->op == DISK_READ
+			? preadv(r->fd, r->iov, count, (off_t)r->offset)
+			: pwritev(r->fd, r->iov, count, (off_t)r->offset);
 
 		if (moved < 0 && errno == EINTR)
 			continue;
@@ -58,8 +57,8 @@ static int write_zeroes(const struct disk_request *r)
 	uint64_t at = r->offset, left = r->bytes;
 
 	while (left) {
-		ssize_t put = pwrite(r->fd, zeroes, MIN(left, sizeof zeroes),
-				     (off_t)at);
+		ssize_t put =
+		    pwrite(r->fd, zeroes, MIN(left, sizeof zeroes), (off_t)at);
 
 		if (put < 0 && errno == EINTR)
 			continue;
@@ -75,8 +74,8 @@ static int punch(const struct disk_request *r)
 {
 	return fallocate(r->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 			 (off_t)r->offset, (off_t)r->bytes) == 0
-		       ? 0
-		       : errno;
+		   ? 0
+		   : errno;
 }
 
 int aio_perform(struct disk_request *r)
@@ -96,8 +95,7 @@ int aio_perform(struct disk_request *r)
 	case DISK_ZERO:
 		if (r->unmap && punch(r) == 0)
 			return 0;
-		if (fallocate(r->fd,
-			      FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE,
+		if (fallocate(r->fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE,
 			      (off_t)r->offset, (off_t)r->bytes) == 0)
 			return 0;
 		if (errno == ENOSPC)

@@ -214,9 +214,9 @@ void aml_fixed_memory(aml *a, uint32_t base, uint32_t length)
 void aml_window(aml *a, enum aml_space space, uint64_t low, uint64_t high)
 {
 	static const uint8_t type_flags[] = {
-		[AML_MEMORY] = 1, /* read and write, not cacheable */
-		[AML_IO] = 3,     /* entire range */
-		[AML_BUS] = 0,
+	    [AML_MEMORY] = 1, /* read and write, not cacheable */
+	    [AML_IO] = 3,     /* entire range */
+	    [AML_BUS] = 0,
 	};
 	unsigned bytes = high > 0xffffffff ? 8 : space == AML_MEMORY ? 4 : 2;
 

@@ -18,16 +18,18 @@ static const struct {
 	unsigned length;
 	const char *program[3];
 } packers[] = {
-	{"\xfd" "7zXZ", 5, {"xz", "-dc", NULL}},
-	{"\x28\xb5\x2f\xfd", 4, {"zstd", "-dc", NULL}},
-	{"\x1f\x8b", 2, {"gzip", "-dc", NULL}},
+    {"\xfd"
+     "7zXZ",
+     5,
+     {"xz", "-dc", NULL}},
+    {"\x28\xb5\x2f\xfd", 4, {"zstd", "-dc", NULL}},
+    {"\x1f\x8b", 2, {"gzip", "-dc", NULL}},
 };
 
 static bool unpack(const guint8 *bytes, gsize size, int out)
 {
-	g_autoptr(GSubprocessLauncher) launcher =
-		g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDIN_PIPE |
-					  G_SUBPROCESS_FLAGS_STDERR_SILENCE);
+	g_autoptr(GSubprocessLauncher) launcher = g_subprocess_launcher_new(
+	    G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDERR_SILENCE);
 	g_autoptr(GSubprocess) process = NULL;
 	GOutputStream *in;
 	unsigned kind = 0;
@@ -41,7 +43,7 @@ static bool unpack(const guint8 *bytes, gsize size, int out)
 	g_subprocess_launcher_take_stdout_fd(launcher,
 					     fcntl(out, F_DUPFD_CLOEXEC, 3));
 	process = g_subprocess_launcher_spawnv(
-		launcher, (const char *const *)packers[kind].program, NULL);
+	    launcher, (const char *const *)packers[kind].program, NULL);
 	if (!process)
 		return false;
 	in = g_subprocess_get_stdin_pipe(process);
@@ -69,12 +71,11 @@ GMappedFile *boot_unpack(const char *path, const guint8 *bytes, gsize size,
 	    offset > size - start || length > size - start - offset ||
 	    length < 16)
 		return NULL;
-	name = g_strdup_printf("%lx-%lx-%lx-%lx.vmlinux",
-			       (unsigned long)st.st_dev,
-			       (unsigned long)st.st_ino,
-			       (unsigned long)st.st_size,
-			       (unsigned long)st.st_mtim.tv_sec * 1000000000 +
-				       (unsigned long)st.st_mtim.tv_nsec);
+	name =
+	    g_strdup_printf("%lx-%lx-%lx-%lx.vmlinux", (unsigned long)st.st_dev,
+			    (unsigned long)st.st_ino, (unsigned long)st.st_size,
+			    (unsigned long)st.st_mtim.tv_sec * 1000000000 +
+				(unsigned long)st.st_mtim.tv_nsec);
 	file = g_build_filename(cache, name, NULL);
 	map = g_mapped_file_new(file, FALSE, NULL);
 	if (map)

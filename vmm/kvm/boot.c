@@ -20,12 +20,12 @@
 #include "vmm/kvm/vcpu.h"
 #include "vmm/kvm/vm.h"
 
-#define AT_GDT     0x500u
-#define AT_PVH     0x6000u
-#define AT_PARAMS  0x7000u
-#define AT_PAGES   0x9000u
-#define AT_CMDLINE 0x20000u
-#define AT_ACPI    0xe0000u
+#define AT_GDT      0x500u
+#define AT_PVH      0x6000u
+#define AT_PARAMS   0x7000u
+#define AT_PAGES    0x9000u
+#define AT_CMDLINE  0x20000u
+#define AT_ACPI     0xe0000u
 #define CMDLINE_MAX 2047u /* COMMAND_LINE_SIZE of x86 less the NUL */
 
 /* offsets in boot_params, "setup header" and around */
@@ -107,8 +107,8 @@ struct machine_image *boot_image_open(const struct vm_config *config,
 	if (size > sizeof(Elf64_Ehdr) && !memcmp(bytes, ELFMAG, SELFMAG)) {
 		image->is_elf = true;
 	} else if (size > 0x1000 && !memcmp(bytes + HDR_MAGIC, "HdrS", 4)) {
-		GMappedFile *vmlinux = boot_unpack(config->kernel, bytes, size,
-						   config->cache);
+		GMappedFile *vmlinux =
+		    boot_unpack(config->kernel, bytes, size, config->cache);
 
 		if (vmlinux) {
 			g_mapped_file_unref(image->kernel);
@@ -162,22 +162,22 @@ static unsigned memory_map(const struct vm *vm, struct memory_entry map[8])
 static bool write_basics(struct vm *vm, const char *cmdline)
 {
 	static const uint64_t gdt[] = {
-		0,
-		0,
-		0x00af9b000000ffff, /* 0x10: code; L or D set by the CPU's
-				       own copy, see vcpu_set_entry() */
-		0x00cf93000000ffff, /* 0x18: data */
-		0x008f8b000000ffff, /* 0x20: task */
-		0,
+	    0,
+	    0,
+	    0x00af9b000000ffff, /* 0x10: code; L or D set by the CPU's
+				   own copy, see vcpu_set_entry() */
+	    0x00cf93000000ffff, /* 0x18: data */
+	    0x008f8b000000ffff, /* 0x20: task */
+	    0,
 	};
 	GByteArray *tables = acpi_build(vm, AT_ACPI);
 	bool good;
 
-	good = guest_write(vm->mem, gpa(AT_GDT), gdt, sizeof gdt) &&
-	       tables->len <= 0x10000 &&
-	       guest_write(vm->mem, gpa(AT_ACPI), tables->data, tables->len) &&
-	       guest_write(vm->mem, gpa(AT_CMDLINE), cmdline,
-			   strlen(cmdline) + 1);
+	good =
+	    guest_write(vm->mem, gpa(AT_GDT), gdt, sizeof gdt) &&
+	    tables->len <= 0x10000 &&
+	    guest_write(vm->mem, gpa(AT_ACPI), tables->data, tables->len) &&
+	    guest_write(vm->mem, gpa(AT_CMDLINE), cmdline, strlen(cmdline) + 1);
 	g_byte_array_unref(tables);
 	return good;
 }
@@ -198,8 +198,8 @@ static bool write_page_tables(struct vm *vm)
 }
 
 /* As high as it fits below `limit`. 0 when it does not. */
-static uint64_t place_initrd(struct vm *vm, GMappedFile *initrd,
-			     uint64_t limit, uint64_t kernel_end)
+static uint64_t place_initrd(struct vm *vm, GMappedFile *initrd, uint64_t limit,
+			     uint64_t kernel_end)
 {
 	uint64_t size = g_mapped_file_get_length(initrd);
 	uint64_t end = MIN(guest_low_end(vm->mem), limit), at;
@@ -230,8 +230,7 @@ static bool find_pvh(const uint8_t *bytes, gsize size, uint32_t *entry)
 
 	if (eh->e_ident[EI_CLASS] != ELFCLASS64 ||
 	    eh->e_phentsize != sizeof *ph || eh->e_phoff > size ||
-	    eh->e_phnum > (size - eh->e_phoff) / sizeof *ph ||
-	    eh->e_phoff % 8)
+	    eh->e_phnum > (size - eh->e_phoff) / sizeof *ph || eh->e_phoff % 8)
 		return false;
 	ph = (const void *)(bytes + eh->e_phoff);
 	for (unsigned i = 0; i < eh->e_phnum; i++) {
@@ -283,8 +282,7 @@ static bool load_segments(struct vm *vm, const uint8_t *bytes, gsize size,
 		if (!to)
 			return false;
 		memcpy(to, bytes + ph[i].p_offset, ph[i].p_filesz);
-		memset(to + ph[i].p_filesz, 0,
-		       ph[i].p_memsz - ph[i].p_filesz);
+		memset(to + ph[i].p_filesz, 0, ph[i].p_memsz - ph[i].p_filesz);
 		*end = MAX(*end, ph[i].p_paddr + ph[i].p_memsz);
 	}
 	return true;
@@ -307,24 +305,23 @@ static bool load_elf(struct vm *vm, const struct machine_image *image,
 		     GError **error)
 {
 	const uint8_t *bytes =
-		(const uint8_t *)g_mapped_file_get_contents(image->kernel);
+	    (const uint8_t *)g_mapped_file_get_contents(image->kernel);
 	gsize size = g_mapped_file_get_length(image->kernel);
 	struct {
 		struct pvh_info info;
 		struct pvh_module module;
 		struct pvh_memory memory[8];
 	} start = {
-		.info = {.magic = 0x336ec578,
-			 .version = 1,
-			 .module_list =
-				 AT_PVH + sizeof start.info,
-			 .cmdline = AT_CMDLINE,
-			 .rsdp = AT_ACPI,
-			 .memory_map = AT_PVH + sizeof start.info +
-				       sizeof start.module},
+	    .info = {.magic = 0x336ec578,
+		     .version = 1,
+		     .module_list = AT_PVH + sizeof start.info,
+		     .cmdline = AT_CMDLINE,
+		     .rsdp = AT_ACPI,
+		     .memory_map =
+			 AT_PVH + sizeof start.info + sizeof start.module},
 	};
 	struct vcpu_entry entry = {
-		.mode = ENTRY_PROTECTED, .rbx = AT_PVH, .gdt = AT_GDT};
+	    .mode = ENTRY_PROTECTED, .rbx = AT_PVH, .gdt = AT_GDT};
 	struct memory_entry map[8];
 	uint32_t at;
 	uint64_t end;
@@ -339,16 +336,16 @@ static bool load_elf(struct vm *vm, const struct machine_image *image,
 		return too_small(error);
 	if (image->initrd) {
 		start.module.size = g_mapped_file_get_length(image->initrd);
-		start.module.at = place_initrd(vm, image->initrd, 0x80000000,
-					       end);
+		start.module.at =
+		    place_initrd(vm, image->initrd, 0x80000000, end);
 		if (!start.module.at)
 			return too_small(error);
 		start.info.modules = 1;
 	}
 	start.info.memory_entries = memory_map(vm, map);
 	for (unsigned i = 0; i < start.info.memory_entries; i++)
-		start.memory[i] = (struct pvh_memory){map[i].at, map[i].size,
-						      map[i].type, 0};
+		start.memory[i] =
+		    (struct pvh_memory){map[i].at, map[i].size, map[i].type, 0};
 	entry.rip = at;
 	return guest_write(vm->mem, gpa(AT_PVH), &start, sizeof start) &&
 	       vcpu_set_entry(vm->vcpus[0], &entry);
@@ -360,10 +357,10 @@ static bool load_bzimage(struct vm *vm, const struct machine_image *image,
 			 GError **error)
 {
 	const uint8_t *bytes =
-		(const uint8_t *)g_mapped_file_get_contents(image->kernel);
+	    (const uint8_t *)g_mapped_file_get_contents(image->kernel);
 	gsize size = g_mapped_file_get_length(image->kernel);
-	gsize setup = ((bytes[HDR_SECTORS] ? bytes[HDR_SECTORS] : 4) + 1) *
-		      512u;
+	gsize setup =
+	    ((bytes[HDR_SECTORS] ? bytes[HDR_SECTORS] : 4) + 1) * 512u;
 	unsigned version = bytes[HDR_VERSION] | bytes[HDR_VERSION + 1] << 8;
 	struct vcpu_entry entry = {.rsi = AT_PARAMS,
 				   .rbx = 0,
@@ -376,8 +373,7 @@ static bool load_bzimage(struct vm *vm, const struct machine_image *image,
 	unsigned count;
 
 	if (version < 0x203 || !(bytes[HDR_FLAGS] & 1) || setup >= size) {
-		fault_set(error, FAULT_INVALID,
-			  "Use a kernel of this century.",
+		fault_set(error, FAULT_INVALID, "Use a kernel of this century.",
 			  "'%s' speaks boot protocol %#x, which is too old",
 			  image->config->kernel, version);
 		return false;
@@ -437,8 +433,7 @@ static bool load_bzimage(struct vm *vm, const struct machine_image *image,
 	return vcpu_set_entry(vm->vcpus[0], &entry);
 }
 
-bool boot_load(struct vm *vm, const struct machine_image *image,
-	       GError **error)
+bool boot_load(struct vm *vm, const struct machine_image *image, GError **error)
 {
 	const char *cmdline = image->config->cmdline;
 

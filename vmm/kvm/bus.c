@@ -42,8 +42,8 @@ bool bus_add(struct bus *bus, const struct bus_range *range)
 	before = find(bus, range->base);
 	if (bus->count == BUS_RANGES_MAX)
 		goto out;
-	if (before >= 0 && range->base - bus->ranges[before].base <
-				   bus->ranges[before].length)
+	if (before >= 0 &&
+	    range->base - bus->ranges[before].base < bus->ranges[before].length)
 		goto out;
 	if (before + 1 < (int)bus->count &&
 	    bus->ranges[before + 1].base - range->base < range->length)

@@ -147,8 +147,8 @@ struct chardev *chardev_new(struct vm *vm, const char *spec, GError **error)
 		}
 		if (c->listener < 0)
 			goto failed;
-		c->listen_watch = g_unix_fd_add(c->listener, G_IO_IN,
-						accept_peer, c);
+		c->listen_watch =
+		    g_unix_fd_add(c->listener, G_IO_IN, accept_peer, c);
 	} else if (g_str_has_prefix(spec, "dbus:") && spec[5]) {
 		c->dbus_name = g_strdup(spec + 5);
 	} else {

@@ -29,8 +29,7 @@ struct chardev_handlers {
 	void (*changed)(void *data, bool open);
 };
 
-struct chardev *chardev_new(struct vm *vm, const char *spec,
-			    GError **error);
+struct chardev *chardev_new(struct vm *vm, const char *spec, GError **error);
 void chardev_free(struct chardev *chardev);
 /* Callbacks from now on; at once `changed` if a peer is there. */
 void chardev_attach(struct chardev *chardev, struct ioloop *loop,

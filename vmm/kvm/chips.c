@@ -31,8 +31,8 @@ static void kernel_chips_destroy(struct device *device)
 }
 
 static const struct device_ops kernel_chips_ops = {
-	.reset = kernel_chips_reset,
-	.destroy = kernel_chips_destroy,
+    .reset = kernel_chips_reset,
+    .destroy = kernel_chips_destroy,
 };
 
 static bool kernel_chips_add(struct vm *vm, GError **error)
@@ -43,8 +43,8 @@ static bool kernel_chips_add(struct vm *vm, GError **error)
 	chips->device.ops = &kernel_chips_ops;
 	for (unsigned i = 0; i < G_N_ELEMENTS(irqchips); i++) {
 		chips->irqchip[i].chip_id = irqchips[i];
-		good = good && ioctl(vm->fd, KVM_GET_IRQCHIP,
-				     &chips->irqchip[i]) == 0;
+		good = good &&
+		       ioctl(vm->fd, KVM_GET_IRQCHIP, &chips->irqchip[i]) == 0;
 	}
 	good = good && ioctl(vm->fd, KVM_GET_PIT2, &chips->pit) == 0;
 	if (!good) {
@@ -64,7 +64,6 @@ void chip_register(struct vm *vm, struct device *device)
 	device->next = vm->devices;
 	vm->devices = device;
 }
-
 
 bool chips_add(struct vm *vm, GError **error)
 {

@@ -60,8 +60,8 @@ struct scanout *scanout_new(struct pixels *pixels, uint64_t offset,
 {
 	struct scanout *s = g_new0(struct scanout, 1);
 
-	*s = (struct scanout){1, pixels_ref(pixels), offset, width, height,
-			      stride, format};
+	*s = (struct scanout){
+	    1, pixels_ref(pixels), offset, width, height, stride, format};
 	return s;
 }
 
@@ -175,8 +175,7 @@ void console_damage(struct console *c, const struct rect *rect)
 }
 
 void console_cursor_shape(struct console *c, unsigned width, unsigned height,
-			  unsigned hot_x, unsigned hot_y,
-			  const uint32_t *argb)
+			  unsigned hot_x, unsigned hot_y, const uint32_t *argb)
 {
 	pthread_mutex_lock(&c->set->lock);
 	c->cursor.width = width;
@@ -250,8 +249,8 @@ static unsigned take_damage(struct console *c, struct rect *rects)
 	memcpy(rects, c->damage, count * sizeof *rects);
 	c->damage_count = 0;
 	for (unsigned i = 0; i < count; i++)
-		c->damage_pixels += (uint64_t)rects[i].width *
-				    (uint64_t)rects[i].height;
+		c->damage_pixels +=
+		    (uint64_t)rects[i].width * (uint64_t)rects[i].height;
 	pthread_mutex_unlock(&c->set->lock);
 	return count;
 }

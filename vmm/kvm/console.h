@@ -68,7 +68,7 @@ struct console_cursor {
 struct console {
 	struct console_set *set;
 	unsigned head;
-	struct scanout *scanout;   /* NULL: off */
+	struct scanout *scanout; /* NULL: off */
 	uint32_t scanout_serial;
 	struct console_cursor cursor;
 	uint32_t cursor_serial; /* any change of the cursor */
@@ -94,8 +94,7 @@ void console_cursor_move(struct console *console, int x, int y, bool visible);
 /* What the viewer wants; called on the main loop. */
 struct console_sink {
 	void (*resize)(void *data, unsigned head, unsigned width,
-		       unsigned height, unsigned width_mm,
-		       unsigned height_mm);
+		       unsigned height, unsigned width_mm, unsigned height_mm);
 	void *data;
 };
 void console_set_sink(struct console_set *set, const struct console_sink *sink);
@@ -109,8 +108,7 @@ struct console_watch {
 	struct console_watch *next;
 };
 void console_add_watch(struct console_set *set, struct console_watch *watch);
-void console_remove_watch(struct console_set *set,
-			  struct console_watch *watch);
+void console_remove_watch(struct console_set *set, struct console_watch *watch);
 void console_set_serve(struct console_set *set); /* from the main loop */
 void console_resize(struct console *console, unsigned width, unsigned height,
 		    unsigned width_mm, unsigned height_mm);

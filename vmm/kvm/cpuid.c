@@ -39,10 +39,10 @@ static void describe(struct kvm_cpuid_entry2 *e, unsigned index, unsigned cpus)
 	case 0x1:
 		e->ebx = (e->ebx & 0xff00) | index << 24 |
 			 (1u << id_bits(cpus)) << 16;
-		e->ecx |= 1u << 31;      /* runs under a hypervisor */
-		e->ecx |= 1u << 24;      /* TSC deadline: KVM's own LAPIC */
-		e->ecx &= ~(1u << 3);    /* MONITOR */
-		e->ecx &= ~(1u << 5);    /* VMX: no guests of guests, so far */
+		e->ecx |= 1u << 31;   /* runs under a hypervisor */
+		e->ecx |= 1u << 24;   /* TSC deadline: KVM's own LAPIC */
+		e->ecx &= ~(1u << 3); /* MONITOR */
+		e->ecx &= ~(1u << 5); /* VMX: no guests of guests, so far */
 		e->edx = cpus > 1 ? e->edx | 1u << 28 : e->edx & ~(1u << 28);
 		break;
 	case 0x4:
@@ -104,9 +104,9 @@ void cpuid_describe(struct kvm_cpuid2 *table, unsigned index, unsigned cpus)
 	/* some hosts offer leaf 0xb with its first level only */
 	for (unsigned level = 0; level < 2 && highest >= 0xb; level++) {
 		struct kvm_cpuid_entry2 e = {
-			.function = 0xb,
-			.index = level,
-			.flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+		    .function = 0xb,
+		    .index = level,
+		    .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
 		};
 
 		if (leaf_b[level] || table->nent >= 256)

@@ -27,19 +27,19 @@ static void forget(void)
 static void prepare(void)
 {
 	static const char *const types[] = {
-		"virtio-rng",
-		"virtio-gpu,memory=16",
-		"virtio-console,port1=null,name1=a,port2=null,name2=b",
-		"virtio-keyboard",
-		"virtio-tablet",
-		"virtio-net,mac=52:54:00:00:00:01",
-		"virtio-balloon",
+	    "virtio-rng",
+	    "virtio-gpu,memory=16",
+	    "virtio-console,port1=null,name1=a,port2=null,name2=b",
+	    "virtio-keyboard",
+	    "virtio-tablet",
+	    "virtio-net,mac=52:54:00:00:00:01",
+	    "virtio-balloon",
 	};
 
 	vm = fake_vm_new();
 	for (unsigned i = 0; i < sizeof types / sizeof types[0]; i++) {
 		devices[device_count] =
-			(struct virtio *)fake_vm_add(vm, types[i]);
+		    (struct virtio *)fake_vm_add(vm, types[i]);
 		if (!devices[device_count++])
 			abort();
 	}
@@ -64,8 +64,8 @@ static void act(struct virtio *v, const uint8_t *a)
 		bus_read(&vm->mmio, bar + 0x2000 + a[1], 1u << (a[2] & 3));
 		break;
 	case 4: /* common configuration and the MSI-X table */
-		bus_write(&vm->mmio, bar + (a[1] & 0x80 ? 0x4000 : 0) +
-					     (a[1] & 0x7f),
+		bus_write(&vm->mmio,
+			  bar + (a[1] & 0x80 ? 0x4000 : 0) + (a[1] & 0x7f),
 			  1u << (a[3] & 3), value);
 		break;
 	case 5:
@@ -104,8 +104,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	pci_bus_assign(vm->pci);
 	fake_vm_fill(vm, data + actions * 4ul, size - actions * 4ul);
 	/* only what is offered, else nothing would start */
-	fake_vm_drive(v, features & (v->ops->features(v) |
-				     VIRTIO_F_INDIRECT | VIRTIO_F_EVENT_IDX));
+	fake_vm_drive(v, features & (v->ops->features(v) | VIRTIO_F_INDIRECT |
+				     VIRTIO_F_EVENT_IDX));
 	for (unsigned i = 0; i < v->queue_count; i++)
 		fake_vm_ring(v, i);
 	for (unsigned i = 0; i < actions; i++)

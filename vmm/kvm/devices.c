@@ -4,15 +4,15 @@
 
 #include "vmm/kvm/vm.h"
 
-#define DEVICE_TYPES(X)  \
-	X(virtio_balloon_type)  \
-	X(virtio_blk_type)      \
-	X(virtio_console_type)  \
-	X(virtio_gpu_type)      \
-	X(virtio_keyboard_type) \
-	X(virtio_net_type)      \
-	X(virtio_rng_type)      \
-	X(virtio_tablet_type)   \
+#define DEVICE_TYPES(X)                                                        \
+	X(virtio_balloon_type)                                                 \
+	X(virtio_blk_type)                                                     \
+	X(virtio_console_type)                                                 \
+	X(virtio_gpu_type)                                                     \
+	X(virtio_keyboard_type)                                                \
+	X(virtio_net_type)                                                     \
+	X(virtio_rng_type)                                                     \
+	X(virtio_tablet_type)                                                  \
 	X(virtio_touch_type)
 
 #define DECLARE(type) extern const struct device_type type;

@@ -19,8 +19,7 @@
 static bool lock_byte(int fd, off_t at)
 {
 	struct flock lock = {
-		.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = at,
-		.l_len = 1};
+	    .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = at, .l_len = 1};
 
 	return fcntl(fd, F_OFD_SETLK, &lock) == 0 || errno == EOPNOTSUPP ||
 	       errno == ENOLCK || errno == EINVAL;
@@ -29,8 +28,7 @@ static bool lock_byte(int fd, off_t at)
 static bool taken_elsewhere(int fd, off_t at)
 {
 	struct flock lock = {
-		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = at,
-		.l_len = 1};
+	    .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = at, .l_len = 1};
 
 	return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
@@ -79,10 +77,10 @@ static void raw_close(struct disk *disk)
 }
 
 static const struct disk_ops raw_ops = {
-	.format = "raw",
-	.submit = raw_submit,
-	.kick = raw_kick,
-	.close = raw_close,
+    .format = "raw",
+    .submit = raw_submit,
+    .kick = raw_kick,
+    .close = raw_close,
 };
 
 static struct aio *open_aio(const char *wanted, struct ioloop *loop)
@@ -115,8 +113,8 @@ struct disk *disk_open(const char *path, bool read_only, const char *aio,
 		bytes = (uint64_t)st.st_size;
 	} else if (!S_ISBLK(st.st_mode) || ioctl(fd, BLKGETSIZE64, &bytes)) {
 		fault_set(error, FAULT_INVALID,
-			  "Give a file or a block device.",
-			  "'%s' is no disk", path);
+			  "Give a file or a block device.", "'%s' is no disk",
+			  path);
 		goto failed;
 	}
 	if (!lock_image(fd, read_only)) {
@@ -136,10 +134,10 @@ struct disk *disk_open(const char *path, bool read_only, const char *aio,
 	}
 	raw = g_new0(struct raw, 1);
 	raw->disk = (struct disk){
-		.ops = &raw_ops,
-		.bytes = bytes & ~511ull,
-		.read_only = read_only,
-		.discard_align = 4096,
+	    .ops = &raw_ops,
+	    .bytes = bytes & ~511ull,
+	    .read_only = read_only,
+	    .discard_align = 4096,
 	};
 	raw->fd = fd;
 	raw->aio = open_aio(aio, loop);

@@ -34,7 +34,8 @@ static void pump(struct display1_listener *l);
 static void on_reply(GObject *source, GAsyncResult *result, gpointer data)
 {
 	g_autoptr(GError) error = NULL;
-	g_autoptr(GVariant) reply = g_dbus_connection_call_with_unix_fd_list_finish(
+	g_autoptr(GVariant) reply =
+	    g_dbus_connection_call_with_unix_fd_list_finish(
 		G_DBUS_CONNECTION(source), NULL, result, &error);
 	struct display1_listener *l = data;
 
@@ -50,8 +51,8 @@ static void call(struct display1_listener *l, const char *interface,
 {
 	l->calls++;
 	g_dbus_connection_call_with_unix_fd_list(
-		l->connection, NULL, PATH, interface, method, arguments, NULL,
-		G_DBUS_CALL_FLAGS_NONE, G_MAXINT, fds, l->cancel, on_reply, l);
+	    l->connection, NULL, PATH, interface, method, arguments, NULL,
+	    G_DBUS_CALL_FLAGS_NONE, G_MAXINT, fds, l->cancel, on_reply, l);
 }
 
 /* Rows of a rectangle, packed, as an "ay" without a second copy. */
@@ -67,8 +68,8 @@ static GVariant *pixels_of(const struct scanout *s, const struct rect *r,
 	for (int row = 0; row < r->height; row++)
 		memcpy(copy + (gsize)row * *stride,
 		       s->pixels->map + s->offset +
-			       (uint64_t)(r->y + row) * s->stride +
-			       4 * (uint64_t)r->x,
+			   (uint64_t)(r->y + row) * s->stride +
+			   4 * (uint64_t)r->x,
 		       *stride);
 	return g_variant_new_from_data(G_VARIANT_TYPE("ay"), copy, bytes, TRUE,
 				       g_free, copy);
@@ -145,8 +146,8 @@ static void send_cursor(struct display1_listener *l,
 		     g_variant_new("(iiii@ay)", (int)c->width, (int)c->height,
 				   (int)c->hot_x, (int)c->hot_y,
 				   g_variant_new_fixed_array(
-					   G_VARIANT_TYPE_BYTE, c->pixels,
-					   4ul * c->width * c->height, 1)),
+				       G_VARIANT_TYPE_BYTE, c->pixels,
+				       4ul * c->width * c->height, 1)),
 		     NULL);
 		l->shape_serial = c->serial;
 	}
@@ -196,7 +197,7 @@ static void on_interfaces(GObject *source, GAsyncResult *result, gpointer data)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GVariant) reply = g_dbus_connection_call_finish(
-		G_DBUS_CONNECTION(source), result, &error);
+	    G_DBUS_CONNECTION(source), result, &error);
 	g_autoptr(GVariant) value = NULL;
 	struct display1_listener *l = data;
 
@@ -206,7 +207,7 @@ static void on_interfaces(GObject *source, GAsyncResult *result, gpointer data)
 		g_variant_get(reply, "(v)", &value);
 		if (g_variant_is_of_type(value, G_VARIANT_TYPE_STRING_ARRAY)) {
 			g_autofree const char **names =
-				g_variant_get_strv(value, NULL);
+			    g_variant_get_strv(value, NULL);
 
 			l->maps = g_strv_contains(names, LISTENER_MAP);
 		}
@@ -228,7 +229,7 @@ static void on_connected(GObject *source, GAsyncResult *result, gpointer data)
 {
 	g_autoptr(GError) error = NULL;
 	GDBusConnection *connection =
-		g_dbus_connection_new_finish(result, &error);
+	    g_dbus_connection_new_finish(result, &error);
 	struct display1_listener *l = data;
 
 	if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
@@ -238,8 +239,8 @@ static void on_connected(GObject *source, GAsyncResult *result, gpointer data)
 		return;
 	}
 	l->connection = connection;
-	l->closed = g_signal_connect(connection, "closed",
-				     G_CALLBACK(on_closed), l);
+	l->closed =
+	    g_signal_connect(connection, "closed", G_CALLBACK(on_closed), l);
 	g_dbus_connection_call(connection, NULL, PATH,
 			       "org.freedesktop.DBus.Properties", "Get",
 			       g_variant_new("(ss)", LISTENER, "Interfaces"),
@@ -247,10 +248,10 @@ static void on_connected(GObject *source, GAsyncResult *result, gpointer data)
 			       G_MAXINT, l->cancel, on_interfaces, l);
 }
 
-struct display1_listener *
-display1_listener_new(struct console *console, int fd,
-		      void (*gone)(void *data, struct display1_listener *),
-		      void *data, GError **error)
+struct display1_listener *display1_listener_new(
+    struct console *console, int fd,
+    void (*gone)(void *data, struct display1_listener *), void *data,
+    GError **error)
 {
 	g_autoptr(GSocket) socket = g_socket_new_from_fd(fd, error);
 	g_autoptr(GSocketConnection) stream = NULL;
@@ -268,10 +269,10 @@ display1_listener_new(struct console *console, int fd,
 	l->cancel = g_cancellable_new();
 	stream = g_socket_connection_factory_create_connection(socket);
 	g_dbus_connection_new(
-		G_IO_STREAM(stream), guid,
-		G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER |
-			G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_ALLOW_ANONYMOUS,
-		NULL, l->cancel, on_connected, l);
+	    G_IO_STREAM(stream), guid,
+	    G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER |
+		G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_ALLOW_ANONYMOUS,
+	    NULL, l->cancel, on_connected, l);
 	return l;
 }
 

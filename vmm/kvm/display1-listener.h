@@ -14,10 +14,10 @@ struct rect;
 struct display1_listener;
 
 /* Takes fd. gone is called once when the connection ends, and must free. */
-struct display1_listener *
-display1_listener_new(struct console *console, int fd,
-		      void (*gone)(void *data, struct display1_listener *),
-		      void *data, GError **error);
+struct display1_listener *display1_listener_new(
+    struct console *console, int fd,
+    void (*gone)(void *data, struct display1_listener *), void *data,
+    GError **error);
 void display1_listener_free(struct display1_listener *listener);
 /* The console changed; ignored when it is another one. */
 void display1_listener_changed(struct display1_listener *listener,

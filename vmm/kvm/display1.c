@@ -92,9 +92,9 @@ static int take_fd(GDBusMethodInvocation *call, GUnixFDList *list,
 					&error);
 	if (fd < 0)
 		g_dbus_method_invocation_return_error(
-			call, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
-			"No descriptor came with the call%s%s",
-			error ? ": " : "", error ? error->message : "");
+		    call, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
+		    "No descriptor came with the call%s%s", error ? ": " : "",
+		    error ? error->message : "");
 	return fd;
 }
 
@@ -117,8 +117,8 @@ static gboolean on_register_listener(QemuDisplay1Console *object,
 
 	if (s->client->listeners->len >= LISTENERS_MAX) {
 		g_dbus_method_invocation_return_error(
-			call, G_DBUS_ERROR, G_DBUS_ERROR_LIMITS_EXCEEDED,
-			"At most %u listeners", LISTENERS_MAX);
+		    call, G_DBUS_ERROR, G_DBUS_ERROR_LIMITS_EXCEEDED,
+		    "At most %u listeners", LISTENERS_MAX);
 		return TRUE;
 	}
 	fd = take_fd(call, fds, handle);
@@ -213,9 +213,9 @@ static gboolean on_move_to(QemuDisplay1Mouse *object,
 	size_of(s, &width, &height);
 	if (x >= width || y >= height) {
 		g_dbus_method_invocation_return_error(
-			call, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
-			"%u,%u lies outside the screen of %ux%u", x, y, width,
-			height);
+		    call, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
+		    "%u,%u lies outside the screen of %ux%u", x, y, width,
+		    height);
 		return TRUE;
 	}
 	input_move_to(input_of(s), s->console->head, x, y, width, height);
@@ -230,9 +230,9 @@ static gboolean on_move_by(QemuDisplay1Mouse *object,
 	struct screen *s = data;
 
 	if (input_is_absolute(input_of(s), s->console->head)) {
-		g_dbus_method_invocation_return_error(
-			call, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
-			"The mouse is absolute");
+		g_dbus_method_invocation_return_error(call, G_DBUS_ERROR,
+						      G_DBUS_ERROR_INVALID_ARGS,
+						      "The mouse is absolute");
 		return TRUE;
 	}
 	input_move_by(input_of(s), dx, dy);
@@ -241,17 +241,16 @@ static gboolean on_move_by(QemuDisplay1Mouse *object,
 }
 
 static gboolean on_touch(QemuDisplay1MultiTouch *object,
-			 GDBusMethodInvocation *call, guint kind,
-			 guint64 slot, gdouble x, gdouble y, gpointer data)
+			 GDBusMethodInvocation *call, guint kind, guint64 slot,
+			 gdouble x, gdouble y, gpointer data)
 {
 	struct screen *s = data;
 	unsigned width, height;
 
 	if (slot >= INPUT_TOUCH_SLOTS || kind > 3) {
 		g_dbus_method_invocation_return_error(
-			call, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
-			"Slots are 0 to %u, kinds 0 to 3",
-			INPUT_TOUCH_SLOTS - 1);
+		    call, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
+		    "Slots are 0 to %u, kinds 0 to 3", INPUT_TOUCH_SLOTS - 1);
 		return TRUE;
 	}
 	size_of(s, &width, &height);
@@ -273,13 +272,13 @@ static void refresh(struct client *c, struct console *console)
 	qemu_display1_console_set_height(s->object, height);
 	for (unsigned i = 0; i < c->keyboards->len; i++)
 		qemu_display1_keyboard_set_modifiers(
-			g_ptr_array_index(c->keyboards, i),
-			input_lights(c->vm->input));
+		    g_ptr_array_index(c->keyboards, i),
+		    input_lights(c->vm->input));
 	for (unsigned i = 0; i < c->ports->len; i++) {
 		struct port *port = g_ptr_array_index(c->ports, i);
 
 		qemu_display1_chardev_set_feopened(
-			port->object, chardev_front_open(port->chardev));
+		    port->object, chardev_front_open(port->chardev));
 	}
 }
 
@@ -297,13 +296,13 @@ static void on_change(void *data, struct console *console,
 static void add(GDBusObjectSkeleton *object, void *interface)
 {
 	g_dbus_object_skeleton_add_interface(
-		object, G_DBUS_INTERFACE_SKELETON(interface));
+	    object, G_DBUS_INTERFACE_SKELETON(interface));
 }
 
 static void add_vm(struct client *c)
 {
 	g_autoptr(GDBusObjectSkeleton) object =
-		g_dbus_object_skeleton_new(PATH "/VM");
+	    g_dbus_object_skeleton_new(PATH "/VM");
 	QemuDisplay1VM *vm = qemu_display1_vm_skeleton_new();
 	GVariantBuilder ids;
 
@@ -315,21 +314,19 @@ static void add_vm(struct client *c)
 	qemu_display1_vm_set_console_ids(vm, g_variant_builder_end(&ids));
 	add(object, vm);
 	g_object_unref(vm);
-	g_dbus_object_manager_server_export(
-		c->manager, object);
+	g_dbus_object_manager_server_export(c->manager, object);
 }
 
 static void add_console(struct client *c, unsigned head)
 {
 	g_autofree char *path = g_strdup_printf(PATH "/Console_%u", head);
-	g_autoptr(GDBusObjectSkeleton) object = g_dbus_object_skeleton_new(path);
+	g_autoptr(GDBusObjectSkeleton) object =
+	    g_dbus_object_skeleton_new(path);
 	struct screen *s = &c->screens[head];
-	QemuDisplay1Keyboard *keyboard =
-		qemu_display1_keyboard_skeleton_new();
-	QemuDisplay1Mouse *mouse =
-		qemu_display1_mouse_skeleton_new();
+	QemuDisplay1Keyboard *keyboard = qemu_display1_keyboard_skeleton_new();
+	QemuDisplay1Mouse *mouse = qemu_display1_mouse_skeleton_new();
 	QemuDisplay1MultiTouch *touch =
-		qemu_display1_multi_touch_skeleton_new();
+	    qemu_display1_multi_touch_skeleton_new();
 	g_autofree char *label = g_strdup_printf("Screen %u", head + 1);
 
 	s->client = c;
@@ -340,24 +337,21 @@ static void add_console(struct client *c, unsigned head)
 	qemu_display1_console_set_type_(s->object, "Graphic");
 	qemu_display1_console_set_device_address(s->object, "");
 	qemu_display1_mouse_set_is_absolute(
-		mouse, input_has(c->vm->input, INPUT_TABLET));
+	    mouse, input_has(c->vm->input, INPUT_TABLET));
 	qemu_display1_multi_touch_set_max_slots(touch, INPUT_TOUCH_SLOTS);
 	g_signal_connect(s->object, "handle-register-listener",
 			 G_CALLBACK(on_register_listener), s);
 	g_signal_connect(s->object, "handle-set-uiinfo",
 			 G_CALLBACK(on_set_ui_info), s);
-	g_signal_connect(keyboard, "handle-press", G_CALLBACK(on_key_press),
+	g_signal_connect(keyboard, "handle-press", G_CALLBACK(on_key_press), s);
+	g_signal_connect(keyboard, "handle-release", G_CALLBACK(on_key_release),
 			 s);
-	g_signal_connect(keyboard, "handle-release",
-			 G_CALLBACK(on_key_release), s);
-	g_signal_connect(mouse, "handle-press", G_CALLBACK(on_button_press),
+	g_signal_connect(mouse, "handle-press", G_CALLBACK(on_button_press), s);
+	g_signal_connect(mouse, "handle-release", G_CALLBACK(on_button_release),
 			 s);
-	g_signal_connect(mouse, "handle-release",
-			 G_CALLBACK(on_button_release), s);
 	g_signal_connect(mouse, "handle-set-abs-position",
 			 G_CALLBACK(on_move_to), s);
-	g_signal_connect(mouse, "handle-rel-motion", G_CALLBACK(on_move_by),
-			 s);
+	g_signal_connect(mouse, "handle-rel-motion", G_CALLBACK(on_move_by), s);
 	g_signal_connect(touch, "handle-send-event", G_CALLBACK(on_touch), s);
 	add(object, s->object);
 	add(object, keyboard);
@@ -368,8 +362,7 @@ static void add_console(struct client *c, unsigned head)
 	g_object_unref(mouse);
 	g_object_unref(touch);
 	refresh(c, s->console);
-	g_dbus_object_manager_server_export(
-		c->manager, object);
+	g_dbus_object_manager_server_export(c->manager, object);
 }
 
 static gboolean on_register_chardev(QemuDisplay1Chardev *object,
@@ -429,8 +422,7 @@ static void add_chardev(struct chardev *chardev, void *data)
 	g_signal_connect(port->object, "handle-send-break",
 			 G_CALLBACK(on_send_break), port);
 	add(object, port->object);
-	g_dbus_object_manager_server_export(
-		c->manager, object);
+	g_dbus_object_manager_server_export(c->manager, object);
 	g_ptr_array_add(c->ports, port);
 }
 
@@ -440,7 +432,7 @@ static void on_connected(GObject *source, GAsyncResult *result, gpointer data)
 {
 	struct vm *vm = data;
 	g_autoptr(GDBusConnection) connection =
-		g_dbus_connection_new_finish(result, NULL);
+	    g_dbus_connection_new_finish(result, NULL);
 	struct client *c;
 	unsigned count = 0;
 
@@ -457,17 +449,16 @@ static void on_connected(GObject *source, GAsyncResult *result, gpointer data)
 	c->connection = g_steal_pointer(&connection);
 	c->manager = g_dbus_object_manager_server_new(PATH);
 	c->listeners = g_ptr_array_new_with_free_func(
-		(GDestroyNotify)display1_listener_free);
+	    (GDestroyNotify)display1_listener_free);
 	c->ports = g_ptr_array_new_with_free_func(port_free);
 	c->keyboards = g_ptr_array_new_with_free_func(g_object_unref);
 	add_vm(c);
 	for (unsigned i = 0; i < console_count(vm->consoles); i++)
 		add_console(c, i);
 	chardev_each_dbus(add_chardev, c);
-	g_dbus_object_manager_server_set_connection(c->manager,
-						    c->connection);
-	c->closed = g_signal_connect(c->connection, "closed",
-				     G_CALLBACK(on_closed), c);
+	g_dbus_object_manager_server_set_connection(c->manager, c->connection);
+	c->closed =
+	    g_signal_connect(c->connection, "closed", G_CALLBACK(on_closed), c);
 	c->watch = (struct console_watch){.changed = on_change, .data = c};
 	console_add_watch(vm->consoles, &c->watch);
 	c->next = clients;
@@ -507,10 +498,10 @@ bool display1_add_client(struct vm *vm, int fd, GError **error)
 			 G_CALLBACK(authorize), NULL);
 	guid = g_dbus_generate_guid();
 	g_dbus_connection_new(
-		G_IO_STREAM(stream), guid,
-		G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER |
-			G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING,
-		observer, NULL, on_connected, vm);
+	    G_IO_STREAM(stream), guid,
+	    G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER |
+		G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING,
+	    observer, NULL, on_connected, vm);
 	return true;
 }
 

@@ -3,15 +3,16 @@
 #include <glib.h>
 #include <string.h>
 
+/* text of at most 12 letters */
 static void put_text(uint8_t *to, uint8_t tag, const char *text)
 {
-	memset(to, 0, 18);
+	size_t length = MIN(strlen(text), 12);
+
+	memset(to, 0, 5);
 	to[3] = tag;
 	memset(to + 5, ' ', 13);
-	for (unsigned i = 0; i < 13 && text[i]; i++)
-		to[5 + i] = (uint8_t)text[i];
-	if (strlen(text) < 13)
-		to[5 + strlen(text)] = '\n';
+	memcpy(to + 5, text, length);
+	to[5 + length] = '\n';
 }
 
 /* Detailed timing with reduced blanking: 160 pixels and 40 lines, 60 Hz. */
@@ -20,8 +21,8 @@ static void put_timing(uint8_t *to, unsigned width, unsigned height,
 {
 	unsigned hblank = 160, vblank = 40;
 	unsigned hfront = 48, hsync = 32, vfront = 3, vsync = 6;
-	uint64_t clock = (uint64_t)(width + hblank) * (height + vblank) * 60 /
-			 10000;
+	uint64_t clock =
+	    (uint64_t)(width + hblank) * (height + vblank) * 60 / 10000;
 
 	clock = MIN(clock, 65535);
 	to[0] = (uint8_t)clock;
@@ -46,8 +47,8 @@ void edid_make(uint8_t edid[EDID_BYTES], unsigned head, unsigned width,
 	       unsigned height, unsigned width_mm, unsigned height_mm)
 {
 	static const uint8_t start[] = {
-		0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x00,
-		0x3e, 0x49, /* "ORI" */
+	    0x00, 0xff, 0xff, 0xff, 0xff,
+	    0xff, 0xff, 0x00, 0x3e, 0x49, /* "ORI" */
 	};
 	/* standard chromaticities of sRGB */
 	static const uint8_t colour[] = {0xee, 0x91, 0xa3, 0x54, 0x4c,
@@ -72,7 +73,7 @@ void edid_make(uint8_t edid[EDID_BYTES], unsigned head, unsigned width,
 	edid[20] = 0xa5; /* digital, 8 bits a colour, DisplayPort */
 	edid[21] = (uint8_t)MIN((width_mm + 5) / 10, 255);
 	edid[22] = (uint8_t)MIN((height_mm + 5) / 10, 255);
-	edid[23] = 120; /* gamma 2.2 */
+	edid[23] = 120;  /* gamma 2.2 */
 	edid[24] = 0x06; /* sRGB; the first timing is preferred */
 	memcpy(edid + 25, colour, sizeof colour);
 	memset(edid + 38, 1, 16); /* no standard timings */

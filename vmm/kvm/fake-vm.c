@@ -16,11 +16,8 @@ struct vm *fake_vm_new(void)
 	void *memory = mmap(NULL, FAKE_MEMORY, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	vm->config = (struct vm_config){.name = "fake",
-					.uuid = "",
-					.cpus = 1,
-					.memory_mib = 1,
-					.heads = 2};
+	vm->config = (struct vm_config){
+	    .name = "fake", .uuid = "", .cpus = 1, .memory_mib = 1, .heads = 2};
 	vm->kvm = vm->fd = -1;
 	pthread_mutex_init(&vm->park_lock, NULL);
 	pthread_cond_init(&vm->park_cond, NULL);

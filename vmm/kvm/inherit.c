@@ -12,8 +12,8 @@ int inherited_listener(const char *spec, GError **error)
 	if (!g_str_has_prefix(spec, "fd:"))
 		return -1;
 	fd = g_ascii_string_to_unsigned(spec + 3, 10, 3, 65535, &number, NULL)
-		     ? (int)number
-		     : -1;
+		 ? (int)number
+		 : -1;
 	if (fd < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
 	    fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0) {
 		fault_set(error, FAULT_INVALID, NULL,

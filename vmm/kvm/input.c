@@ -82,7 +82,7 @@ void input_key(struct input_set *set, unsigned qnum, bool down)
 }
 
 static const uint16_t buttons[] = {BTN_LEFT, BTN_MIDDLE, BTN_RIGHT, 0,
-				   0,	     BTN_SIDE,	 BTN_EXTRA};
+				   0,        BTN_SIDE,   BTN_EXTRA};
 
 void input_button(struct input_set *set, unsigned head, unsigned button,
 		  bool down)
@@ -94,10 +94,10 @@ void input_button(struct input_set *set, unsigned head, unsigned button,
 	if (button >= G_N_ELEMENTS(buttons) || (wheel && !down))
 		return;
 	if (tablet) {
-		event = wheel ? (struct input_event){EV_REL, REL_WHEEL,
-						     button == 3 ? 1u : ~0u}
-			      : (struct input_event){EV_KEY, buttons[button],
-						     down};
+		event =
+		    wheel ? (struct input_event){EV_REL, REL_WHEEL,
+						 button == 3 ? 1u : ~0u}
+			  : (struct input_event){EV_KEY, buttons[button], down};
 		tablet->send(tablet->device, &event, 1);
 		return;
 	}
@@ -105,11 +105,13 @@ void input_button(struct input_set *set, unsigned head, unsigned button,
 	if (button < 3) {
 		unsigned bit = button == 0 ? 1 : button == 1 ? 4 : 2;
 
-		set->ps2_buttons = down ? set->ps2_buttons | bit
-					: set->ps2_buttons & ~bit;
+		set->ps2_buttons =
+		    down ? set->ps2_buttons | bit : set->ps2_buttons & ~bit;
 	}
 	chip_i8042_mouse(set->vm->i8042, 0, 0,
-			 button == 3 ? -1 : button == 4 ? 1 : 0,
+			 button == 3   ? -1
+			 : button == 4 ? 1
+				       : 0,
 			 set->ps2_buttons);
 }
 
@@ -120,13 +122,13 @@ static uint32_t scaled(unsigned at, unsigned size)
 	return (uint32_t)((uint64_t)MIN(at, size - 1) * 32767 / (size - 1));
 }
 
-void input_move_to(struct input_set *set, unsigned head, unsigned x,
-		   unsigned y, unsigned width, unsigned height)
+void input_move_to(struct input_set *set, unsigned head, unsigned x, unsigned y,
+		   unsigned width, unsigned height)
 {
 	struct input_target *tablet = target_of(set, INPUT_TABLET, head);
 	struct input_event events[2] = {
-		{EV_ABS, ABS_X, scaled(x, width)},
-		{EV_ABS, ABS_Y, scaled(y, height)},
+	    {EV_ABS, ABS_X, scaled(x, width)},
+	    {EV_ABS, ABS_Y, scaled(y, height)},
 	};
 
 	if (tablet)
@@ -160,8 +162,8 @@ void input_touch(struct input_set *set, unsigned head, unsigned kind,
 		return;
 	events[n++] = (struct input_event){EV_ABS, ABS_MT_SLOT, slot};
 	if (kind >= 2) {
-		events[n++] = (struct input_event){EV_ABS, ABS_MT_TRACKING_ID,
-						   ~0u};
+		events[n++] =
+		    (struct input_event){EV_ABS, ABS_MT_TRACKING_ID, ~0u};
 		events[n++] = (struct input_event){EV_KEY, BTN_TOUCH, 0};
 	} else {
 		unsigned px = x > 0 ? (unsigned)MIN(x, 65535.0) : 0;
@@ -169,9 +171,9 @@ void input_touch(struct input_set *set, unsigned head, unsigned kind,
 
 		if (kind == 0) {
 			events[n++] = (struct input_event){
-				EV_ABS, ABS_MT_TRACKING_ID, slot};
-			events[n++] = (struct input_event){EV_KEY, BTN_TOUCH,
-							   1};
+			    EV_ABS, ABS_MT_TRACKING_ID, slot};
+			events[n++] =
+			    (struct input_event){EV_KEY, BTN_TOUCH, 1};
 		}
 		events[n++] = (struct input_event){EV_ABS, ABS_MT_POSITION_X,
 						   scaled(px, width)};

@@ -40,8 +40,8 @@ void input_key(struct input_set *set, unsigned qnum, bool down);
  * 6 extra */
 void input_button(struct input_set *set, unsigned head, unsigned button,
 		  bool down);
-void input_move_to(struct input_set *set, unsigned head, unsigned x,
-		   unsigned y, unsigned width, unsigned height);
+void input_move_to(struct input_set *set, unsigned head, unsigned x, unsigned y,
+		   unsigned width, unsigned height);
 void input_move_by(struct input_set *set, int dx, int dy);
 bool input_is_absolute(struct input_set *set, unsigned head);
 /* kind: 0 begin, 1 update, 2 end, 3 cancel */

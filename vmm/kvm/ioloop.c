@@ -77,8 +77,8 @@ struct ioloop *ioloop_new(const char *name)
 	pthread_attr_setstacksize(&attributes, 256 << 10);
 	if (loop->epoll < 0 || loop->wake < 0 ||
 	    epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->wake, &event) < 0 ||
-	    (name && (errno = pthread_create(&loop->thread, &attributes, run,
-					     loop)))) {
+	    (name &&
+	     (errno = pthread_create(&loop->thread, &attributes, run, loop)))) {
 		int saved = errno;
 
 		pthread_attr_destroy(&attributes);
@@ -164,10 +164,10 @@ int ioloop_timerfd(void)
 void ioloop_arm(int timerfd, uint64_t after_us, uint64_t every_us)
 {
 	struct itimerspec spec = {
-		.it_value = {(time_t)(after_us / 1000000),
-			     (long)(after_us % 1000000) * 1000},
-		.it_interval = {(time_t)(every_us / 1000000),
-				(long)(every_us % 1000000) * 1000},
+	    .it_value = {(time_t)(after_us / 1000000),
+			 (long)(after_us % 1000000) * 1000},
+	    .it_interval = {(time_t)(every_us / 1000000),
+			    (long)(every_us % 1000000) * 1000},
 	};
 
 	timerfd_settime(timerfd, 0, &spec, NULL);

@@ -28,11 +28,11 @@ static void fixed_routes(struct kvm_irq_routing *table)
 {
 	for (unsigned i = 0; i < 16; i++)
 		table->entries[table->nr++] = (struct kvm_irq_routing_entry){
-			.gsi = i,
-			.type = KVM_IRQ_ROUTING_IRQCHIP,
-			.u.irqchip = {i < 8 ? KVM_IRQCHIP_PIC_MASTER
-					    : KVM_IRQCHIP_PIC_SLAVE,
-				      i & 7},
+		    .gsi = i,
+		    .type = KVM_IRQ_ROUTING_IRQCHIP,
+		    .u.irqchip = {i < 8 ? KVM_IRQCHIP_PIC_MASTER
+					: KVM_IRQCHIP_PIC_SLAVE,
+				  i & 7},
 		};
 	for (unsigned i = 0; i < IRQ_LINES; i++) {
 		/* IRQ 0 is wired to pin 2, as the MADT says; pin 2 of the
@@ -40,9 +40,9 @@ static void fixed_routes(struct kvm_irq_routing *table)
 		if (i == 2)
 			continue;
 		table->entries[table->nr++] = (struct kvm_irq_routing_entry){
-			.gsi = i,
-			.type = KVM_IRQ_ROUTING_IRQCHIP,
-			.u.irqchip = {KVM_IRQCHIP_IOAPIC, i ? i : 2},
+		    .gsi = i,
+		    .type = KVM_IRQ_ROUTING_IRQCHIP,
+		    .u.irqchip = {KVM_IRQCHIP_IOAPIC, i ? i : 2},
 		};
 	}
 }
@@ -66,11 +66,11 @@ static bool commit(struct irqs *irqs)
 		if (!m || !m->routed)
 			continue;
 		table->entries[table->nr++] = (struct kvm_irq_routing_entry){
-			.gsi = m->gsi,
-			.type = KVM_IRQ_ROUTING_MSI,
-			.u.msi = {.address_lo = (uint32_t)m->address,
-				  .address_hi = (uint32_t)(m->address >> 32),
-				  .data = m->data},
+		    .gsi = m->gsi,
+		    .type = KVM_IRQ_ROUTING_MSI,
+		    .u.msi = {.address_lo = (uint32_t)m->address,
+			      .address_hi = (uint32_t)(m->address >> 32),
+			      .data = m->data},
 		};
 	}
 	return ask_kvm(irqs, KVM_SET_GSI_ROUTING, table) == 0;
@@ -82,9 +82,9 @@ struct irqs *irqs_new(struct vm *vm, GError **error)
 
 	irqs->vm = vm;
 	pthread_mutex_init(&irqs->lock, NULL);
-	irqs->table = g_malloc0(sizeof *irqs->table +
-				(FIXED_ROUTES + IRQ_MESSAGES) *
-					sizeof irqs->table->entries[0]);
+	irqs->table =
+	    g_malloc0(sizeof *irqs->table + (FIXED_ROUTES + IRQ_MESSAGES) *
+						sizeof irqs->table->entries[0]);
 	if (!commit(irqs)) {
 		fault_set(error, FAULT_UNAVAILABLE, NULL,
 			  "/dev/kvm refused the interrupt routing: %s",

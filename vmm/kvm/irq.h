@@ -28,7 +28,7 @@ void irq_line(struct irqs *irqs, unsigned gsi, unsigned user, bool high);
 unsigned irq_line_user(struct irqs *irqs, unsigned gsi);
 
 struct irq_message {
-	int fd;           /* eventfd: write 1 to fire */
+	int fd; /* eventfd: write 1 to fire */
 	unsigned gsi;
 	bool routed;
 	uint64_t address;

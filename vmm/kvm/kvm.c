@@ -12,17 +12,17 @@ static const struct {
 	int number;
 	const char *name, *why;
 } needed[] = {
-	{KVM_CAP_IRQCHIP, "IRQCHIP", "interrupts in the kernel"},
-	{KVM_CAP_PIT2, "PIT2", "the timer chip"},
-	{KVM_CAP_USER_MEMORY, "USER_MEMORY", "guest memory"},
-	{KVM_CAP_EXT_CPUID, "EXT_CPUID", "the CPU's description"},
-	{KVM_CAP_IRQ_ROUTING, "IRQ_ROUTING", "message interrupts"},
-	{KVM_CAP_IRQFD, "IRQFD", "message interrupts"},
-	{KVM_CAP_IOEVENTFD, "IOEVENTFD", "doorbells"},
-	{KVM_CAP_IMMEDIATE_EXIT, "IMMEDIATE_EXIT", "pausing without races"},
-	{KVM_CAP_MP_STATE, "MP_STATE", "starting and resetting CPUs"},
-	{KVM_CAP_VCPU_EVENTS, "VCPU_EVENTS", "resetting CPUs"},
-	{KVM_CAP_SIGNAL_MSI, "SIGNAL_MSI", "message interrupts"},
+    {KVM_CAP_IRQCHIP, "IRQCHIP", "interrupts in the kernel"},
+    {KVM_CAP_PIT2, "PIT2", "the timer chip"},
+    {KVM_CAP_USER_MEMORY, "USER_MEMORY", "guest memory"},
+    {KVM_CAP_EXT_CPUID, "EXT_CPUID", "the CPU's description"},
+    {KVM_CAP_IRQ_ROUTING, "IRQ_ROUTING", "message interrupts"},
+    {KVM_CAP_IRQFD, "IRQFD", "message interrupts"},
+    {KVM_CAP_IOEVENTFD, "IOEVENTFD", "doorbells"},
+    {KVM_CAP_IMMEDIATE_EXIT, "IMMEDIATE_EXIT", "pausing without races"},
+    {KVM_CAP_MP_STATE, "MP_STATE", "starting and resetting CPUs"},
+    {KVM_CAP_VCPU_EVENTS, "VCPU_EVENTS", "resetting CPUs"},
+    {KVM_CAP_SIGNAL_MSI, "SIGNAL_MSI", "message interrupts"},
 };
 
 int kvm_open(GError **error)
@@ -34,11 +34,11 @@ int kvm_open(GError **error)
 
 		fault_set(error, FAULT_UNAVAILABLE,
 			  reason == EACCES
-				  ? "Add the user to the group that owns "
-				    "/dev/kvm (kvm), or use the engine qemu."
-				  : "Load kvm_intel or kvm_amd (virtualization "
-				    "may be off in the firmware), or use the "
-				    "engine qemu.",
+			      ? "Add the user to the group that owns "
+				"/dev/kvm (kvm), or use the engine qemu."
+			      : "Load kvm_intel or kvm_amd (virtualization "
+				"may be off in the firmware), or use the "
+				"engine qemu.",
 			  "/dev/kvm cannot be opened: %s", g_strerror(reason));
 		return -1;
 	}
@@ -67,9 +67,9 @@ static int refused(GError **error, const char *what)
 {
 	fault_set(error, errno == ENOMEM ? FAULT_STORAGE : FAULT_UNAVAILABLE,
 		  errno == EBUSY || errno == ENODEV
-			  ? "Another hypervisor may hold the processor; "
-			    "stop it, or use the engine qemu."
-			  : NULL,
+		      ? "Another hypervisor may hold the processor; "
+			"stop it, or use the engine qemu."
+		      : NULL,
 		  "/dev/kvm refused %s: %s", what, g_strerror(errno));
 	return -1;
 }
@@ -113,8 +113,8 @@ int kvm_create_vcpu(int vm, unsigned index, GError **error)
 struct kvm_cpuid2 *kvm_supported_cpuid(int kvm, GError **error)
 {
 	/* 256: KVM_MAX_CPUID_ENTRIES of today's kernels */
-	struct kvm_cpuid2 *cpuid = g_malloc0(
-		sizeof *cpuid + 256 * sizeof cpuid->entries[0]);
+	struct kvm_cpuid2 *cpuid =
+	    g_malloc0(sizeof *cpuid + 256 * sizeof cpuid->entries[0]);
 
 	cpuid->nent = 256;
 	if (ioctl(kvm, KVM_GET_SUPPORTED_CPUID, cpuid) < 0) {

@@ -18,7 +18,6 @@
 
 static GMainLoop *loop;
 
-
 static void ended(struct vm *vm)
 {
 	g_main_loop_quit(loop);
@@ -53,14 +52,15 @@ struct arguments {
 	char *debugcon, *qmp;
 	char **devices;
 	int cpus, memory, heads;
-	gboolean panic_ends, paused, no_reboot, no_shutdown, verbose, version, list;
+	gboolean panic_ends, paused, no_reboot, no_shutdown, verbose, version,
+	    list;
 };
 
 static void forget(struct arguments *a)
 {
-	char *const texts[] = {a->name,	   a->uuid,  a->kernel,
-			       a->initrd,  a->cmdline, a->cache,
-			       a->serial,  a->debugcon, a->qmp};
+	char *const texts[] = {a->name,   a->uuid,     a->kernel,
+			       a->initrd, a->cmdline,  a->cache,
+			       a->serial, a->debugcon, a->qmp};
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++)
 		g_free(texts[i]);
@@ -70,53 +70,49 @@ static void forget(struct arguments *a)
 static bool parse(struct arguments *a, int *argc, char ***argv, GError **error)
 {
 	const GOptionEntry entries[] = {
-		{"name", 0, 0, G_OPTION_ARG_STRING, &a->name,
-		 "the machine's name", "NAME"},
-		{"uuid", 0, 0, G_OPTION_ARG_STRING, &a->uuid, NULL, "UUID"},
-		{"cpus", 0, 0, G_OPTION_ARG_INT, &a->cpus, "1 to 16", "N"},
-		{"memory", 0, 0, G_OPTION_ARG_INT, &a->memory,
-		 "RAM in MiB, 16 to 65536", "MIB"},
-		{"heads", 0, 0, G_OPTION_ARG_INT, &a->heads,
-		 "screens, 1 to 4", "N"},
-		{"kernel", 0, 0, G_OPTION_ARG_FILENAME, &a->kernel,
-		 "bzImage, or ELF with a PVH entry", "FILE"},
-		{"initrd", 0, 0, G_OPTION_ARG_FILENAME, &a->initrd, NULL,
-		 "FILE"},
-		{"cmdline", 0, 0, G_OPTION_ARG_STRING, &a->cmdline,
-		 "the kernel's command line", "TEXT"},
-		{"kernel-cache", 0, 0, G_OPTION_ARG_FILENAME, &a->cache,
-		 "folder for unpacked kernels", "DIR"},
-		{"serial", 0, 0, G_OPTION_ARG_STRING, &a->serial,
-		 "COM1: null, stdio, file:PATH, unix:PATH, fd:N or dbus:NAME",
-		 "WHERE"},
-		{"debugcon", 0, 0, G_OPTION_ARG_STRING, &a->debugcon,
-		 "debug port 0x402, as --serial", "WHERE"},
-		{"device", 0, 0, G_OPTION_ARG_STRING_ARRAY, &a->devices,
-		 "adds a device", "TYPE,KEY=VALUE"},
-		{"qmp", 0, 0, G_OPTION_ARG_FILENAME, &a->qmp,
-		 "serves QMP on this socket, or on a listening one that was "
-		 "left open",
-		 "PATH|fd:N"},
-		{"paused", 0, 0, G_OPTION_ARG_NONE, &a->paused,
-		 "waits for QMP's cont", NULL},
-		{"no-reboot", 0, 0, G_OPTION_ARG_NONE, &a->no_reboot,
-		 "a reset ends the machine", NULL},
-		{"panic-ends", 0, 0, G_OPTION_ARG_NONE, &a->panic_ends,
-		 "a guest's panic ends the machine instead of pausing it",
-		 NULL},
-		{"no-shutdown", 0, 0, G_OPTION_ARG_NONE, &a->no_shutdown,
-		 "the process stays when the guest powers off", NULL},
-		{"verbose", 'v', 0, G_OPTION_ARG_NONE, &a->verbose, NULL,
-		 NULL},
-		{"list-devices", 0, 0, G_OPTION_ARG_NONE, &a->list, NULL,
-		 NULL},
-		{"version", 0, 0, G_OPTION_ARG_NONE, &a->version, NULL, NULL},
-		{0},
+	    {"name", 0, 0, G_OPTION_ARG_STRING, &a->name, "the machine's name",
+	     "NAME"},
+	    {"uuid", 0, 0, G_OPTION_ARG_STRING, &a->uuid, NULL, "UUID"},
+	    {"cpus", 0, 0, G_OPTION_ARG_INT, &a->cpus, "1 to 16", "N"},
+	    {"memory", 0, 0, G_OPTION_ARG_INT, &a->memory,
+	     "RAM in MiB, 16 to 65536", "MIB"},
+	    {"heads", 0, 0, G_OPTION_ARG_INT, &a->heads, "screens, 1 to 4",
+	     "N"},
+	    {"kernel", 0, 0, G_OPTION_ARG_FILENAME, &a->kernel,
+	     "bzImage, or ELF with a PVH entry", "FILE"},
+	    {"initrd", 0, 0, G_OPTION_ARG_FILENAME, &a->initrd, NULL, "FILE"},
+	    {"cmdline", 0, 0, G_OPTION_ARG_STRING, &a->cmdline,
+	     "the kernel's command line", "TEXT"},
+	    {"kernel-cache", 0, 0, G_OPTION_ARG_FILENAME, &a->cache,
+	     "folder for unpacked kernels", "DIR"},
+	    {"serial", 0, 0, G_OPTION_ARG_STRING, &a->serial,
+	     "COM1: null, stdio, file:PATH, unix:PATH, fd:N or dbus:NAME",
+	     "WHERE"},
+	    {"debugcon", 0, 0, G_OPTION_ARG_STRING, &a->debugcon,
+	     "debug port 0x402, as --serial", "WHERE"},
+	    {"device", 0, 0, G_OPTION_ARG_STRING_ARRAY, &a->devices,
+	     "adds a device", "TYPE,KEY=VALUE"},
+	    {"qmp", 0, 0, G_OPTION_ARG_FILENAME, &a->qmp,
+	     "serves QMP on this socket, or on a listening one that was "
+	     "left open",
+	     "PATH|fd:N"},
+	    {"paused", 0, 0, G_OPTION_ARG_NONE, &a->paused,
+	     "waits for QMP's cont", NULL},
+	    {"no-reboot", 0, 0, G_OPTION_ARG_NONE, &a->no_reboot,
+	     "a reset ends the machine", NULL},
+	    {"panic-ends", 0, 0, G_OPTION_ARG_NONE, &a->panic_ends,
+	     "a guest's panic ends the machine instead of pausing it", NULL},
+	    {"no-shutdown", 0, 0, G_OPTION_ARG_NONE, &a->no_shutdown,
+	     "the process stays when the guest powers off", NULL},
+	    {"verbose", 'v', 0, G_OPTION_ARG_NONE, &a->verbose, NULL, NULL},
+	    {"list-devices", 0, 0, G_OPTION_ARG_NONE, &a->list, NULL, NULL},
+	    {"version", 0, 0, G_OPTION_ARG_NONE, &a->version, NULL, NULL},
+	    {0},
 	};
 	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
 
-	g_option_context_set_summary(
-		context, "Runs one virtual machine on /dev/kvm.");
+	g_option_context_set_summary(context,
+				     "Runs one virtual machine on /dev/kvm.");
 	g_option_context_add_main_entries(context, entries, NULL);
 	return g_option_context_parse(context, argc, argv, error);
 }
@@ -160,21 +156,20 @@ static bool add_devices(struct vm *vm, char **devices, GError **error)
 static bool run(struct arguments *a, GError **error)
 {
 	const struct vm_config config = {
-		.name = a->name ? a->name : "machine",
-		.uuid = a->uuid ? a->uuid
-				: "00000000-0000-0000-0000-000000000000",
-		.cpus = (unsigned)a->cpus,
-		.memory_mib = (unsigned)a->memory,
-		.heads = (unsigned)a->heads,
-		.kernel = a->kernel,
-		.initrd = a->initrd,
-		.cmdline = a->cmdline,
-		.cache = a->cache,
-		.serial = a->serial,
-		.debugcon = a->debugcon,
-		.no_reboot = a->no_reboot,
-		.no_shutdown = a->no_shutdown,
-		.panic_ends = a->panic_ends,
+	    .name = a->name ? a->name : "machine",
+	    .uuid = a->uuid ? a->uuid : "00000000-0000-0000-0000-000000000000",
+	    .cpus = (unsigned)a->cpus,
+	    .memory_mib = (unsigned)a->memory,
+	    .heads = (unsigned)a->heads,
+	    .kernel = a->kernel,
+	    .initrd = a->initrd,
+	    .cmdline = a->cmdline,
+	    .cache = a->cache,
+	    .serial = a->serial,
+	    .debugcon = a->debugcon,
+	    .no_reboot = a->no_reboot,
+	    .no_shutdown = a->no_shutdown,
+	    .panic_ends = a->panic_ends,
 	};
 	struct qmp_server *qmp = NULL;
 	struct vm *vm = vm_new(&config, error);

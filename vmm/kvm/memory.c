@@ -11,10 +11,10 @@ static void add_region(struct guest_mem *mem, uint64_t base, uint64_t offset,
 		       uint64_t size)
 {
 	mem->regions[mem->count++] = (struct guest_region){
-		.base = base,
-		.size = size,
-		.offset = offset,
-		.host = mem->map + offset,
+	    .base = base,
+	    .size = size,
+	    .offset = offset,
+	    .host = mem->map + offset,
 	};
 }
 
@@ -28,7 +28,8 @@ struct guest_mem *guest_mem_new(uint64_t bytes, GError **error)
 	mem->fd = memfd_create("guest-memory", MFD_CLOEXEC);
 	if (mem->fd < 0 || ftruncate(mem->fd, (off_t)bytes) < 0)
 		goto failed;
-	/* Shared with nobody today; a clone will map the same file privately. */
+	/* Shared with nobody today; a clone will map the same file privately.
+	 */
 	mem->map = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 			MAP_SHARED | MAP_NORESERVE, mem->fd, 0);
 	if (mem->map == MAP_FAILED)
@@ -58,8 +59,8 @@ struct guest_mem *guest_mem_fake(uint64_t base, void *buffer, uint64_t bytes)
 	mem->fd = -1;
 	mem->map = MAP_FAILED;
 	mem->bytes = bytes;
-	mem->regions[mem->count++] = (struct guest_region){
-		.base = base, .size = bytes, .host = buffer};
+	mem->regions[mem->count++] =
+	    (struct guest_region){.base = base, .size = bytes, .host = buffer};
 	return mem;
 }
 

@@ -41,8 +41,8 @@ struct guest_region {
 struct guest_mem {
 	struct guest_region regions[GUEST_REGIONS_MAX];
 	unsigned count;
-	int fd;         /* memory file, or -1 for a test's plain buffer */
-	uint8_t *map;   /* the whole file */
+	int fd;       /* memory file, or -1 for a test's plain buffer */
+	uint8_t *map; /* the whole file */
 	uint64_t bytes;
 };
 

@@ -40,7 +40,7 @@ struct net_backend {
 static void rewatch(struct net_backend *n)
 {
 	ioloop_change(&n->source, (n->want_read ? EPOLLIN : 0u) |
-					  (n->want_write ? EPOLLOUT : 0u));
+				      (n->want_write ? EPOLLOUT : 0u));
 }
 
 static void die(struct net_backend *n)
@@ -64,8 +64,8 @@ static void ready(void *data, uint32_t events);
 static void knocked(void *data, uint32_t events)
 {
 	struct net_backend *n = data;
-	int peer = accept4(n->listener, NULL, NULL,
-			   SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int peer =
+	    accept4(n->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (peer < 0)
 		return;
@@ -159,7 +159,7 @@ struct net_backend *net_open(const char *spec, struct ioloop *loop,
 		n->rest = g_malloc(NET_FRAME_MAX + 4);
 		n->listener = paths_unix_listen(spec + 7, 0600, error);
 		n->knock = (struct iosource){
-			.fd = n->listener, .ready = knocked, .data = n};
+		    .fd = n->listener, .ready = knocked, .data = n};
 		if (n->listener < 0 || !ioloop_add(loop, &n->knock, EPOLLIN))
 			goto failed;
 		n->path = g_strdup(spec + 7);

@@ -13,8 +13,8 @@ struct opts *opts_parse(const char *text, GError **error)
 	struct opts *opts = g_new0(struct opts, 1);
 	g_autoptr(GString) word = g_string_new(NULL);
 
-	opts->values = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
-					     g_free);
+	opts->values =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	opts->known = g_hash_table_new(g_str_hash, g_str_equal);
 	for (const char *at = text;; at++) {
 		char *equals;

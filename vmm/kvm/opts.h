@@ -24,6 +24,5 @@ bool opts_number(struct opts *opts, const char *key, uint64_t low,
 		 uint64_t high, uint64_t absent, uint64_t *value,
 		 GError **error);
 /* on/off, absent = off */
-bool opts_flag(struct opts *opts, const char *key, bool *value,
-	       GError **error);
+bool opts_flag(struct opts *opts, const char *key, bool *value, GError **error);
 bool opts_finish(struct opts *opts, GError **error);

@@ -76,7 +76,7 @@ void pci_chipset_reset(struct vm *vm)
 	pci_put32(board.lpc->config + PMBASE, PM_BASE | 1);
 	for (unsigned i = 0; i < 4; i++)
 		board.lpc->config[PIRQ_A + i] = board.lpc->config[PIRQ_E + i] =
-			0x80;
+		    0x80;
 	pci_bus_set_ecam(vm->pci, 0);
 }
 

@@ -47,9 +47,9 @@ void pci_device_init(struct pci_device *d, struct vm *vm, uint16_t vendor,
 	d->config[11] = (uint8_t)(class_interface >> 16);
 	pci_put16(d->config + CFG_SUBSYSTEM, subsystem_vendor);
 	pci_put16(d->config + CFG_SUBSYSTEM + 2, subsystem);
-	pci_put16(d->writable + CFG_COMMAND,
-		  COMMAND_IO | COMMAND_MEMORY | COMMAND_MASTER |
-			  COMMAND_NO_LINE);
+	pci_put16(d->writable + CFG_COMMAND, COMMAND_IO | COMMAND_MEMORY |
+						 COMMAND_MASTER |
+						 COMMAND_NO_LINE);
 	d->writable[0x0c] = 0xff; /* cache line size */
 	d->writable[CFG_LINE] = 0xff;
 	d->capability_end = 0x40;
@@ -158,7 +158,7 @@ void pci_add_bar(struct pci_device *d, unsigned index,
 
 	d->bars[index] = *bar;
 	d->config[at] = bar->wide ? 4 : 0;
-	pci_put32(d->writable + at, (uint32_t)~(bar->size - 1));
+	pci_put32(d->writable + at, (uint32_t) ~(bar->size - 1));
 	if (bar->wide)
 		pci_put32(d->writable + at + 4,
 			  (uint32_t)(~(bar->size - 1) >> 32));
@@ -207,8 +207,7 @@ bool pci_msix_enabled(const struct pci_device *d)
 
 static bool masked(const struct pci_device *d, unsigned vector)
 {
-	return d->config[d->msix_cap + 3] & 0x40 ||
-	       d->msix[vector].control & 1;
+	return d->config[d->msix_cap + 3] & 0x40 || d->msix[vector].control & 1;
 }
 
 static void fire(struct pci_device *d, unsigned vector)
@@ -218,7 +217,7 @@ static void fire(struct pci_device *d, unsigned vector)
 	d->msix[vector].pending = false;
 	irq_message_route(d->vm->irqs, &d->msix[vector].message,
 			  d->msix[vector].address_low |
-				  (uint64_t)d->msix[vector].address_high << 32,
+			      (uint64_t)d->msix[vector].address_high << 32,
 			  d->msix[vector].data);
 	if (write(d->msix[vector].message.fd, &one, sizeof one) < 0)
 		return; /* counter full: it is pending already */
@@ -243,8 +242,7 @@ void pci_msix_written(struct pci_device *d)
 			continue;
 		irq_message_route(d->vm->irqs, &d->msix[i].message,
 				  d->msix[i].address_low |
-					  (uint64_t)d->msix[i].address_high
-						  << 32,
+				      (uint64_t)d->msix[i].address_high << 32,
 				  d->msix[i].data);
 		if (d->msix[i].pending)
 			fire(d, i);
@@ -285,8 +283,8 @@ uint64_t pci_msix_table_read(struct pci_device *d, uint64_t offset,
 	return value;
 }
 
-void pci_msix_table_write(struct pci_device *d, uint64_t offset,
-			  unsigned size, uint64_t value)
+void pci_msix_table_write(struct pci_device *d, uint64_t offset, unsigned size,
+			  uint64_t value)
 {
 	uint32_t *word = entry_word(d, offset);
 
@@ -299,8 +297,7 @@ void pci_msix_table_write(struct pci_device *d, uint64_t offset,
 	pci_msix_written(d);
 }
 
-uint64_t pci_msix_pba_read(struct pci_device *d, uint64_t offset,
-			   unsigned size)
+uint64_t pci_msix_pba_read(struct pci_device *d, uint64_t offset, unsigned size)
 {
 	uint64_t bits = 0;
 
@@ -446,8 +443,8 @@ struct pci_bus *pci_bus_new(struct vm *vm)
 	pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
 	pthread_mutex_init(&bus->lock, &recursive);
 	pthread_mutexattr_destroy(&recursive);
-	bus_add(&vm->pio, &(struct bus_range){0xcf8, 4, &address_bus, bus,
-					      &bus->lock});
+	bus_add(&vm->pio,
+		&(struct bus_range){0xcf8, 4, &address_bus, bus, &bus->lock});
 	bus_add(&vm->pio,
 		&(struct bus_range){0xcfc, 4, &data_bus, bus, &bus->lock});
 	pci_chipset_add(vm);
@@ -471,8 +468,8 @@ void pci_bus_set_ecam(struct pci_bus *bus, uint64_t base)
 		bus_remove(&bus->vm->mmio, bus->ecam, bus);
 	bus->ecam = 0;
 	if (base && bus_add(&bus->vm->mmio,
-			    &(struct bus_range){base, PCI_ECAM_BYTES,
-						&ecam_bus, bus, &bus->lock}))
+			    &(struct bus_range){base, PCI_ECAM_BYTES, &ecam_bus,
+						bus, &bus->lock}))
 		bus->ecam = base;
 }
 
@@ -525,8 +522,8 @@ void pci_bus_assign(struct pci_bus *bus)
 			next += size;
 		}
 		if (i && d->bars[0].size + d->bars[2].size + d->bars[4].size)
-			d->config[CFG_COMMAND] |= COMMAND_MEMORY |
-						  COMMAND_MASTER;
+			d->config[CFG_COMMAND] |=
+			    COMMAND_MEMORY | COMMAND_MASTER;
 		remap(d);
 	}
 	pthread_mutex_unlock(&bus->lock);

@@ -18,12 +18,12 @@
 
 struct vm;
 
-#define PCI_ECAM_BASE   0xb0000000ull
-#define PCI_ECAM_BYTES  0x10000000ull
-#define PCI_MMIO_BASE   0xc0000000ull
-#define PCI_MMIO_END    0xfebfffffull
-#define PCI_SLOTS       32u
-#define PCI_MSIX_MAX    64u
+#define PCI_ECAM_BASE  0xb0000000ull
+#define PCI_ECAM_BYTES 0x10000000ull
+#define PCI_MMIO_BASE  0xc0000000ull
+#define PCI_MMIO_END   0xfebfffffull
+#define PCI_SLOTS      32u
+#define PCI_MSIX_MAX   64u
 /* Slots share four lines of the IOAPIC. */
 #define PCI_INTX_GSI(slot) (16u + (slot) % 4u)
 

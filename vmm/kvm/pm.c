@@ -11,11 +11,11 @@
 #include "vmm/kvm/irq.h"
 #include "vmm/kvm/vm.h"
 
-#define PWRBTN  (1u << 8)
-#define SCI_EN  1u
-#define SLP_EN  (1u << 13)
+#define PWRBTN (1u << 8)
+#define SCI_EN 1u
+#define SLP_EN (1u << 13)
 /* SLP_TYP values: what the DSDT's _S5 package says */
-#define SLP_S5  0u
+#define SLP_S5 0u
 
 struct chip_pm {
 	struct device device;
@@ -69,8 +69,7 @@ static void pm1_write(void *device, uint64_t offset, unsigned size,
 		case 4:
 			pm->control = (uint16_t)((pm->control & ~mask) |
 						 (byte & ~SLP_EN));
-			if (byte & SLP_EN &&
-			    (pm->control >> 10 & 7) == SLP_S5)
+			if (byte & SLP_EN && (pm->control >> 10 & 7) == SLP_S5)
 				vm_ask(pm->device.vm, VM_WISH_POWEROFF);
 			break;
 		}
@@ -116,7 +115,7 @@ static void gpe_write(void *device, uint64_t offset, unsigned size,
 			pm->gpe_status[offset] &= (uint8_t)~value;
 		else
 			pm->gpe_enable[offset - PM_GPE0_SIZE / 2] =
-				(uint8_t)value;
+			    (uint8_t)value;
 	}
 	update(pm);
 }
@@ -181,19 +180,19 @@ static void pm_destroy(struct device *device)
 }
 
 static const struct device_ops pm_ops = {
-	.reset = pm_reset,
-	.destroy = pm_destroy,
+    .reset = pm_reset,
+    .destroy = pm_destroy,
 };
 
 bool chip_pm_add(struct vm *vm, GError **error)
 {
 	struct chip_pm *pm = g_new0(struct chip_pm, 1);
 	const struct bus_range ranges[] = {
-		{PM_BASE, 8, &pm1_bus, pm, &pm->lock},
-		{PM_TIMER, 4, &timer_bus, pm, NULL},
-		{PM_GPE0, PM_GPE0_SIZE, &gpe_bus, pm, &pm->lock},
-		{PVPANIC_PORT, 1, &panic_bus, pm, NULL},
-		{0x92, 1, &port92_bus, pm, &pm->lock},
+	    {PM_BASE, 8, &pm1_bus, pm, &pm->lock},
+	    {PM_TIMER, 4, &timer_bus, pm, NULL},
+	    {PM_GPE0, PM_GPE0_SIZE, &gpe_bus, pm, &pm->lock},
+	    {PVPANIC_PORT, 1, &panic_bus, pm, NULL},
+	    {0x92, 1, &port92_bus, pm, &pm->lock},
 	};
 
 	pm->device.ops = &pm_ops;

@@ -53,8 +53,8 @@ static json_t *query_commands(struct qmp_client *c, json_t *arguments,
 	json_t *list = json_array();
 
 	for (const struct qmp_command *k = qmp_commands; k->name; k++)
-		json_array_append_new(list, json_pack("{s:s}", "name",
-						      k->name));
+		json_array_append_new(list,
+				      json_pack("{s:s}", "name", k->name));
 	return list;
 }
 
@@ -78,10 +78,9 @@ static json_t *query_cpus(struct qmp_client *c, json_t *arguments,
 
 	for (unsigned i = 0; i < vm->vcpu_count; i++)
 		json_array_append_new(
-			list, json_pack("{s:i, s:s, s:s, s:i, s:{}}",
-					"cpu-index", (int)i, "target",
-					"x86_64", "qom-path", "", "thread-id",
-					(int)getpid(), "props"));
+		    list, json_pack("{s:i, s:s, s:s, s:i, s:{}}", "cpu-index",
+				    (int)i, "target", "x86_64", "qom-path", "",
+				    "thread-id", (int)getpid(), "props"));
 	return list;
 }
 
@@ -155,8 +154,8 @@ static json_t *add_client(struct qmp_client *c, json_t *arguments,
 			  GError **error)
 {
 	const char *protocol = text_of(arguments, "protocol", error);
-	const char *name = protocol ? text_of(arguments, "fdname", error)
-				    : NULL;
+	const char *name =
+	    protocol ? text_of(arguments, "fdname", error) : NULL;
 	int fd;
 
 	if (!name)
@@ -218,8 +217,7 @@ static json_t *device_del(struct qmp_client *c, json_t *arguments,
 	return NULL;
 }
 
-static json_t *set_link(struct qmp_client *c, json_t *arguments,
-			GError **error)
+static json_t *set_link(struct qmp_client *c, json_t *arguments, GError **error)
 {
 	const char *name = text_of(arguments, "name", error);
 	json_t *up = json_object_get(arguments, "up");
@@ -234,8 +232,8 @@ static json_t *set_link(struct qmp_client *c, json_t *arguments,
 	}
 	if (!device->ops->set_link ||
 	    !device->ops->set_link(device, json_is_true(up))) {
-		fault_set(error, FAULT_INVALID, NULL,
-			  "Device '%s' has no link", name);
+		fault_set(error, FAULT_INVALID, NULL, "Device '%s' has no link",
+			  name);
 		return NULL;
 	}
 	return json_object();
@@ -245,7 +243,8 @@ static json_t *set_link(struct qmp_client *c, json_t *arguments,
  * so in QMP's own way, and keeps running. */
 static json_t *migrate(struct qmp_client *c, json_t *arguments, GError **error)
 {
-	fault_set(error, FAULT_UNAVAILABLE, "Use the engine qemu for templates.",
+	fault_set(error, FAULT_UNAVAILABLE,
+		  "Use the engine qemu for templates.",
 		  "State blocked by oriel-vmm: this version cannot save or "
 		  "load a machine's state");
 	return NULL;
@@ -268,9 +267,9 @@ static json_t *migrate_capabilities(struct qmp_client *c, json_t *arguments,
 			  "Parameter 'capabilities' is missing");
 		return NULL;
 	}
-	json_array_foreach(wanted, i, one)
-		if (json_is_true(json_object_get(one, "state")))
-			return migrate(c, arguments, error);
+	json_array_foreach(wanted, i, one) if (
+	    json_is_true(json_object_get(
+		one, "state"))) return migrate(c, arguments, error);
 	return json_object();
 }
 
@@ -293,9 +292,9 @@ static json_t *stats(struct qmp_client *c, json_t *arguments, GError **error)
 			if (!count[reason])
 				continue;
 			g_snprintf(key, sizeof key, "%u", reason);
-			json_object_set_new(exits, key,
-					    json_integer(
-						    (json_int_t)count[reason]));
+			json_object_set_new(
+			    exits, key,
+			    json_integer((json_int_t)count[reason]));
 		}
 		json_array_append_new(cpus, exits);
 	}
@@ -305,51 +304,49 @@ static json_t *stats(struct qmp_client *c, json_t *arguments, GError **error)
 		if (d->ops != &virtio_device_ops)
 			continue;
 		json_array_append_new(
-			devices,
-			json_pack("{s:s, s:s?, s:I, s:I, s:I, s:i}", "type",
-				  d->type->name, "id", d->id, "failures",
-				  (json_int_t)atomic_load(&v->failures),
-				  "notifications",
-				  (json_int_t)atomic_load(&v->notifications),
-				  "interrupts",
-				  (json_int_t)atomic_load(&v->interrupts),
-				  "status", (int)v->status));
+		    devices,
+		    json_pack(
+			"{s:s, s:s?, s:I, s:I, s:I, s:i}", "type",
+			d->type->name, "id", d->id, "failures",
+			(json_int_t)atomic_load(&v->failures), "notifications",
+			(json_int_t)atomic_load(&v->notifications),
+			"interrupts", (json_int_t)atomic_load(&v->interrupts),
+			"status", (int)v->status));
 	}
 	for (unsigned i = 0; i < console_count(vm->consoles); i++)
 		json_array_append_new(
-			consoles,
-			json_pack("{s:I}", "damage-pixels",
-				  (json_int_t)console_get(vm->consoles, i)
-					  ->damage_pixels));
+		    consoles, json_pack("{s:I}", "damage-pixels",
+					(json_int_t)console_get(vm->consoles, i)
+					    ->damage_pixels));
 	/* of the monotonic clock, as who started us may compare */
 	return json_pack("{s:I, s:o, s:o, s:o}", "first-exit-at-us",
-			 (json_int_t)first, "cpus",
-			 cpus, "devices", devices, "consoles", consoles);
+			 (json_int_t)first, "cpus", cpus, "devices", devices,
+			 "consoles", consoles);
 }
 
 const struct qmp_command qmp_commands[] = {
-	{"qmp_capabilities", capabilities, "enable"},
-	{"query-status", query_status, ""},
-	{"query-version", query_version, ""},
-	{"query-commands", query_commands, ""},
-	{"query-name", query_name, ""},
-	{"query-kvm", query_kvm, ""},
-	{"query-cpus-fast", query_cpus, ""},
-	{"stop", stop, ""},
-	{"cont", cont, ""},
-	{"system_powerdown", powerdown, ""},
-	{"system_reset", reset, ""},
-	{"quit", quit, ""},
-	{"getfd", getfd, "fdname"},
-	{"closefd", closefd, "fdname"},
-	{"add_client", add_client, "protocol fdname skipauth tls"},
-	{"device_add", device_add, "*"},
-	{"device_del", device_del, "id"},
-	{"set_link", set_link, "name up"},
-	{"migrate", migrate, "*"},
-	{"migrate-incoming", migrate, "*"},
-	{"migrate-set-capabilities", migrate_capabilities, "capabilities"},
-	{"query-migrate", query_migrate, ""},
-	{"x-oriel-stats", stats, ""},
-	{NULL, NULL, NULL},
+    {"qmp_capabilities", capabilities, "enable"},
+    {"query-status", query_status, ""},
+    {"query-version", query_version, ""},
+    {"query-commands", query_commands, ""},
+    {"query-name", query_name, ""},
+    {"query-kvm", query_kvm, ""},
+    {"query-cpus-fast", query_cpus, ""},
+    {"stop", stop, ""},
+    {"cont", cont, ""},
+    {"system_powerdown", powerdown, ""},
+    {"system_reset", reset, ""},
+    {"quit", quit, ""},
+    {"getfd", getfd, "fdname"},
+    {"closefd", closefd, "fdname"},
+    {"add_client", add_client, "protocol fdname skipauth tls"},
+    {"device_add", device_add, "*"},
+    {"device_del", device_del, "id"},
+    {"set_link", set_link, "name up"},
+    {"migrate", migrate, "*"},
+    {"migrate-incoming", migrate, "*"},
+    {"migrate-set-capabilities", migrate_capabilities, "capabilities"},
+    {"query-migrate", query_migrate, ""},
+    {"x-oriel-stats", stats, ""},
+    {NULL, NULL, NULL},
 };

@@ -29,8 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fcntl(pair[0], F_SETFL, O_NONBLOCK);
 	qmp_server_attach(server, pair[1]);
 	/* half of the inputs are negotiated, the rest begin from nothing */
-	if (size && data[0] & 1 &&
-	    write(pair[0], hello, sizeof hello - 1) < 0)
+	if (size && data[0] & 1 && write(pair[0], hello, sizeof hello - 1) < 0)
 		abort();
 	if (write(pair[0], data, size) < 0)
 		abort();

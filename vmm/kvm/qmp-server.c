@@ -118,8 +118,8 @@ static gboolean can_write(gint fd, GIOCondition condition, gpointer data)
 static void refuse(struct qmp_client *c, json_t *id, const char *class,
 		   const char *why)
 {
-	json_t *message = json_pack("{s:{s:s, s:s}}", "error", "class", class,
-				    "desc", why);
+	json_t *message =
+	    json_pack("{s:{s:s, s:s}}", "error", "class", class, "desc", why);
 
 	if (id)
 		json_object_set(message, "id", id);
@@ -144,16 +144,17 @@ static const char *foreign_argument(const struct qmp_command *command,
 
 	if (g_str_equal(command->arguments, "*"))
 		return NULL;
-	json_object_foreach(arguments, key, value)
-		if (!g_strv_contains((const char *const *)known, key))
-			return key;
+	json_object_foreach(
+	    arguments, key,
+	    value) if (!g_strv_contains((const char *const *)known,
+					key)) return key;
 	return NULL;
 }
 
 static void obey(struct qmp_client *c, json_t *message)
 {
-	const char *name = json_string_value(json_object_get(message,
-							     "execute"));
+	const char *name =
+	    json_string_value(json_object_get(message, "execute"));
 	json_t *arguments = json_object_get(message, "arguments"), *result;
 	json_t *id = json_object_get(message, "id");
 	const struct qmp_command *command;
@@ -196,8 +197,8 @@ static void obey(struct qmp_client *c, json_t *message)
 	}
 	foreign = foreign_argument(command, arguments);
 	if (foreign) {
-		text = g_strdup_printf("Parameter '%.64s' is unexpected",
-				       foreign);
+		text =
+		    g_strdup_printf("Parameter '%.64s' is unexpected", foreign);
 		refuse(c, id, "GenericError", text);
 		return;
 	}
@@ -210,8 +211,8 @@ static void obey(struct qmp_client *c, json_t *message)
 			      : g_strdup(cause);
 		refuse(c, id,
 		       g_error_matches(error, FAULT, FAULT_NOT_FOUND)
-			       ? "DeviceNotFound"
-			       : "GenericError",
+			   ? "DeviceNotFound"
+			   : "GenericError",
 		       text);
 		return;
 	}
@@ -303,10 +304,10 @@ static gboolean can_read(gint fd, GIOCondition condition, gpointer data)
 	} control;
 	struct iovec iov = {bytes, sizeof bytes};
 	struct msghdr header = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof control,
+	    .msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = &control,
+	    .msg_controllen = sizeof control,
 	};
 	ssize_t got = recvmsg(fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
@@ -364,11 +365,11 @@ static void on_event(void *data, const char *name, const char *fields)
 	g_autofree char *text = NULL;
 
 	text = g_strdup_printf(
-		"{\"timestamp\": {\"seconds\": %" G_GINT64_FORMAT
-		", \"microseconds\": %" G_GINT64_FORMAT "}, \"event\": \"%s\""
-		"%s%s}",
-		now / 1000000, now % 1000000, name,
-		fields ? ", \"data\": " : "", fields ? fields : "");
+	    "{\"timestamp\": {\"seconds\": %" G_GINT64_FORMAT
+	    ", \"microseconds\": %" G_GINT64_FORMAT "}, \"event\": \"%s\""
+	    "%s%s}",
+	    now / 1000000, now % 1000000, name, fields ? ", \"data\": " : "",
+	    fields ? fields : "");
 	for (struct qmp_client *c = server->clients; c; c = c->next)
 		if (c->ready)
 			say_text(c, text);
@@ -391,8 +392,8 @@ struct qmp_server *qmp_server_new(struct vm *vm, const char *path,
 		server->path = g_strdup(path);
 	server->listener = listener;
 	if (listener >= 0)
-		server->watch = g_unix_fd_add(listener, G_IO_IN, accept_client,
-					      server);
+		server->watch =
+		    g_unix_fd_add(listener, G_IO_IN, accept_client, server);
 	vm->event = on_event;
 	vm->event_data = server;
 	return server;

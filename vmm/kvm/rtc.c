@@ -25,7 +25,7 @@ struct rtc {
 	unsigned user;
 	uint8_t index;
 	uint8_t cmos[128];
-	time_t offset;   /* guest's clock minus ours */
+	time_t offset; /* guest's clock minus ours */
 	int timer;
 	struct iosource source;
 	time_t last_seen; /* second of the last update interrupt */
@@ -114,7 +114,8 @@ static void set_clock(struct rtc *r, unsigned index, uint8_t byte)
 		tm.tm_year = tm.tm_year / 100 * 100 + value % 100;
 		break;
 	case CENTURY:
-		tm.tm_year = tm.tm_year % 100 + (CLAMP(value, 19, 29) - 19) * 100;
+		tm.tm_year =
+		    tm.tm_year % 100 + (CLAMP(value, 19, 29) - 19) * 100;
 		break;
 	default:
 		return; /* the day of the week follows the date */
@@ -146,8 +147,7 @@ static void rearm(struct rtc *r)
 
 static bool alarm_field(const struct rtc *r, unsigned alarm, unsigned index)
 {
-	return r->cmos[alarm] >= 0xc0 ||
-	       r->cmos[alarm] == clock_byte(r, index);
+	return r->cmos[alarm] >= 0xc0 || r->cmos[alarm] == clock_byte(r, index);
 }
 
 static void tick(void *data, uint32_t events)
@@ -221,7 +221,8 @@ static void rtc_reset(struct device *device)
 {
 	struct rtc *r = (struct rtc *)device;
 	const struct guest_mem *mem = device->vm->mem;
-	uint64_t low = guest_low_end(mem), high = guest_high_end(mem) - HIGH_RAM;
+	uint64_t low = guest_low_end(mem),
+		 high = guest_high_end(mem) - HIGH_RAM;
 	uint64_t above_1m = (low - (1 << 20)) >> 10, above_16m;
 
 	above_16m = low > 16 << 20 ? (low - (16 << 20)) >> 16 : 0;
@@ -258,8 +259,8 @@ static void rtc_destroy(struct device *device)
 }
 
 static const struct device_ops rtc_ops = {
-	.reset = rtc_reset,
-	.destroy = rtc_destroy,
+    .reset = rtc_reset,
+    .destroy = rtc_destroy,
 };
 
 bool chip_rtc_add(struct vm *vm, GError **error)

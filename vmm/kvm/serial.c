@@ -79,9 +79,9 @@ static uint64_t serial_read(void *device, uint64_t offset, unsigned size)
 		break;
 	case 6: /* carrier, ready, clear to send; loopback mirrors MCR */
 		if (s->mcr & 0x10)
-			value = (uint8_t)((s->mcr & 1) << 5 |
-					  (s->mcr & 2) << 3 |
-					  (s->mcr & 0xc) << 4);
+			value =
+			    (uint8_t)((s->mcr & 1) << 5 | (s->mcr & 2) << 3 |
+				      (s->mcr & 0xc) << 4);
 		else
 			value = 0xb0;
 		break;
@@ -194,8 +194,8 @@ static void serial_destroy(struct device *device)
 }
 
 static const struct device_ops serial_ops = {
-	.reset = serial_reset,
-	.destroy = serial_destroy,
+    .reset = serial_reset,
+    .destroy = serial_destroy,
 };
 
 bool chip_serial_add(struct vm *vm, unsigned port, unsigned irq,

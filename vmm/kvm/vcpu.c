@@ -56,8 +56,8 @@ static int set_msr(struct vcpu *vcpu, uint32_t index, uint64_t data)
 		struct kvm_msrs head;
 		struct kvm_msr_entry entry;
 	} one = {
-		.head.nmsrs = 1,
-		.entry = {.index = index, .data = data},
+	    .head.nmsrs = 1,
+	    .entry = {.index = index, .data = data},
 	};
 
 	return ioctl(vcpu->fd, KVM_SET_MSRS, &one) == 1 ? 0 : -1;
@@ -68,24 +68,24 @@ static const struct {
 	uint64_t value;
 	const char *name;
 } power_on_msrs[] = {
-	{0x10, 0, "IA32_TSC"},
-	{0x174, 0, "IA32_SYSENTER_CS"},
-	{0x175, 0, "IA32_SYSENTER_ESP"},
-	{0x176, 0, "IA32_SYSENTER_EIP"},
-	{0x1a0, 1, "IA32_MISC_ENABLE"}, /* fast strings */
-	{0x277, 0x0007040600070406, "IA32_PAT"},
-	{0x2ff, 0x806, "IA32_MTRR_DEF_TYPE"}, /* on, write-back */
-	{0x6e0, 0, "IA32_TSC_DEADLINE"},
-	{0xc0000081, 0, "STAR"},
-	{0xc0000082, 0, "LSTAR"},
-	{0xc0000083, 0, "CSTAR"},
-	{0xc0000084, 0, "SYSCALL_MASK"},
-	{0xc0000102, 0, "KERNEL_GS_BASE"},
-	{0x4b564d00, 0, "KVM_WALL_CLOCK_NEW"},
-	{0x4b564d01, 0, "KVM_SYSTEM_TIME_NEW"},
-	{0x4b564d02, 0, "KVM_ASYNC_PF_EN"},
-	{0x4b564d03, 0, "KVM_STEAL_TIME"},
-	{0x4b564d04, 0, "KVM_PV_EOI_EN"},
+    {0x10, 0, "IA32_TSC"},
+    {0x174, 0, "IA32_SYSENTER_CS"},
+    {0x175, 0, "IA32_SYSENTER_ESP"},
+    {0x176, 0, "IA32_SYSENTER_EIP"},
+    {0x1a0, 1, "IA32_MISC_ENABLE"}, /* fast strings */
+    {0x277, 0x0007040600070406, "IA32_PAT"},
+    {0x2ff, 0x806, "IA32_MTRR_DEF_TYPE"}, /* on, write-back */
+    {0x6e0, 0, "IA32_TSC_DEADLINE"},
+    {0xc0000081, 0, "STAR"},
+    {0xc0000082, 0, "LSTAR"},
+    {0xc0000083, 0, "CSTAR"},
+    {0xc0000084, 0, "SYSCALL_MASK"},
+    {0xc0000102, 0, "KERNEL_GS_BASE"},
+    {0x4b564d00, 0, "KVM_WALL_CLOCK_NEW"},
+    {0x4b564d01, 0, "KVM_SYSTEM_TIME_NEW"},
+    {0x4b564d02, 0, "KVM_ASYNC_PF_EN"},
+    {0x4b564d03, 0, "KVM_STEAL_TIME"},
+    {0x4b564d04, 0, "KVM_PV_EOI_EN"},
 };
 
 /* One at a time: a host may refuse some (a guest then does without), and a
@@ -206,14 +206,14 @@ static struct kvm_segment flat(unsigned selector, unsigned type, bool wide)
 	bool code = type & 8;
 
 	return (struct kvm_segment){
-		.selector = (uint16_t)selector,
-		.limit = 0xffffffff,
-		.type = (uint8_t)type,
-		.present = 1,
-		.s = 1,
-		.g = 1,
-		.l = wide && code,
-		.db = !(wide && code),
+	    .selector = (uint16_t)selector,
+	    .limit = 0xffffffff,
+	    .type = (uint8_t)type,
+	    .present = 1,
+	    .s = 1,
+	    .g = 1,
+	    .l = wide && code,
+	    .db = !(wide && code),
 	};
 }
 
@@ -221,18 +221,18 @@ bool vcpu_set_entry(struct vcpu *vcpu, const struct vcpu_entry *entry)
 {
 	struct kvm_sregs s = vcpu->sregs;
 	struct kvm_regs r = {
-		.rip = entry->rip,
-		.rsi = entry->rsi,
-		.rbx = entry->rbx,
-		.rsp = entry->rsp,
-		.rflags = 2,
+	    .rip = entry->rip,
+	    .rsi = entry->rsi,
+	    .rbx = entry->rbx,
+	    .rsp = entry->rsp,
+	    .rflags = 2,
 	};
 	bool wide = entry->mode == ENTRY_LONG;
 
 	s.cs = flat(0x10, 0xb, wide);
 	s.ds = s.es = s.fs = s.gs = s.ss = flat(0x18, 0x3, wide);
 	s.tr = (struct kvm_segment){
-		.limit = 0x67, .type = 0xb, .present = 1, .selector = 0x20};
+	    .limit = 0x67, .type = 0xb, .present = 1, .selector = 0x20};
 	s.gdt.base = entry->gdt;
 	s.gdt.limit = 0x2f;
 	s.idt.base = s.idt.limit = 0;
@@ -357,13 +357,11 @@ static void serve_exit(struct vcpu *vcpu)
 		vm_ask(vm, VM_WISH_RESET);
 		break;
 	case KVM_EXIT_SYSTEM_EVENT:
-		vm_ask(vm, run->system_event.type ==
-						    KVM_SYSTEM_EVENT_SHUTDOWN
-					    ? VM_WISH_POWEROFF
-				    : run->system_event.type ==
-						    KVM_SYSTEM_EVENT_CRASH
-					    ? VM_WISH_PANIC
-					    : VM_WISH_RESET);
+		vm_ask(vm, run->system_event.type == KVM_SYSTEM_EVENT_SHUTDOWN
+			       ? VM_WISH_POWEROFF
+			   : run->system_event.type == KVM_SYSTEM_EVENT_CRASH
+			       ? VM_WISH_PANIC
+			       : VM_WISH_RESET);
 		break;
 	case KVM_EXIT_FAIL_ENTRY:
 		stuck(vcpu, "entry refused for reason",

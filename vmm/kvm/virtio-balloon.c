@@ -67,11 +67,12 @@ static void balloon_notify(struct virtio *v, unsigned queue)
 		/* queue 1 deflates: touching the page brings it back */
 		for (unsigned i = 0; queue == 2 && i < r->in_count; i++) {
 			const struct iovec *part = &r->parts[r->out_count + i];
-			uintptr_t start = ((uintptr_t)part->iov_base + PAGE -
-					   1) & ~(uintptr_t)(PAGE - 1);
-			uintptr_t end = ((uintptr_t)part->iov_base +
-					 part->iov_len) &
-					~(uintptr_t)(PAGE - 1);
+			uintptr_t start =
+			    ((uintptr_t)part->iov_base + PAGE - 1) &
+			    ~(uintptr_t)(PAGE - 1);
+			uintptr_t end =
+			    ((uintptr_t)part->iov_base + part->iov_len) &
+			    ~(uintptr_t)(PAGE - 1);
 
 			if (end > start)
 				release(b, (void *)start, end - start);
@@ -94,12 +95,12 @@ static void balloon_destroy(struct virtio *v)
 }
 
 static const struct virtio_ops balloon_ops = {
-	.id = 5,
-	.pci_class = 0x00ff00,
-	.features = balloon_features,
-	.reset = balloon_reset,
-	.notify = balloon_notify,
-	.destroy = balloon_destroy,
+    .id = 5,
+    .pci_class = 0x00ff00,
+    .features = balloon_features,
+    .reset = balloon_reset,
+    .notify = balloon_notify,
+    .destroy = balloon_destroy,
 };
 
 static struct device *balloon_create(struct vm *vm, struct opts *opts,
@@ -119,7 +120,7 @@ static struct device *balloon_create(struct vm *vm, struct opts *opts,
 }
 
 const struct device_type virtio_balloon_type = {
-	.name = "virtio-balloon",
-	.about = "returns memory the guest does not use",
-	.create = balloon_create,
+    .name = "virtio-balloon",
+    .about = "returns memory the guest does not use",
+    .create = balloon_create,
 };

@@ -14,8 +14,8 @@
 #include "vmm/kvm/opts.h"
 #include "vmm/kvm/virtio.h"
 
-#define QUEUE 256u
-#define SEGMENTS 254u /* a request's header and status are two more */
+#define QUEUE       256u
+#define SEGMENTS    254u       /* a request's header and status are two more */
 #define DISCARD_MAX (1u << 21) /* sectors: 1 GiB a request */
 
 enum {
@@ -67,9 +67,8 @@ static uint64_t blk_features(struct virtio *v)
 	struct blk *blk = (struct blk *)v;
 
 	return 1u << F_SEG_MAX | 1u << F_BLK_SIZE | 1u << F_FLUSH |
-	       (blk->disk->read_only
-			? 1u << F_RO
-			: 1u << F_DISCARD | 1u << F_WRITE_ZEROES);
+	       (blk->disk->read_only ? 1u << F_RO
+				     : 1u << F_DISCARD | 1u << F_WRITE_ZEROES);
 }
 
 static void answer(struct blk *blk, struct blk_request *r, uint8_t status)
@@ -133,8 +132,8 @@ static unsigned slice(const struct iovec *parts, unsigned count, uint64_t skip,
 			continue;
 		}
 		step = MIN(length - skip, bytes);
-		to[n++] = (struct iovec){(char *)parts[i].iov_base + skip,
-					 step};
+		to[n++] =
+		    (struct iovec){(char *)parts[i].iov_base + skip, step};
 		bytes -= step;
 		skip = 0;
 	}
@@ -171,8 +170,8 @@ static bool begin(struct blk *blk, struct blk_request *r, uint32_t type,
 		r->offset = sector * 512;
 		r->bytes = in;
 		r->written = (uint32_t)in;
-		r->count = slice(q->parts + q->out_count, q->in_count, 0, in,
-				 r->iov);
+		r->count =
+		    slice(q->parts + q->out_count, q->in_count, 0, in, r->iov);
 		break;
 	case T_OUT:
 		if (out % 512 || !in_disk(blk, sector, out) ||
@@ -194,8 +193,7 @@ static bool begin(struct blk *blk, struct blk_request *r, uint32_t type,
 		return false;
 	case T_DISCARD:
 	case T_WRITE_ZEROES:
-		if (request_read(q, 16, &range, sizeof range) !=
-			    sizeof range ||
+		if (request_read(q, 16, &range, sizeof range) != sizeof range ||
 		    out != sizeof range || blk->disk->read_only)
 			return false;
 		range.sector = le64toh(range.sector);
@@ -266,7 +264,7 @@ static void blk_notify(struct virtio *v, unsigned queue)
 			break;
 		}
 		if (request_read(p, 0, &header, sizeof header) !=
-			    sizeof header ||
+			sizeof header ||
 		    p->in_bytes == 0) {
 			r->next = blk->spare;
 			blk->spare = r;
@@ -275,11 +273,11 @@ static void blk_notify(struct virtio *v, unsigned queue)
 		}
 		r->head = p->head;
 		r->status = (uint8_t *)p->parts[p->out_count + p->in_count - 1]
-				    .iov_base +
+				.iov_base +
 			    p->parts[p->out_count + p->in_count - 1].iov_len -
 			    1;
-		if (!begin(blk, r, le32toh(header.type),
-			   le64toh(header.sector), &status)) {
+		if (!begin(blk, r, le32toh(header.type), le64toh(header.sector),
+			   &status)) {
 			answer(blk, r, status);
 			answered = true;
 		}
@@ -350,12 +348,12 @@ static void blk_destroy(struct virtio *v)
 }
 
 static const struct virtio_ops blk_ops = {
-	.id = 2,
-	.pci_class = 0x010000,
-	.features = blk_features,
-	.reset = blk_reset,
-	.notify = blk_rung,
-	.destroy = blk_destroy,
+    .id = 2,
+    .pci_class = 0x010000,
+    .features = blk_features,
+    .reset = blk_reset,
+    .notify = blk_rung,
+    .destroy = blk_destroy,
 };
 
 static void put(struct virtio *v, unsigned at, uint64_t value, unsigned bytes)
@@ -406,8 +404,8 @@ static struct device *blk_create(struct vm *vm, struct opts *opts,
 }
 
 const struct device_type virtio_blk_type = {
-	.name = "virtio-blk",
-	.about = "disk: path=FILE,readonly=on|off,serial=TEXT,"
-		 "aio=io_uring|threads",
-	.create = blk_create,
+    .name = "virtio-blk",
+    .about = "disk: path=FILE,readonly=on|off,serial=TEXT,"
+	     "aio=io_uring|threads",
+    .create = blk_create,
 };

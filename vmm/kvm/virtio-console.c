@@ -87,9 +87,9 @@ static void send_control(struct console_device *c)
 		size_t bytes = request_write(r, 0, &wire, sizeof wire);
 
 		if (m->event == C_PORT_NAME)
-			bytes += request_write(r, sizeof wire,
-					       c->ports[m->id]->name,
-					       strlen(c->ports[m->id]->name));
+			bytes +=
+			    request_write(r, sizeof wire, c->ports[m->id]->name,
+					  strlen(c->ports[m->id]->name));
 		virtqueue_push(q, r->head, (uint32_t)bytes);
 	}
 	if (got < 0)
@@ -107,7 +107,7 @@ static void say(struct console_device *c, unsigned port, unsigned event,
 	if (!c->v.running || c->pending_count == PENDING)
 		return;
 	c->pending[c->pending_count++] =
-		(struct control){port, (uint16_t)event, (uint16_t)value};
+	    (struct control){port, (uint16_t)event, (uint16_t)value};
 	send_control(c);
 }
 
@@ -154,8 +154,7 @@ static void take_control(struct console_device *c)
 	while ((got = virtqueue_pop(q, &c->request)) > 0) {
 		uint16_t head = c->request.head;
 		bool whole = request_read(&c->request, 0, &untrusted,
-					  sizeof untrusted) ==
-			     sizeof untrusted;
+					  sizeof untrusted) == sizeof untrusted;
 
 		if (whole)
 			obey(c, &untrusted);
@@ -322,9 +321,9 @@ static void changed(void *data, bool open)
 }
 
 static const struct chardev_handlers handlers = {
-	.readable = readable,
-	.writable = writable,
-	.changed = changed,
+    .readable = readable,
+    .writable = writable,
+    .changed = changed,
 };
 
 /* ---- life ---- */
@@ -369,17 +368,17 @@ static void console_destroy(struct virtio *v)
 }
 
 static const struct virtio_ops console_ops = {
-	.id = 3,
-	.pci_class = 0x078000,
-	.features = console_features,
-	.start = console_start,
-	.reset = console_reset,
-	.notify = console_notify,
-	.destroy = console_destroy,
+    .id = 3,
+    .pci_class = 0x078000,
+    .features = console_features,
+    .start = console_start,
+    .reset = console_reset,
+    .notify = console_notify,
+    .destroy = console_destroy,
 };
 
-static bool add_port(struct console_device *c, struct vm *vm,
-		     const char *spec, const char *name, GError **error)
+static bool add_port(struct console_device *c, struct vm *vm, const char *spec,
+		     const char *name, GError **error)
 {
 	struct port *port = g_new0(struct port, 1);
 
@@ -448,8 +447,8 @@ static struct device *console_create(struct vm *vm, struct opts *opts,
 }
 
 const struct device_type virtio_console_type = {
-	.name = "virtio-console",
-	.about = "console and named ports: console=WHERE,"
-		 "port1=WHERE,name1=NAME,... (WHERE as --serial)",
-	.create = console_create,
+    .name = "virtio-console",
+    .about = "console and named ports: console=WHERE,"
+	     "port1=WHERE,name1=NAME,... (WHERE as --serial)",
+    .create = console_create,
 };

@@ -161,10 +161,8 @@ static uint32_t create(struct gpu *gpu, const uint32_t *w)
 	    g_hash_table_size(gpu->resources) >= RESOURCES_MAX)
 		return ERR_OUT_OF_MEMORY;
 	r = g_new0(struct resource, 1);
-	*r = (struct resource){.id = id,
-			       .format = format,
-			       .width = width,
-			       .height = height};
+	*r = (struct resource){
+	    .id = id, .format = format, .width = width, .height = height};
 	r->pixels = pixels_new(bytes);
 	if (!r->pixels) {
 		g_free(r);
@@ -221,10 +219,10 @@ static uint32_t attach(struct gpu *gpu, const struct virtqueue_request *q,
 		request_read(q, sizeof(struct header) + 8 + i * sizeof wire,
 			     &wire, sizeof wire);
 		bytes = le32toh(wire.bytes);
-		r->backing[i] = (struct entry){
-			guest_ptr(gpu->v.device.vm->mem, gpa(le64toh(wire.at)),
-				  bytes),
-			start, bytes};
+		r->backing[i] =
+		    (struct entry){guest_ptr(gpu->v.device.vm->mem,
+					     gpa(le64toh(wire.at)), bytes),
+				   start, bytes};
 		if (!r->backing[i].host || bytes == 0) {
 			g_clear_pointer(&r->backing, g_free);
 			return ERR_PARAMETER;
@@ -329,8 +327,8 @@ static uint32_t transfer(struct gpu *gpu, const struct wire_rect *rect,
 		for (uint32_t i = 0; i < rect->height; i++)
 			copy_from_backing(r, offset + i * stride,
 					  r->pixels->map +
-						  (rect->y + i) * stride +
-						  rect->x * 4ull,
+					      (rect->y + i) * stride +
+					      rect->x * 4ull,
 					  rect->width * 4ull);
 	}
 	remember(r, rect);
@@ -408,13 +406,11 @@ static uint32_t set_scanout(struct gpu *gpu, const struct wire_rect *rect,
 	    rect->height < 16)
 		return ERR_PARAMETER;
 	gpu->heads[head].resource = id;
-	gpu->heads[head].source =
-		(struct rect){(int)rect->x, (int)rect->y, (int)rect->width,
-			      (int)rect->height};
-	scanout = scanout_new(r->pixels,
-			      (uint64_t)rect->y * stride_of(r) + rect->x * 4,
-			      rect->width, rect->height, stride_of(r),
-			      pixman_of(r->format));
+	gpu->heads[head].source = (struct rect){
+	    (int)rect->x, (int)rect->y, (int)rect->width, (int)rect->height};
+	scanout = scanout_new(
+	    r->pixels, (uint64_t)rect->y * stride_of(r) + rect->x * 4,
+	    rect->width, rect->height, stride_of(r), pixman_of(r->format));
 	console_show(console_of(gpu, head), scanout);
 	scanout_unref(scanout);
 	return OK_NODATA;
@@ -440,9 +436,8 @@ static void cursor(struct gpu *gpu, uint32_t type, const uint32_t *w)
 			console_cursor_shape(console_of(gpu, head), 16, 16, 0,
 					     0, blank);
 	}
-	console_cursor_move(console_of(gpu, head),
-			    (int)MIN(x, SIDE_MAX), (int)MIN(y, SIDE_MAX),
-			    id != 0);
+	console_cursor_move(console_of(gpu, head), (int)MIN(x, SIDE_MAX),
+			    (int)MIN(y, SIDE_MAX), id != 0);
 }
 
 /* ---- commands ---- */
@@ -544,8 +539,8 @@ static size_t obey(struct gpu *gpu)
 		result = flush(gpu, &rect, w[4]);
 		break;
 	case TRANSFER_TO_HOST_2D:
-		result = transfer(gpu, &rect, w[4] | (uint64_t)w[5] << 32,
-				  w[6]);
+		result =
+		    transfer(gpu, &rect, w[4] | (uint64_t)w[5] << 32, w[6]);
 		break;
 	case ATTACH_BACKING:
 		result = attach(gpu, q, w[0], w[1]);
@@ -587,8 +582,8 @@ static void gpu_notify(struct virtio *v, unsigned queue)
 static void gpu_config_read(struct virtio *v)
 {
 	struct gpu *gpu = (struct gpu *)v;
-	uint32_t words[4] = {htole32(gpu->events), 0,
-			     htole32(gpu->head_count), 0};
+	uint32_t words[4] = {htole32(gpu->events), 0, htole32(gpu->head_count),
+			     0};
 
 	memcpy(v->config, words, sizeof words);
 }
@@ -620,8 +615,7 @@ static void resize(void *data, unsigned head, unsigned width, unsigned height,
 	struct head *h = &gpu->heads[head];
 
 	pthread_mutex_lock(&gpu->v.lock);
-	if (head < gpu->head_count && width <= SIDE_MAX &&
-	    height <= SIDE_MAX) {
+	if (head < gpu->head_count && width <= SIDE_MAX && height <= SIDE_MAX) {
 		h->enabled = width >= 16 && height >= 16;
 		if (h->enabled) {
 			h->width = width;
@@ -647,14 +641,14 @@ static void gpu_destroy(struct virtio *v)
 }
 
 static const struct virtio_ops gpu_ops = {
-	.id = 16,
-	.pci_class = 0x038000,
-	.features = gpu_features,
-	.reset = gpu_reset,
-	.notify = gpu_notify,
-	.config_read = gpu_config_read,
-	.config_written = gpu_config_written,
-	.destroy = gpu_destroy,
+    .id = 16,
+    .pci_class = 0x038000,
+    .features = gpu_features,
+    .reset = gpu_reset,
+    .notify = gpu_notify,
+    .config_read = gpu_config_read,
+    .config_written = gpu_config_written,
+    .destroy = gpu_destroy,
 };
 
 static struct device *gpu_create(struct vm *vm, struct opts *opts,
@@ -670,8 +664,7 @@ static struct device *gpu_create(struct vm *vm, struct opts *opts,
 	gpu = g_new0(struct gpu, 1);
 	gpu->bytes_max = limit << 20;
 	gpu->head_count = console_count(vm->consoles);
-	gpu->resources = g_hash_table_new_full(NULL, NULL, NULL,
-					       resource_free);
+	gpu->resources = g_hash_table_new_full(NULL, NULL, NULL, resource_free);
 	for (unsigned i = 0; i < gpu->head_count; i++)
 		gpu->heads[i] = (struct head){.enabled = i == 0,
 					      .width = (unsigned)width,
@@ -683,13 +676,12 @@ static struct device *gpu_create(struct vm *vm, struct opts *opts,
 	}
 	virtio_config_writable(&gpu->v, 4, 4);
 	console_set_sink(vm->consoles,
-			 &(struct console_sink){.resize = resize,
-						.data = gpu});
+			 &(struct console_sink){.resize = resize, .data = gpu});
 	return &gpu->v.device;
 }
 
 const struct device_type virtio_gpu_type = {
-	.name = "virtio-gpu",
-	.about = "graphics: width=N,height=N (of the first screen), memory=MIB",
-	.create = gpu_create,
+    .name = "virtio-gpu",
+    .about = "graphics: width=N,height=N (of the first screen), memory=MIB",
+    .create = gpu_create,
 };

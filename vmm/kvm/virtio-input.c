@@ -98,8 +98,7 @@ static unsigned abs_info(const struct input_device *d, unsigned axis,
 {
 	uint32_t info[5] = {0};
 
-	if (d->target.kind == INPUT_TABLET &&
-	    (axis == ABS_X || axis == ABS_Y))
+	if (d->target.kind == INPUT_TABLET && (axis == ABS_X || axis == ABS_Y))
 		info[1] = htole32(32767);
 	else if (d->target.kind == INPUT_TOUCH &&
 		 (axis == ABS_MT_POSITION_X || axis == ABS_MT_POSITION_Y))
@@ -198,11 +197,10 @@ static void target_send(void *device, const struct input_event *events,
 	if (d->backlog_count + count + 1 <= BACKLOG) {
 		for (unsigned i = 0; i < count; i++)
 			d->backlog[d->backlog_count++] = (struct wire_event){
-				htole16(events[i].type),
-				htole16(events[i].code),
-				htole32(events[i].value)};
+			    htole16(events[i].type), htole16(events[i].code),
+			    htole32(events[i].value)};
 		d->backlog[d->backlog_count++] =
-			(struct wire_event){EV_SYN, SYN_REPORT, 0};
+		    (struct wire_event){EV_SYN, SYN_REPORT, 0};
 	}
 	deliver(d);
 	pthread_mutex_unlock(&d->v.lock);
@@ -219,7 +217,7 @@ static void take_status(struct input_device *d)
 
 	while ((got = virtqueue_pop(q, &d->request)) > 0) {
 		if (request_read(&d->request, 0, &event, sizeof event) ==
-			    sizeof event &&
+			sizeof event &&
 		    le16toh(event.type) == EV_LED && le16toh(event.code) < 3) {
 			unsigned bit = bits[le16toh(event.code)];
 			unsigned lights = input_lights(set);
@@ -259,13 +257,13 @@ static void input_destroy(struct virtio *v)
 }
 
 static const struct virtio_ops input_ops = {
-	.id = 18,
-	.pci_class = 0x098000,
-	.features = input_features,
-	.reset = input_reset,
-	.notify = input_notify,
-	.config_written = input_config_written,
-	.destroy = input_destroy,
+    .id = 18,
+    .pci_class = 0x098000,
+    .features = input_features,
+    .reset = input_reset,
+    .notify = input_notify,
+    .config_written = input_config_written,
+    .destroy = input_destroy,
 };
 
 static struct device *create(struct vm *vm, struct opts *opts,
@@ -279,11 +277,11 @@ static struct device *create(struct vm *vm, struct opts *opts,
 		return NULL;
 	d = g_new0(struct input_device, 1);
 	d->target = (struct input_target){
-		.kind = kind,
-		.head = (unsigned)head,
-		.ready = target_ready,
-		.send = target_send,
-		.device = d,
+	    .kind = kind,
+	    .head = (unsigned)head,
+	    .ready = target_ready,
+	    .send = target_send,
+	    .device = d,
 	};
 	d->product = (uint16_t)(1 + kind);
 	if (kind == INPUT_KEYBOARD)
@@ -319,17 +317,17 @@ static struct device *touch_create(struct vm *vm, struct opts *opts,
 }
 
 const struct device_type virtio_keyboard_type = {
-	.name = "virtio-keyboard",
-	.about = "keyboard",
-	.create = keyboard_create,
+    .name = "virtio-keyboard",
+    .about = "keyboard",
+    .create = keyboard_create,
 };
 const struct device_type virtio_tablet_type = {
-	.name = "virtio-tablet",
-	.about = "absolute pointer of one screen: head=N",
-	.create = tablet_create,
+    .name = "virtio-tablet",
+    .about = "absolute pointer of one screen: head=N",
+    .create = tablet_create,
 };
 const struct device_type virtio_touch_type = {
-	.name = "virtio-touch",
-	.about = "touch screen with ten fingers: head=N",
-	.create = touch_create,
+    .name = "virtio-touch",
+    .about = "touch screen with ten fingers: head=N",
+    .create = touch_create,
 };

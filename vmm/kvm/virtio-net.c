@@ -86,15 +86,13 @@ static bool give(struct net *net)
 			/* the count of buffers is known only at the end; it
 			 * lies in the driver's own memory until then */
 			request_write(r, 0, &header, sizeof header);
-			buffers = r->parts[r->out_count].iov_len >=
-						  sizeof header
-					  ? (char *)r->parts[r->out_count]
-							    .iov_base +
-						    10
-					  : NULL;
+			buffers =
+			    r->parts[r->out_count].iov_len >= sizeof header
+				? (char *)r->parts[r->out_count].iov_base + 10
+				: NULL;
 		}
-		step = request_write(r, at, net->frame + done,
-				     net->held - done);
+		step =
+		    request_write(r, at, net->frame + done, net->held - done);
 		done += step;
 		used[count].head = r->head;
 		used[count].written = (uint32_t)(at + step);
@@ -172,8 +170,7 @@ static void transmit(struct net *net)
 				continue;
 			}
 			parts[count++] = (struct iovec){
-				(char *)r->parts[i].iov_base + skip,
-				length - skip};
+			    (char *)r->parts[i].iov_base + skip, length - skip};
 			skip = 0;
 		}
 		/* more pieces than any driver makes: that frame is dropped */
@@ -255,13 +252,13 @@ static void net_destroy(struct virtio *v)
 }
 
 static const struct virtio_ops net_ops = {
-	.id = 1,
-	.pci_class = 0x020000,
-	.features = net_features,
-	.reset = net_reset,
-	.notify = net_notify,
-	.set_link = net_set_link,
-	.destroy = net_destroy,
+    .id = 1,
+    .pci_class = 0x020000,
+    .features = net_features,
+    .reset = net_reset,
+    .notify = net_notify,
+    .set_link = net_set_link,
+    .destroy = net_destroy,
 };
 
 static bool parse_mac(const char *text, uint8_t mac[6])
@@ -288,8 +285,7 @@ static struct device *net_create(struct vm *vm, struct opts *opts,
 	bool down;
 
 	if (!mac || !parse_mac(mac, address)) {
-		fault_set(error, FAULT_INVALID,
-			  "Add mac=52:54:00:XX:XX:XX.",
+		fault_set(error, FAULT_INVALID, "Add mac=52:54:00:XX:XX:XX.",
 			  "virtio-net needs the address of one machine");
 		return NULL;
 	}
@@ -302,8 +298,8 @@ static struct device *net_create(struct vm *vm, struct opts *opts,
 		goto failed;
 	memcpy(net->v.config, address, 6);
 	show_link(net);
-	net->backend = net_open(spec ? spec : "none", vm->io, &handlers, net,
-				error);
+	net->backend =
+	    net_open(spec ? spec : "none", vm->io, &handlers, net, error);
 	if (!net->backend)
 		goto failed;
 	return &net->v.device;
@@ -313,8 +309,8 @@ failed:
 }
 
 const struct device_type virtio_net_type = {
-	.name = "virtio-net",
-	.about = "network card: mac=ADDRESS,backend=tap:NAME|passt:PATH|"
-		 "listen:PATH|fd:N|none,down=on|off",
-	.create = net_create,
+    .name = "virtio-net",
+    .about = "network card: mac=ADDRESS,backend=tap:NAME|passt:PATH|"
+	     "listen:PATH|fd:N|none,down=on|off",
+    .create = net_create,
 };

@@ -79,17 +79,17 @@ void virtio_config_changed(struct virtio *v)
 void virtio_fail(struct virtio *v, const char *why)
 {
 	static struct log_limit limit = {.burst = 5};
-	const struct log_about about = {.vm = v->device.vm->config.name,
-					.device = v->device.type
-							  ? v->device.type->name
-							  : "virtio"};
+	const struct log_about about = {
+	    .vm = v->device.vm->config.name,
+	    .device = v->device.type ? v->device.type->name : "virtio"};
 
 	if (v->status & STATUS_NEEDS_RESET)
 		return;
 	atomic_fetch_add(&v->failures, 1);
 	if (log_allow(&limit, &about))
-		log_warn(&about, "the driver broke the rules (%s); the device "
-				 "waits for its reset",
+		log_warn(&about,
+			 "the driver broke the rules (%s); the device "
+			 "waits for its reset",
 			 why);
 	v->running = false;
 	v->status |= STATUS_NEEDS_RESET;
@@ -182,16 +182,15 @@ static uint64_t common_read(struct virtio *v, uint64_t at)
 		return v->feature_select;
 	case 0x04:
 		return v->feature_select < 2
-			       ? (uint32_t)(offered(v) >>
-					    (32 * v->feature_select))
-			       : 0;
+			   ? (uint32_t)(offered(v) >> (32 * v->feature_select))
+			   : 0;
 	case 0x08:
 		return v->driver_feature_select;
 	case 0x0c:
 		return v->driver_feature_select < 2
-			       ? (uint32_t)(v->driver_features >>
-					    (32 * v->driver_feature_select))
-			       : 0;
+			   ? (uint32_t)(v->driver_features >>
+					(32 * v->driver_feature_select))
+			   : 0;
 	case 0x10:
 		return v->config_vector;
 	case 0x12:
@@ -253,8 +252,8 @@ static void common_write(struct virtio *v, uint64_t at, uint64_t value)
 	case 0x0c:
 		if (v->driver_feature_select < 2 &&
 		    !(v->status & STATUS_FEATURES_OK))
-			set_half(&v->driver_features,
-				 v->driver_feature_select, value);
+			set_half(&v->driver_features, v->driver_feature_select,
+				 value);
 		return;
 	case 0x10:
 		v->config_vector = vector(v, value);
@@ -345,9 +344,9 @@ static uint64_t bar_read(void *device, uint64_t at, unsigned size)
 	uint64_t value;
 
 	if (at < AT_ISR)
-		return size <= 4 ? common_read(v, at)
-				 : common_read(v, at) |
-					   common_read(v, at + 4) << 32;
+		return size <= 4
+			   ? common_read(v, at)
+			   : common_read(v, at) | common_read(v, at + 4) << 32;
 	if (at < AT_DEVICE) {
 		value = v->isr;
 		v->isr = 0;
@@ -363,8 +362,7 @@ static uint64_t bar_read(void *device, uint64_t at, unsigned size)
 	return 0;
 }
 
-static void bar_write(void *device, uint64_t at, unsigned size,
-		      uint64_t value)
+static void bar_write(void *device, uint64_t at, unsigned size, uint64_t value)
 {
 	struct virtio *v = of(device);
 	uint64_t queue;
@@ -390,10 +388,10 @@ static const struct bus_ops bar_ops = {bar_read, bar_write};
 static void bind(struct virtio_doorbell *bell, bool on, uint64_t at)
 {
 	struct kvm_ioeventfd bound = {
-		.addr = at,
-		.len = 2,
-		.fd = bell->fd,
-		.flags = on ? 0 : KVM_IOEVENTFD_FLAG_DEASSIGN,
+	    .addr = at,
+	    .len = 2,
+	    .fd = bell->fd,
+	    .flags = on ? 0 : KVM_IOEVENTFD_FLAG_DEASSIGN,
 	};
 
 	if (ioctl(bell->v->device.vm->fd, KVM_IOEVENTFD, &bound) == 0) {
@@ -448,18 +446,17 @@ static void add_capabilities(struct virtio *v)
 		uint8_t type;
 		uint32_t at, bytes;
 	} parts[] = {
-		{1, AT_COMMON, COMMON_BYTES},
-		{2, AT_NOTIFY, NOTIFY_STEP * VIRTIO_QUEUES_MAX},
-		{3, AT_ISR, 1},
-		{4, AT_DEVICE, 0x1000},
-		{5, 0, 0},
+	    {1, AT_COMMON, COMMON_BYTES},
+	    {2, AT_NOTIFY, NOTIFY_STEP * VIRTIO_QUEUES_MAX},
+	    {3, AT_ISR, 1},
+	    {4, AT_DEVICE, 0x1000},
+	    {5, 0, 0},
 	};
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(parts); i++) {
 		/* notify has a multiplier behind it, type 5 a data window */
-		unsigned bytes = parts[i].type == 2 || parts[i].type == 5
-					 ? 20
-					 : 16;
+		unsigned bytes =
+		    parts[i].type == 2 || parts[i].type == 5 ? 20 : 16;
 		uint8_t at;
 
 		if (parts[i].type == 4 && !v->config_bytes)
@@ -508,7 +505,7 @@ bool virtio_init(struct virtio *v, struct vm *vm, const struct virtio_ops *ops,
 		bell->queue = i;
 		bell->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		bell->source = (struct iosource){
-			.fd = bell->fd, .ready = rung, .data = bell};
+		    .fd = bell->fd, .ready = rung, .data = bell};
 		if (bell->fd < 0 || !ioloop_add(loop, &bell->source, EPOLLIN))
 			goto busy;
 	}
@@ -527,8 +524,7 @@ bool virtio_init(struct virtio *v, struct vm *vm, const struct virtio_ops *ops,
 busy:
 	fault_set(error, FAULT_BUSY,
 		  "Raise the limit of open files (ulimit -n).",
-		  "No descriptor for a device's queues: %s",
-		  g_strerror(errno));
+		  "No descriptor for a device's queues: %s", g_strerror(errno));
 	return false;
 }
 
@@ -580,8 +576,8 @@ static bool device_set_link(struct device *device, bool up)
 }
 
 const struct device_ops virtio_device_ops = {
-	.reset = device_reset,
-	.pause = device_pause,
-	.destroy = device_destroy,
-	.set_link = device_set_link,
+    .reset = device_reset,
+    .pause = device_pause,
+    .destroy = device_destroy,
+    .set_link = device_set_link,
 };

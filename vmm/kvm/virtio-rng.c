@@ -32,9 +32,8 @@ static void rng_notify(struct virtio *v, unsigned queue)
 		uint64_t want = MIN(r->in_bytes, 65536), done = 0;
 
 		while (done < want) {
-			ssize_t n = getrandom(bytes,
-					      MIN(want - done, sizeof bytes),
-					      0);
+			ssize_t n =
+			    getrandom(bytes, MIN(want - done, sizeof bytes), 0);
 
 			if (n <= 0)
 				break;
@@ -55,12 +54,12 @@ static void rng_destroy(struct virtio *v)
 }
 
 static const struct virtio_ops rng_ops = {
-	.id = 4,
-	.pci_class = 0x00ff00,
-	.features = rng_features,
-	.reset = rng_reset,
-	.notify = rng_notify,
-	.destroy = rng_destroy,
+    .id = 4,
+    .pci_class = 0x00ff00,
+    .features = rng_features,
+    .reset = rng_reset,
+    .notify = rng_notify,
+    .destroy = rng_destroy,
 };
 
 static struct device *rng_create(struct vm *vm, struct opts *opts,
@@ -76,7 +75,7 @@ static struct device *rng_create(struct vm *vm, struct opts *opts,
 }
 
 const struct device_type virtio_rng_type = {
-	.name = "virtio-rng",
-	.about = "entropy from the host",
-	.create = rng_create,
+    .name = "virtio-rng",
+    .about = "entropy from the host",
+    .create = rng_create,
 };

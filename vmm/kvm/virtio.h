@@ -28,8 +28,8 @@
 struct virtio;
 
 struct virtio_ops {
-	uint16_t id;          /* virtio device id */
-	uint32_t pci_class;   /* class << 16 | subclass << 8 | interface */
+	uint16_t id;        /* virtio device id */
+	uint32_t pci_class; /* class << 16 | subclass << 8 | interface */
 	/* What the device offers besides the ring features. */
 	uint64_t (*features)(struct virtio *v);
 	/* The driver has agreed on v->features and all queues are set up. */

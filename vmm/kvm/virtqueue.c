@@ -18,19 +18,19 @@ struct vring_desc_wire {
 const char *virtqueue_fault_text(enum virtqueue_fault fault)
 {
 	static const char *const texts[VQ_FAULTS] = {
-		[VQ_GOOD] = "none",
-		[VQ_BAD_SIZE] = "the queue's size is no power of two in range",
-		[VQ_BAD_RING] = "a ring is misaligned or outside memory",
-		[VQ_BAD_AVAIL] = "more requests are announced than fit",
-		[VQ_BAD_HEAD] = "a head is beyond the queue",
-		[VQ_BAD_NEXT] = "a next is beyond the queue",
-		[VQ_LOOP] = "a chain is longer than the queue",
-		[VQ_BAD_INDIRECT] = "an indirect table has a bad size or place",
-		[VQ_NESTED] = "indirect tables are nested or chained",
-		[VQ_ORDER] = "a readable part follows a writable one",
-		[VQ_TOO_LONG] = "a request is longer than 4 GiB",
-		[VQ_BAD_ADDRESS] = "a part is outside memory",
-		[VQ_EMPTY_PART] = "a part has no length",
+	    [VQ_GOOD] = "none",
+	    [VQ_BAD_SIZE] = "the queue's size is no power of two in range",
+	    [VQ_BAD_RING] = "a ring is misaligned or outside memory",
+	    [VQ_BAD_AVAIL] = "more requests are announced than fit",
+	    [VQ_BAD_HEAD] = "a head is beyond the queue",
+	    [VQ_BAD_NEXT] = "a next is beyond the queue",
+	    [VQ_LOOP] = "a chain is longer than the queue",
+	    [VQ_BAD_INDIRECT] = "an indirect table has a bad size or place",
+	    [VQ_NESTED] = "indirect tables are nested or chained",
+	    [VQ_ORDER] = "a readable part follows a writable one",
+	    [VQ_TOO_LONG] = "a request is longer than 4 GiB",
+	    [VQ_BAD_ADDRESS] = "a part is outside memory",
+	    [VQ_EMPTY_PART] = "a part has no length",
 	};
 
 	return fault < VQ_FAULTS ? texts[fault] : "unknown";
@@ -144,8 +144,8 @@ static bool walk(struct virtqueue *q, struct virtqueue_request *r,
 			inner = guest_ptr(q->mem, gpa(d.at), d.bytes);
 			if (!inner)
 				return broken(q, VQ_BAD_INDIRECT);
-			return walk(q, r, inner,
-				    (uint32_t)(d.bytes / sizeof d), 0, true);
+			return walk(q, r, inner, (uint32_t)(d.bytes / sizeof d),
+				    0, true);
 		}
 		if (!add_part(q, r, &d))
 			return false;
@@ -226,7 +226,7 @@ bool virtqueue_should_interrupt(struct virtqueue *q)
 	q->signalled = q->used_idx;
 	q->signalled_valid = true;
 	return first || (uint16_t)(q->used_idx - event - 1) <
-				(uint16_t)(q->used_idx - before);
+			    (uint16_t)(q->used_idx - before);
 }
 
 void virtqueue_want_notify(struct virtqueue *q, bool want)

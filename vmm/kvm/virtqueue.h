@@ -25,13 +25,13 @@ enum virtqueue_fault {
 	VQ_GOOD,
 	VQ_BAD_SIZE,
 	VQ_BAD_RING,
-	VQ_BAD_AVAIL,   /* the index moved further than the ring */
+	VQ_BAD_AVAIL, /* the index moved further than the ring */
 	VQ_BAD_HEAD,
 	VQ_BAD_NEXT,
 	VQ_LOOP,
 	VQ_BAD_INDIRECT,
 	VQ_NESTED,
-	VQ_ORDER,       /* readable after writable */
+	VQ_ORDER, /* readable after writable */
 	VQ_TOO_LONG,
 	VQ_BAD_ADDRESS,
 	VQ_EMPTY_PART,
@@ -59,7 +59,7 @@ struct virtqueue {
 /* One request. The parts point into guest memory: copy before you check. */
 struct virtqueue_request {
 	uint16_t head;
-	unsigned out_count, in_count;  /* readable parts come first */
+	unsigned out_count, in_count; /* readable parts come first */
 	uint64_t out_bytes, in_bytes;
 	struct iovec parts[VIRTQUEUE_SIZE_MAX];
 };

@@ -28,13 +28,13 @@
 const char *vm_status_name(enum vm_status status)
 {
 	static const char *const names[] = {
-		[VM_PRELAUNCH] = "prelaunch",
-		[VM_RUNNING] = "running",
-		[VM_PAUSED] = "paused",
-		[VM_IO_ERROR] = "io-error",
-		[VM_INTERNAL_ERROR] = "internal-error",
-		[VM_GUEST_PANICKED] = "guest-panicked",
-		[VM_SHUTDOWN] = "shutdown",
+	    [VM_PRELAUNCH] = "prelaunch",
+	    [VM_RUNNING] = "running",
+	    [VM_PAUSED] = "paused",
+	    [VM_IO_ERROR] = "io-error",
+	    [VM_INTERNAL_ERROR] = "internal-error",
+	    [VM_GUEST_PANICKED] = "guest-panicked",
+	    [VM_SHUTDOWN] = "shutdown",
 	};
 
 	return names[status];
@@ -45,18 +45,19 @@ static bool add_slots(struct vm *vm, GError **error)
 	for (unsigned i = 0; i < vm->mem->count; i++) {
 		const struct guest_region *r = &vm->mem->regions[i];
 		struct kvm_userspace_memory_region slot = {
-			.slot = i,
-			.guest_phys_addr = r->base,
-			.memory_size = r->size,
-			.userspace_addr = (uintptr_t)r->host,
+		    .slot = i,
+		    .guest_phys_addr = r->base,
+		    .memory_size = r->size,
+		    .userspace_addr = (uintptr_t)r->host,
 		};
 
 		if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0) {
-			fault_set(error, FAULT_STORAGE,
-				  "Give the machine less memory.",
-				  "/dev/kvm refused memory at %#" G_GINT64_MODIFIER
-				  "x: %s",
-				  r->base, g_strerror(errno));
+			fault_set(
+			    error, FAULT_STORAGE,
+			    "Give the machine less memory.",
+			    "/dev/kvm refused memory at %#" G_GINT64_MODIFIER
+			    "x: %s",
+			    r->base, g_strerror(errno));
 			return false;
 		}
 	}
@@ -66,7 +67,7 @@ static bool add_slots(struct vm *vm, GError **error)
 static bool add_cpus(struct vm *vm, GError **error)
 {
 	g_autofree struct kvm_cpuid2 *supported =
-		kvm_supported_cpuid(vm->kvm, error);
+	    kvm_supported_cpuid(vm->kvm, error);
 
 	if (!supported)
 		return false;
@@ -309,9 +310,9 @@ bool vm_cont(struct vm *vm, GError **error)
 
 static void end(struct vm *vm, const char *reason, bool guest)
 {
-	g_autofree char *fields = g_strdup_printf(
-		"{\"guest\": %s, \"reason\": \"%s\"}", guest ? "true" : "false",
-		reason);
+	g_autofree char *fields =
+	    g_strdup_printf("{\"guest\": %s, \"reason\": \"%s\"}",
+			    guest ? "true" : "false", reason);
 
 	vm_event(vm, "SHUTDOWN", fields);
 	vm->status = VM_SHUTDOWN;
@@ -379,10 +380,10 @@ static void stop_on_io_error(struct vm *vm)
 	const struct log_about about = {.vm = vm->config.name,
 					.device = device->id};
 	g_autofree char *fields = g_strdup_printf(
-		"{\"device\": \"%s\", \"node-name\": \"%s\", \"operation\": "
-		"\"write\", \"action\": \"stop\", \"nospace\": true, "
-		"\"reason\": \"No space left on device\"}",
-		device->id ? device->id : "", device->id ? device->id : "");
+	    "{\"device\": \"%s\", \"node-name\": \"%s\", \"operation\": "
+	    "\"write\", \"action\": \"stop\", \"nospace\": true, "
+	    "\"reason\": \"No space left on device\"}",
+	    device->id ? device->id : "", device->id ? device->id : "");
 
 	vm_event(vm, "BLOCK_IO_ERROR", fields);
 	log_warn(&about, "the disk's host file system is full; the machine "
@@ -401,9 +402,8 @@ void vm_serve_wishes(struct vm *vm)
 		console_set_serve(vm->consoles);
 	if (wishes & VM_WISH_PANIC) {
 		vm_event(vm, "GUEST_PANICKED",
-			 vm->config.panic_ends
-				 ? "{\"action\": \"poweroff\"}"
-				 : "{\"action\": \"pause\"}");
+			 vm->config.panic_ends ? "{\"action\": \"poweroff\"}"
+					       : "{\"action\": \"pause\"}");
 		vm_stop(vm, VM_GUEST_PANICKED);
 		if (vm->config.panic_ends)
 			end(vm, "guest-panic", true);

@@ -79,13 +79,13 @@ const char *vm_status_name(enum vm_status status);
 
 /* What a vCPU or device asks of the main loop. */
 enum vm_wish {
-	VM_WISH_RESET = 1 << 0,        /* guest reset, triple fault */
-	VM_WISH_POWEROFF = 1 << 1,     /* guest entered S5 */
+	VM_WISH_RESET = 1 << 0,    /* guest reset, triple fault */
+	VM_WISH_POWEROFF = 1 << 1, /* guest entered S5 */
 	VM_WISH_PANIC = 1 << 2,
 	VM_WISH_INTERNAL_ERROR = 1 << 3,
 	VM_WISH_IO_ERROR = 1 << 4,
-	VM_WISH_DISPLAY = 1 << 5,      /* look at the consoles */
-	VM_WISH_ATTENTION = 1 << 6,    /* look at deferred work of devices */
+	VM_WISH_DISPLAY = 1 << 5,   /* look at the consoles */
+	VM_WISH_ATTENTION = 1 << 6, /* look at deferred work of devices */
 };
 
 struct vm_config {
