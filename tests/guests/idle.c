@@ -44,5 +44,7 @@ void main(void)
 	outw(0x602, 0x100);
 	while (!(inw(0x600) & 0x100))
 		__asm__ volatile("sti; hlt");
+	if (asked("late")) /* a panic, when somebody is there to see it */
+		outb(0x505, 1);
 	print(interrupts[0x50] ? "pressed by interrupt\n" : "pressed\n");
 }

@@ -6,9 +6,9 @@ fails by a number. What runs on emulated hardware says how two programs
 compare, not how fast either is.
 """
 import glob, gzip, os, subprocess, time
-from lab import OUT, done, note, ok
+from lab import OUT, done, local, note, ok
 
-KERNEL, INITRD = "/lab/bzimage", "/tmp/tiny.gz"
+KERNEL, INITRD = local("bzimage"), "/tmp/tiny.gz"
 COMMON = "console=ttyS0 quiet panic=-1 cryptomgr.notests"
 BLOCK_MIB, NET_MIB = 96, 24
 MAC = "52:54:00:6f:72:69"

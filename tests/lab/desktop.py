@@ -1,6 +1,6 @@
 """oriel-vmm boots debian-lite to its desktop and is used like one."""
 import os, subprocess, time
-from lab import OUT, Agent, Display, Qmp, Rfb, done, note, ok, until
+from lab import OUT, Agent, Display, Qmp, Rfb, done, local, note, ok, until
 
 SENTENCE = "Four oriels looked out on the quay, and every one of them was lit."
 
@@ -19,7 +19,7 @@ if not ok(passt.returncode == 0, "passt runs"):
     note(passt.stderr)
 vmm = subprocess.Popen(
     ["/lab/bin/oriel-vmm", "--name", "desktop", "--cpus", "2", "--memory", "1024", "--heads", "2",
-     "--kernel", "/lab/image/vmlinuz", "--initrd", "/lab/image/initrd.img",
+     "--kernel", local("image/vmlinuz"), "--initrd", local("image/initrd.img"),
      "--cmdline", open("/lab/image/cmdline").read().strip(), "--qmp", "/tmp/qmp.sock",
      "--device", "virtio-gpu", "--device", "virtio-blk,id=disk0,path=/dev/vdb",
      "--device", "virtio-keyboard", "--device", "virtio-tablet,head=0", "--device", "virtio-tablet,head=1",

@@ -1,5 +1,5 @@
 """What the scenarios of the lab share; runs in the outer machine."""
-import array, base64, json, os, socket, struct, subprocess, sys, threading, time, zlib
+import array, base64, json, os, shutil, socket, struct, subprocess, sys, threading, time, zlib
 
 START = time.monotonic()
 OUT = "/lab/out"
@@ -21,6 +21,14 @@ def ok(good, text):
 def done():
     print("1..%d" % count, flush=True)
     sys.exit(1 if failed else 0)
+
+
+def local(name):
+    """A file of the share, copied: mapped over the share it would come page by page."""
+    path = "/tmp/" + os.path.basename(name)
+    if not os.path.exists(path):
+        shutil.copy("/lab/" + name, path)
+    return path
 
 
 def until(check, seconds, every=0.5):
@@ -71,7 +79,7 @@ class Qmp(Lines):
     def __init__(self, path, seconds=60):
         super().__init__(path, seconds)
         self.events = []
-        self.read()
+        self.read(300)
         self.ask("qmp_capabilities")
 
     def ask(self, execute, /, fd=None, **arguments):
