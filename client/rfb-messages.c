@@ -419,7 +419,7 @@ static gboolean read_cut_text(struct rfb_session *self)
 	if (!rfb_skip(self->reader, 3) || !rfb_read_u32(self->reader, &length))
 		return FALSE;
 	if (length & 0x80000000u)
-		return read_clipboard(self, (gsize)(guint32)-(gint32)length);
+		return read_clipboard(self, (gsize)(0u - length));
 	if (length > RFB_CLIPBOARD_MAX)
 		return bad(self, "an endless clipboard");
 	g_autofree char *latin1 = g_malloc((gsize)length + 1);

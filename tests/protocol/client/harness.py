@@ -581,15 +581,20 @@ class Screen:
         self.env = dict(os.environ, DISPLAY=":" + number, NO_AT_BRIDGE="1", GDK_BACKEND="x11",
                         GTK_THEME=os.environ.get("GTK_THEME", "Adwaita"), LC_ALL="C.UTF-8",
                         GSETTINGS_BACKEND="memory", DBUS_SESSION_BUS_ADDRESS="unix:path=/nonexistent")
-        self.wm = subprocess.Popen(["openbox"], env=self.env, stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.DEVNULL)
+        self.wm = None
         try:
-            wait_for("the window manager", lambda: "window id" in subprocess.run(
-                ["xprop", "-root", "_NET_SUPPORTING_WM_CHECK"], env=self.env, capture_output=True,
-                text=True).stdout, 60)
+            wait_for("the window manager", self.managed, 90)
         except AssertionError:
             self.close()
             raise
+
+    def managed(self):
+        """Starts the window manager, again if it ended, and tells whether it works."""
+        if self.wm is None or self.wm.poll() is not None:
+            self.wm = subprocess.Popen(["openbox"], env=self.env, stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.DEVNULL)
+        return "window id" in subprocess.run(["xprop", "-root", "_NET_SUPPORTING_WM_CHECK"], env=self.env,
+                                             capture_output=True, text=True).stdout
 
     def close(self):
         for process in (self.wm, self.server):
