@@ -28,7 +28,7 @@
 
 struct tablet {
 	int device;
-	int head;           /* by serial, or -1 */
+	int head;            /* by serial, or -1 */
 	char path[PATH_MAX]; /* below /sys */
 };
 
@@ -77,14 +77,14 @@ static bool read_outputs(struct heads *self)
 {
 	forget_outputs(self);
 	self->resources =
-		XRRGetScreenResourcesCurrent(self->display, self->root);
+	    XRRGetScreenResourcesCurrent(self->display, self->root);
 	if (!self->resources)
 		return false;
-	for (int i = 0;
-	     i < self->resources->noutput && i < LAYOUT_HEADS_MAX; i++) {
-		XRROutputInfo *info = XRRGetOutputInfo(
-			self->display, self->resources,
-			self->resources->outputs[i]);
+	for (int i = 0; i < self->resources->noutput && i < LAYOUT_HEADS_MAX;
+	     i++) {
+		XRROutputInfo *info =
+		    XRRGetOutputInfo(self->display, self->resources,
+				     self->resources->outputs[i]);
 		if (!info)
 			return false;
 		struct layout_head *head = &self->layout.head[i];
@@ -93,8 +93,7 @@ static bool read_outputs(struct heads *self)
 		head->connected = info->connection == RR_Connected;
 		/* the preferred modes come first */
 		const XRRModeInfo *mode =
-			info->nmode > 0 ? find_mode(self, info->modes[0])
-					: NULL;
+		    info->nmode > 0 ? find_mode(self, info->modes[0]) : NULL;
 		if (!mode)
 			continue;
 		self->mode[i] = mode->id;
@@ -139,7 +138,7 @@ static bool crtc_is(const struct heads *self, RRCrtc crtc, RRMode mode, int x,
 		    int y)
 {
 	XRRCrtcInfo *info =
-		XRRGetCrtcInfo(self->display, self->resources, crtc);
+	    XRRGetCrtcInfo(self->display, self->resources, crtc);
 	bool same = info && info->mode == mode &&
 		    (mode == None || (info->x == x && info->y == y));
 	if (info)
@@ -278,7 +277,7 @@ static void map_tablets(struct heads *self)
 	size_t n = 0;
 	int n_devices = 0;
 	XIDeviceInfo *devices =
-		XIQueryDevice(self->display, XIAllDevices, &n_devices);
+	    XIQueryDevice(self->display, XIAllDevices, &n_devices);
 	for (int i = 0; devices && i < n_devices && n < TABLETS_MAX; i++)
 		if (devices[i].use == XISlavePointer &&
 		    is_absolute(&devices[i]) &&
@@ -290,7 +289,7 @@ static void map_tablets(struct heads *self)
 	for (size_t i = 0; i < n; i++) {
 		/* a single one stands for the whole */
 		size_t head = n == 1 && tablets[i].head < 0
-				      ? (size_t)LAYOUT_HEADS_MAX
+				  ? (size_t)LAYOUT_HEADS_MAX
 			      : tablets[i].head >= 0 ? (size_t)tablets[i].head
 						     : i;
 		map_tablet(self, tablets[i].device, head);
@@ -321,16 +320,15 @@ static bool open_display(struct heads *self)
 	int xi_event;
 	major = 2;
 	minor = 2;
-	if (!XQueryExtension(self->display, "XInputExtension",
-			     &self->xi_opcode, &xi_event, &error) ||
+	if (!XQueryExtension(self->display, "XInputExtension", &self->xi_opcode,
+			     &xi_event, &error) ||
 	    XIQueryVersion(self->display, &major, &minor) != Success) {
 		fprintf(stderr, "oriel-heads: the X server has no XInput 2.\n");
 		return false;
 	}
 	unsigned char bits[XIMaskLen(XI_LASTEVENT)] = {0};
-	XIEventMask mask = {.deviceid = XIAllDevices,
-			    .mask_len = sizeof bits,
-			    .mask = bits};
+	XIEventMask mask = {
+	    .deviceid = XIAllDevices, .mask_len = sizeof bits, .mask = bits};
 	XISetMask(bits, XI_HierarchyChanged);
 	XISelectEvents(self->display, self->root, &mask, 1);
 	self->node = XInternAtom(self->display, "Device Node", False);

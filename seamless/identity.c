@@ -40,7 +40,7 @@ struct identity {
 };
 
 static void complain(struct identity *self, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+    __attribute__((format(printf, 2, 3)));
 static void complain(struct identity *self, const char *format, ...)
 {
 	va_list args;
@@ -78,7 +78,7 @@ static bool read_seed(struct identity *self, const char *value)
 		if (n_bits >= 8) {
 			n_bits -= 8;
 			self->seed[self->seed_length++] =
-				(unsigned char)(bits >> n_bits);
+			    (unsigned char)(bits >> n_bits);
 		}
 	}
 	return true;
@@ -99,8 +99,7 @@ static bool read_hostname(struct identity *self, const char *value)
 
 static bool read_machine_id(struct identity *self, const char *value)
 {
-	if (strlen(value) != 32 ||
-	    strspn(value, "0123456789abcdef") != 32 ||
+	if (strlen(value) != 32 || strspn(value, "0123456789abcdef") != 32 ||
 	    strspn(value, "0") == 32)
 		return false;
 	memcpy(self->machine_id, value, 33);
@@ -132,10 +131,10 @@ static bool read_input(struct identity *self, char *text)
 		const char *key;
 		bool (*read)(struct identity *self, const char *value);
 	} KEYS[] = {
-		{"time", read_time},
-		{"seed", read_seed},
-		{"hostname", read_hostname},
-		{"machine_id", read_machine_id},
+	    {"time", read_time},
+	    {"seed", read_seed},
+	    {"hostname", read_hostname},
+	    {"machine_id", read_machine_id},
 	};
 	char *state = NULL;
 	for (char *line = strtok_r(text, "\n", &state); line;
@@ -149,8 +148,10 @@ static bool read_input(struct identity *self, char *text)
 		for (size_t i = 0; i < sizeof KEYS / sizeof *KEYS; i++)
 			if (strcmp(line, KEYS[i].key) == 0 &&
 			    !KEYS[i].read(self, value)) {
-				complain(self, "the value of '%s' makes no "
-					       "sense", line);
+				complain(self,
+					 "the value of '%s' makes no "
+					 "sense",
+					 line);
 				return false;
 			}
 	}
@@ -222,9 +223,8 @@ static void stir_seed(struct identity *self)
 	int fd = open("/dev/urandom", O_RDWR | O_CLOEXEC);
 	/* credited where that is allowed, else at least mixed in; then made to
 	 * count at once, since the keys below are drawn from it */
-	bool good = fd >= 0 &&
-		    (ioctl(fd, RNDADDENTROPY, &pool) == 0 ||
-		     write(fd, self->seed, self->seed_length) > 0);
+	bool good = fd >= 0 && (ioctl(fd, RNDADDENTROPY, &pool) == 0 ||
+				write(fd, self->seed, self->seed_length) > 0);
 	if (good)
 		ioctl(fd, RNDRESEEDCRNG);
 	else
@@ -322,8 +322,17 @@ static pid_t begin_key(const struct identity *self, const char *type)
 	snprintf(half, sizeof half, "%s.pub", fresh);
 	unlink(half);
 	snprintf(comment, sizeof comment, "root@%s", self->hostname);
-	const char *argv[] = {"/usr/bin/ssh-keygen", "-q", "-t", type,
-			      "-N", "", "-C", comment, "-f", fresh, NULL};
+	const char *argv[] = {"/usr/bin/ssh-keygen",
+			      "-q",
+			      "-t",
+			      type,
+			      "-N",
+			      "",
+			      "-C",
+			      comment,
+			      "-f",
+			      fresh,
+			      NULL};
 	return start(argv);
 }
 
@@ -383,9 +392,9 @@ static void restart_services(struct identity *self, bool renamed)
 		const char *unit;
 		bool name, id;
 	} UNITS[] = {
-		{"systemd-hostnamed.service", true, true},
-		{"systemd-networkd.service", false, true},
-		{"ssh.service", false, true},
+	    {"systemd-hostnamed.service", true, true},
+	    {"systemd-networkd.service", false, true},
+	    {"ssh.service", false, true},
 	};
 	const char *argv[8] = {"/usr/bin/systemctl", "--no-block",
 			       "try-restart"};

@@ -11,10 +11,10 @@
 #define LAYOUT_HEADS_MAX 16
 
 struct layout_head {
-	bool connected;      /* in: the other side wants a picture of it */
+	bool connected;          /* in: the other side wants a picture of it */
 	int width_px, height_px; /* in: preferred mode; 0 when there is none */
-	bool on;             /* out */
-	int x_px, y_px;      /* out */
+	bool on;                 /* out */
+	int x_px, y_px;          /* out */
 };
 
 struct layout {

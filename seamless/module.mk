@@ -6,8 +6,13 @@ inguest_CFLAGS := -O2 -g0 -fno-sanitize=all -fomit-frame-pointer \
 	-fstack-clash-protection -fcf-protection -fPIE
 inguest_LDLIBS := -fno-sanitize=all -s -Wl,--build-id=none
 
+LIBS += heads-layout
+heads-layout_SRC := seamless/layout.c
+heads-layout_CFLAGS := $(inguest_CFLAGS)
+
 PROGRAMS += oriel-heads
-oriel-heads_SRC := seamless/heads.c seamless/layout.c seamless/ready.c
+oriel-heads_SRC := seamless/heads.c seamless/ready.c
+oriel-heads_LIBS := heads-layout
 oriel-heads_PKG := x11 xrandr xi
 oriel-heads_CFLAGS := $(inguest_CFLAGS)
 oriel-heads_LDLIBS := $(inguest_LDLIBS)
@@ -31,3 +36,8 @@ seamless-wire-test_PKG := glib-2.0
 FUZZERS += seamless-wire-fuzz
 seamless-wire-fuzz_SRC := seamless/wire-fuzz.c
 seamless-wire-fuzz_LIBS := seamless-wire
+
+TESTS += layout-test
+layout-test_SRC := tests/unit/layout-test.c
+layout-test_LIBS := heads-layout
+layout-test_PKG := glib-2.0

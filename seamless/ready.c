@@ -35,11 +35,11 @@ static void read_ticks(unsigned long long *busy, unsigned long long *all)
 {
 	unsigned long long v[8] = {0};
 	FILE *file = fopen("/proc/stat", "re");
-	int n = file ? fscanf(file,
-			      "cpu %llu %llu %llu %llu %llu %llu %llu %llu",
-			      &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6],
-			      &v[7])
-		     : 0;
+	int n =
+	    file
+		? fscanf(file, "cpu %llu %llu %llu %llu %llu %llu %llu %llu",
+			 &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7])
+		: 0;
 	if (file)
 		fclose(file);
 	*all = 0;
@@ -49,8 +49,8 @@ static void read_ticks(unsigned long long *busy, unsigned long long *all)
 	*busy = *all - v[3];
 }
 
-static unsigned char *get_property(struct ready *self, Window window,
-				   Atom name, Atom type, unsigned long *n)
+static unsigned char *get_property(struct ready *self, Window window, Atom name,
+				   Atom type, unsigned long *n)
 {
 	Atom actual;
 	int format;
@@ -73,7 +73,7 @@ static bool is_panel(struct ready *self, Window window)
 {
 	unsigned long n;
 	unsigned char *value =
-		get_property(self, window, self->type, XA_ATOM, &n);
+	    get_property(self, window, self->type, XA_ATOM, &n);
 	bool dock = false;
 	for (unsigned long i = 0; i < n; i++)
 		dock |= ((Atom *)value)[i] == self->dock;
@@ -87,8 +87,8 @@ static void look_for_panel(struct ready *self)
 {
 	unsigned long n;
 	unsigned char *value =
-		get_property(self, DefaultRootWindow(self->display),
-			     self->clients, XA_WINDOW, &n);
+	    get_property(self, DefaultRootWindow(self->display), self->clients,
+			 XA_WINDOW, &n);
 	for (unsigned long i = 0; i < n && self->state == WAIT_PANEL; i++)
 		if (is_panel(self, ((Window *)value)[i])) {
 			self->state = WAIT_IDLE;
@@ -119,7 +119,8 @@ struct ready *ready_new(Display *display, const char *file)
 
 void ready_event(struct ready *self, const XEvent *event)
 {
-	if (self && self->state == WAIT_PANEL && event->type == PropertyNotify &&
+	if (self && self->state == WAIT_PANEL &&
+	    event->type == PropertyNotify &&
 	    event->xproperty.atom == self->clients)
 		look_for_panel(self);
 }
@@ -134,8 +135,8 @@ int ready_wait_ms(const struct ready *self)
 
 static void tell(struct ready *self)
 {
-	int fd = open(self->file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-		      0644);
+	int fd =
+	    open(self->file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd < 0)
 		fprintf(stderr, "oriel-heads: '%s' cannot be written.\n",
 			self->file);
@@ -156,8 +157,8 @@ void ready_tick(struct ready *self)
 	unsigned long long busy, all;
 	read_ticks(&busy, &all);
 	unsigned long long whole = all - self->all;
-	bool idle = whole &&
-		    (busy - self->busy) * 100 < whole * (100 - IDLE_PERCENT);
+	bool idle =
+	    whole && (busy - self->busy) * 100 < whole * (100 - IDLE_PERCENT);
 	self->busy = busy;
 	self->all = all;
 	self->sampled_ms = now;

@@ -28,8 +28,8 @@ struct build {
 	struct inputs inputs;
 	struct sources sources;
 	char *uuid;
-	char *temp;    /* package tree and other things that go again */
-	char *making;  /* becomes the output */
+	char *temp;   /* package tree and other things that go again */
+	char *making; /* becomes the output */
 	int log_fd;
 	struct progress_reader reader;
 	GString *output; /* end of what the last child said */
@@ -89,26 +89,26 @@ static GPtrArray *mmdebstrap_args(struct build *self, const char *essential,
 				       "\"false\""));
 	g_ptr_array_add(args, g_strdup("--aptopt=Acquire::Retries \"3\""));
 	/* a file, since a proxy's password must not be in an argument */
-	g_ptr_array_add(args, g_strdup_printf("--aptopt=%s/apt.conf",
-					      self->temp));
+	g_ptr_array_add(args,
+			g_strdup_printf("--aptopt=%s/apt.conf", self->temp));
 	g_ptr_array_add(args, g_strdup("--dpkgopt=force-unsafe-io"));
 	g_ptr_array_add(args, g_strdup("--dpkgopt=force-confdef"));
 	g_ptr_array_add(args, g_strdup("--dpkgopt=force-confold"));
 	for (guint i = 0; i < self->recipe->excludes->len; i++)
-		g_ptr_array_add(args,
-				g_strdup_printf("--dpkgopt=path-exclude=%s",
-						(char *)self->recipe->excludes
-							->pdata[i]));
+		g_ptr_array_add(
+		    args,
+		    g_strdup_printf("--dpkgopt=path-exclude=%s",
+				    (char *)self->recipe->excludes->pdata[i]));
 	g_ptr_array_add(self->recipe->packages, NULL);
 	g_autofree char *names =
-		g_strjoinv(",", (char **)self->recipe->packages->pdata);
+	    g_strjoinv(",", (char **)self->recipe->packages->pdata);
 	g_ptr_array_remove_index(self->recipe->packages,
 				 self->recipe->packages->len - 1);
 	g_ptr_array_add(args, g_strdup_printf("--include=%s", names));
-	g_ptr_array_add(args, g_strdup_printf("--essential-hook=%s",
-					      essential));
-	g_ptr_array_add(args, g_strdup_printf("--customize-hook=%s",
-					      customize));
+	g_ptr_array_add(args,
+			g_strdup_printf("--essential-hook=%s", essential));
+	g_ptr_array_add(args,
+			g_strdup_printf("--customize-hook=%s", customize));
 	g_ptr_array_add(args, g_strdup(self->recipe->suite));
 	g_ptr_array_add(args, g_strdup("-"));
 	g_ptr_array_add(args, g_strdup_printf("%s/image.sources", self->temp));
@@ -152,7 +152,7 @@ static gboolean prepare(struct build *self, GError **error)
 		return FALSE;
 	g_ptr_array_add(self->recipe->commands, NULL);
 	g_autofree char *lines =
-		g_strjoinv("\n", (char **)self->recipe->commands->pdata);
+	    g_strjoinv("\n", (char **)self->recipe->commands->pdata);
 	g_ptr_array_remove_index(self->recipe->commands,
 				 self->recipe->commands->len - 1);
 	g_autofree char *script = g_strconcat(lines, "\n", NULL);
@@ -162,31 +162,30 @@ static gboolean prepare(struct build *self, GError **error)
 
 static gboolean install_packages(struct build *self, GError **error)
 {
-	g_autofree char *essential =
-		hook("images/hooks/essential.sh", error);
+	g_autofree char *essential = hook("images/hooks/essential.sh", error);
 	g_autofree char *customize =
-		essential ? hook("images/hooks/customize.sh", error) : NULL;
+	    essential ? hook("images/hooks/customize.sh", error) : NULL;
 	if (!customize || !prepare(self, error))
 		return FALSE;
 	static const struct {
 		const char *name;
 		gboolean in_making, input;
 	} FILES[] = {
-		{"overlay.tar", FALSE, TRUE}, {"commands", FALSE, TRUE},
-		{"disk.raw", FALSE, FALSE},   {"vmlinuz", TRUE, FALSE},
-		{"initrd.img", TRUE, FALSE},  {"facts", FALSE, FALSE},
+	    {"overlay.tar", FALSE, TRUE}, {"commands", FALSE, TRUE},
+	    {"disk.raw", FALSE, FALSE},   {"vmlinuz", TRUE, FALSE},
+	    {"initrd.img", TRUE, FALSE},  {"facts", FALSE, FALSE},
 	};
 	struct child_fd fds[G_N_ELEMENTS(FILES)];
 	gsize n = 0;
 	for (; n < G_N_ELEMENTS(FILES); n++) {
 		const char *folder =
-			FILES[n].in_making ? self->making : self->temp;
+		    FILES[n].in_making ? self->making : self->temp;
 		g_autofree char *path =
-			g_build_filename(folder, FILES[n].name, NULL);
+		    g_build_filename(folder, FILES[n].name, NULL);
 		fds[n].as = FIRST_FD + (int)n;
 		fds[n].fd = FILES[n].input
-				    ? open(path, O_RDONLY | O_CLOEXEC)
-				    : shared_file(folder, FILES[n].name, error);
+				? open(path, O_RDONLY | O_CLOEXEC)
+				: shared_file(folder, FILES[n].name, error);
 		if (fds[n].fd < 0) {
 			if (FILES[n].input)
 				storage(error, path);
@@ -196,14 +195,14 @@ static gboolean install_packages(struct build *self, GError **error)
 	gboolean good = n == G_N_ELEMENTS(FILES);
 	if (good) {
 		g_autoptr(GPtrArray) args =
-			mmdebstrap_args(self, essential, customize);
+		    mmdebstrap_args(self, essential, customize);
 		g_autofree char *tmp =
-			g_strdup_printf("TMPDIR=%s/tree", self->temp);
+		    g_strdup_printf("TMPDIR=%s/tree", self->temp);
 		g_autofree char *uuid =
-			g_strdup_printf("ORIEL_UUID=%s", self->uuid);
-		g_autofree char *kib = g_strdup_printf(
-			"ORIEL_DISK_KIB=%" G_GUINT64_FORMAT,
-			(guint64)self->recipe->disk_gib << 20);
+		    g_strdup_printf("ORIEL_UUID=%s", self->uuid);
+		g_autofree char *kib =
+		    g_strdup_printf("ORIEL_DISK_KIB=%" G_GUINT64_FORMAT,
+				    (guint64)self->recipe->disk_gib << 20);
 		const char *env[] = {tmp,
 				     uuid,
 				     kib,
@@ -213,15 +212,15 @@ static gboolean install_packages(struct build *self, GError **error)
 				     "/usr/sbin:/usr/bin:/sbin:/bin",
 				     NULL};
 		struct child_spec spec = {
-			.argv = (const char *const *)args->pdata,
-			.env = env,
-			.folder = "/",
-			.fds = fds,
-			.n_fds = n,
-			.log_fd = self->log_fd,
-			.line = on_line,
-			.data = self,
-			.output = self->output,
+		    .argv = (const char *const *)args->pdata,
+		    .env = env,
+		    .folder = "/",
+		    .fds = fds,
+		    .n_fds = n,
+		    .log_fd = self->log_fd,
+		    .line = on_line,
+		    .data = self,
+		    .output = self->output,
 		};
 		good = child_run(&spec, error) ||
 		       needs_explain(self->output->str, self->recipe->suite,
@@ -250,10 +249,9 @@ static gboolean convert_disk(struct build *self, GError **error)
 	g_autofree char *disk = in_making(self, "disk.qcow2");
 	/* not compressed: a guest reads it all the time, under emulation with
 	 * the very CPU that would unpack it */
-	const char *argv[] = {"qemu-img", "convert", "-p",   "-f",
-			      "raw",      "-O",      "qcow2", "-o",
-			      "lazy_refcounts=on",   "-W",    raw,
-			      disk,       NULL};
+	const char *argv[] = {
+	    "qemu-img", "convert",           "-p", "-f", "raw", "-O", "qcow2",
+	    "-o",       "lazy_refcounts=on", "-W", raw,  disk,  NULL};
 	struct child_spec spec = {.argv = argv,
 				  .log_fd = self->log_fd,
 				  .line = on_convert,
@@ -279,8 +277,7 @@ static gboolean unpack_kernel(struct build *self, GError **error)
 			  "The recipe installs no kernel.");
 		return FALSE;
 	}
-	g_autoptr(GBytes) kernel =
-		kernel_unpack((const guint8 *)image, length);
+	g_autoptr(GBytes) kernel = kernel_unpack((const guint8 *)image, length);
 	if (!kernel)
 		return TRUE; /* it boots as it is, only later */
 	gsize size;
@@ -296,8 +293,8 @@ static gboolean seal(struct build *self)
 	for (gsize i = 0; IMAGE_FILES[i]; i++) {
 		g_autofree char *path = in_making(self, IMAGE_FILES[i]);
 		int fd = open(path, O_RDONLY | O_CLOEXEC);
-		gboolean good = fd >= 0 && fchmod(fd, 0444) == 0 &&
-				fsync(fd) == 0;
+		gboolean good =
+		    fd >= 0 && fchmod(fd, 0444) == 0 && fsync(fd) == 0;
 		if (fd >= 0)
 			close(fd);
 		if (!good)
@@ -311,12 +308,12 @@ static json_t *finish(struct build *self, gint64 begun, GError **error)
 	if (!convert_disk(self, error) || !unpack_kernel(self, error))
 		return NULL;
 	progress_set(self->progress, STAGE_FINISH, 0, "Summing up");
-	g_autofree char *cmdline = g_strdup_printf(
-		"root=UUID=%s rootfstype=ext4%s%s\n", self->uuid,
-		self->recipe->cmdline ? " " : "",
-		self->recipe->cmdline ? self->recipe->cmdline : "");
+	g_autofree char *cmdline =
+	    g_strdup_printf("root=UUID=%s rootfstype=ext4%s%s\n", self->uuid,
+			    self->recipe->cmdline ? " " : "",
+			    self->recipe->cmdline ? self->recipe->cmdline : "");
 	g_autofree char *facts_path =
-		g_build_filename(self->temp, "facts", NULL);
+	    g_build_filename(self->temp, "facts", NULL);
 	g_autofree char *facts = NULL;
 	if (!put_file(self->making, "cmdline", cmdline, 0644, error))
 		return NULL;
@@ -325,7 +322,7 @@ static json_t *finish(struct build *self, gint64 begun, GError **error)
 		return NULL;
 	}
 	double seconds =
-		(double)((g_get_monotonic_time() - begun) / 10000) / 100;
+	    (double)((g_get_monotonic_time() - begun) / 10000) / 100;
 	json_t *manifest = manifest_make(self->recipe, self->inputs.key, facts,
 					 self->making, seconds, error);
 	if (!manifest)
@@ -347,8 +344,8 @@ static json_t *build_fresh(struct build *self, GError **error)
 	    !sources_find(&self->sources, self->recipe->suite, error))
 		return NULL;
 	g_autofree char *log = in_making(self, "build.log");
-	self->log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
-			    0644);
+	self->log_fd =
+	    open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	if (self->log_fd < 0) {
 		storage(error, log);
 		return NULL;
@@ -371,7 +368,7 @@ static void on_waiting(void *data)
 static gboolean open_output(struct build *self, GError **error)
 {
 	g_autofree char *output =
-		g_canonicalize_filename(self->request->output, NULL);
+	    g_canonicalize_filename(self->request->output, NULL);
 	g_autofree char *parent = g_path_get_dirname(output);
 	g_autofree char *name = g_path_get_basename(output);
 	if (g_file_test(output, G_FILE_TEST_EXISTS) && rmdir(output) < 0) {
@@ -380,10 +377,14 @@ static gboolean open_output(struct build *self, GError **error)
 			  "'%s' is there already.", output);
 		return FALSE;
 	}
-	self->making = g_strdup_printf("%s/.%s.making-XXXXXX", parent, name);
+	g_autofree char *prefix = g_strdup_printf(".%s.making-", name);
+	self->making = g_strdup_printf("%s/%sXXXXXX", parent, prefix);
 	if (g_mkdir_with_parents(parent, 0755) == 0 &&
-	    g_mkdtemp_full(self->making, 0700))
+	    g_mkdtemp_full(self->making, 0700)) {
+		needs_hold(self->making);
+		needs_sweep(parent, prefix);
 		return TRUE;
+	}
 	storage(error, parent);
 	g_clear_pointer(&self->making, g_free);
 	return FALSE;
@@ -416,13 +417,14 @@ static void keep_log(const struct build *self, GError **fault)
 	    fault_code(*fault) == FAULT_CANCELLED)
 		return;
 	g_autofree char *from = in_making(self, "build.log");
-	g_autofree char *to = g_build_filename(
-		self->request->cache, "images", "last-failure.log", NULL);
+	g_autofree char *to = g_build_filename(self->request->cache, "images",
+					       "last-failure.log", NULL);
 	g_autofree char *remedy = fault_remedy(*fault);
 	if (rename(from, to) < 0 || remedy)
 		return;
 	g_autofree char *cause = fault_cause(*fault);
-	g_autofree char *look = g_strdup_printf("The whole story is in %s.", to);
+	g_autofree char *look =
+	    g_strdup_printf("The whole story is in %s.", to);
 	enum fault_code code = fault_code(*fault);
 	g_clear_error(fault);
 	fault_set(fault, code, look, "%s", cause);

@@ -30,9 +30,9 @@ static void set_problem(struct cache *self, const char *what, int err)
 {
 	if (!self->problem)
 		self->problem = g_strdup_printf(
-			"The image cache '%s' cannot be used (%s: %s); images "
-			"are built anew each time.",
-			self->folder, what, g_strerror(err));
+		    "The image cache '%s' cannot be used (%s: %s); images "
+		    "are built anew each time.",
+		    self->folder, what, g_strerror(err));
 	g_clear_pointer(&self->entry, g_free);
 }
 
@@ -107,11 +107,32 @@ void remove_tree(const char *path)
 		const char *name;
 		while (dir && (name = g_dir_read_name(dir))) {
 			g_autofree char *below =
-				g_build_filename(path, name, NULL);
+			    g_build_filename(path, name, NULL);
 			remove_tree(below);
 		}
 	}
 	remove(path);
+}
+
+/* One step: in the kernel where it can, between file systems by hand. */
+static gboolean copy_some(int in, loff_t *from, int out, loff_t *to, size_t max)
+{
+	ssize_t moved = copy_file_range(in, from, out, to, max, 0);
+	if (moved > 0)
+		return TRUE;
+	if (moved < 0 && errno != EXDEV && errno != EINVAL && errno != ENOSYS &&
+	    errno != EOPNOTSUPP)
+		return errno == EINTR;
+	static char buffer[1u << 20];
+	ssize_t got = pread(in, buffer, MIN(max, sizeof buffer), *from);
+	if (got <= 0)
+		return got < 0 && errno == EINTR;
+	ssize_t put = pwrite(out, buffer, (size_t)got, *to);
+	if (put < 0)
+		return errno == EINTR;
+	*from += put;
+	*to += put;
+	return TRUE;
 }
 
 /* Copies with holes: an image is mostly emptiness. */
@@ -127,10 +148,8 @@ static gboolean copy_data(int in, int out)
 		off_t end = lseek(in, at, SEEK_HOLE);
 		loff_t from = at, to = at;
 		while (from < end) {
-			ssize_t moved = copy_file_range(in, &from, out, &to,
-							(size_t)(end - from),
-							0);
-			if (moved <= 0 && errno != EINTR)
+			if (!copy_some(in, &from, out, &to,
+				       (size_t)(end - from)))
 				return FALSE;
 			if (child_cancelled(NULL)) {
 				errno = ECANCELED;
@@ -165,9 +184,9 @@ static gboolean give_all(const char *from, const char *to)
 {
 	for (gsize i = 0; IMAGE_FILES[i]; i++) {
 		g_autofree char *source =
-			g_build_filename(from, IMAGE_FILES[i], NULL);
+		    g_build_filename(from, IMAGE_FILES[i], NULL);
 		g_autofree char *target =
-			g_build_filename(to, IMAGE_FILES[i], NULL);
+		    g_build_filename(to, IMAGE_FILES[i], NULL);
 		if (!give(source, target))
 			return FALSE;
 	}

@@ -17,13 +17,13 @@ struct cache;
 
 /* folder NULL: no cache, every call below answers "not there". */
 struct cache *cache_open(const char *folder, const char *key);
-void cache_close(struct cache *self); /* gives the lock back */
+void cache_close(struct cache *self);                /* gives the lock back */
 const char *cache_problem(const struct cache *self); /* NULL: none */
 
 /* Keeps others from building the same key meanwhile; waits for them,
  * telling `waiting` once. FALSE and FAULT_CANCELLED when cancelled. */
-gboolean cache_lock(struct cache *self,
-		    void (*waiting)(void *data), void *data, GError **error);
+gboolean cache_lock(struct cache *self, void (*waiting)(void *data), void *data,
+		    GError **error);
 
 /* Puts the image into `folder` (existing, empty) and returns its manifest,
  * or NULL when it is not there; `error` only when copying failed. */

@@ -14,8 +14,8 @@
 #include "common/fault.h"
 
 /* mmdebstrap unmounts and removes what it made before it ends */
-#define GRACE_US (10 * G_USEC_PER_SEC)
-#define TAIL_MAX (16u << 10)
+#define GRACE_US       (10 * G_USEC_PER_SEC)
+#define TAIL_MAX       (16u << 10)
 #define LINE_MAX_BYTES 4096u
 
 static volatile sig_atomic_t cancelled;
@@ -36,7 +36,6 @@ void child_setup(int watch_fd)
 	watched_fd = watch_fd;
 	if (pipe2(wake_pipe, O_CLOEXEC | O_NONBLOCK) < 0)
 		wake_pipe[0] = wake_pipe[1] = -1;
-	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	struct sigaction action = {.sa_handler = on_signal,
 				   .sa_flags = SA_RESTART};
 	sigaction(SIGTERM, &action, NULL);
@@ -60,32 +59,6 @@ gboolean child_cancelled(GError **error)
 		return FALSE;
 	fault_set(error, FAULT_CANCELLED, NULL, "The build was cancelled.");
 	return TRUE;
-}
-
-/* ---- the child's side ---- */
-
-static G_NORETURN void exec_child(const struct child_spec *spec, int out,
-				  char *const *envp)
-{
-	setpgid(0, 0);
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	signal(SIGPIPE, SIG_DFL);
-	int null = open("/dev/null", O_RDWR);
-	if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 ||
-	    dup2(out, 2) < 0)
-		_exit(126);
-	/* the numbers wanted may be in use by another of them: out of the way
-	 * first, into place then */
-	int high[16];
-	for (gsize i = 0; i < spec->n_fds; i++)
-		high[i] = fcntl(spec->fds[i].fd, F_DUPFD_CLOEXEC, 100);
-	for (gsize i = 0; i < spec->n_fds; i++)
-		if (high[i] < 0 || dup2(high[i], spec->fds[i].as) < 0)
-			_exit(126);
-	if (spec->folder && chdir(spec->folder) < 0)
-		_exit(126);
-	execvpe(spec->argv[0], (char *const *)spec->argv, envp);
-	_exit(errno == ENOENT ? 127 : 126);
 }
 
 /* ---- descendants ---- */
@@ -130,6 +103,70 @@ static void reap_descendants(void)
 	}
 }
 
+/* ---- the child's side ---- */
+
+static G_NORETURN void exec_child(const struct child_spec *spec, int out,
+				  char *const *envp)
+{
+	signal(SIGPIPE, SIG_DFL);
+	int null = open("/dev/null", O_RDWR);
+	if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 ||
+	    dup2(out, 2) < 0)
+		_exit(126);
+	/* the numbers wanted may be in use by another of them: out of the way
+	 * first, into place then */
+	int high[16];
+	for (gsize i = 0; i < spec->n_fds; i++)
+		high[i] = fcntl(spec->fds[i].fd, F_DUPFD_CLOEXEC, 100);
+	for (gsize i = 0; i < spec->n_fds; i++)
+		if (high[i] < 0 || dup2(high[i], spec->fds[i].as) < 0)
+			_exit(126);
+	if (spec->folder && chdir(spec->folder) < 0)
+		_exit(126);
+	execvpe(spec->argv[0], (char *const *)spec->argv, envp);
+	_exit(errno == ENOENT ? 127 : 126);
+}
+
+/* ---- the guardian ---- */
+
+/* Between us and the program stands a process that outlives our being killed
+ * and then ends whatever the program started, being the reaper of all of it.
+ * Its exit status is the program's, or 128 + N for signal N. */
+static G_NORETURN void guard(const struct child_spec *spec, int out,
+			     char *const *envp, pid_t builder)
+{
+	/* on_signal() now tells this process; cancelled is a copy of ours */
+	cancelled = 0;
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	if (getppid() != builder)
+		_exit(126);
+	pid_t pid = fork();
+	if (pid == 0)
+		exec_child(spec, out, envp);
+	close(out);
+	int status = 126 << 8, some;
+	gboolean ended = pid < 0;
+	gint64 deadline = 0;
+	while (!ended && (!deadline || g_get_monotonic_time() < deadline)) {
+		pid_t gone = waitpid(-1, &some, WNOHANG);
+		if (gone == pid) {
+			status = some;
+			ended = TRUE;
+		} else if (gone <= 0) {
+			g_usleep(10000);
+		}
+		if (cancelled && !deadline) {
+			deadline = g_get_monotonic_time() + GRACE_US;
+			kill(0, SIGTERM); /* us too: nothing new by then */
+		}
+	}
+	reap_descendants();
+	_exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status)
+				  : WEXITSTATUS(status));
+}
+
 /* ---- pumping ---- */
 
 struct pump {
@@ -141,7 +178,7 @@ struct pump {
 static void pump_line(struct pump *self)
 {
 	g_autofree char *text =
-		g_utf8_make_valid(self->line->str, (gssize)self->line->len);
+	    g_utf8_make_valid(self->line->str, (gssize)self->line->len);
 	g_string_truncate(self->line, 0);
 	if (!*g_strstrip(text))
 		return;
@@ -156,7 +193,7 @@ static void pump_bytes(struct pump *self, const char *bytes, gsize length)
 	if (self->spec->log_fd >= 0) {
 		/* a full disk shows in the build itself */
 		ssize_t written G_GNUC_UNUSED =
-			write(self->spec->log_fd, bytes, length);
+		    write(self->spec->log_fd, bytes, length);
 	}
 	GString *out = self->spec->output;
 	if (out) {
@@ -172,20 +209,19 @@ static void pump_bytes(struct pump *self, const char *bytes, gsize length)
 	}
 }
 
-/* Reads until the pipe ends or, after the child's end, runs dry: a daemon
- * that it left may hold the pipe. Returns the wait status. */
-static int pump_all(struct pump *self, pid_t pid, int out)
+/* Reads until the guardian has ended and the pipe has run dry. Returns the
+ * wait status. */
+static int pump_all(struct pump *self, pid_t guardian, int out)
 {
-	gint64 deadline = 0;
 	int status = 0;
-	gboolean ended = FALSE, terminated = FALSE;
+	gboolean ended = FALSE, told = FALSE;
 	while (TRUE) {
 		struct pollfd fds[] = {
-			{.fd = out, .events = POLLIN},
-			{.fd = wake_pipe[0], .events = POLLIN},
-			{.fd = terminated ? -1 : watched_fd},
+		    {.fd = out, .events = POLLIN},
+		    {.fd = wake_pipe[0], .events = POLLIN},
+		    {.fd = told ? -1 : watched_fd},
 		};
-		poll(fds, 3, ended ? 0 : 200);
+		poll(fds, 3, ended ? 0 : 100);
 		char buffer[16384];
 		if (fds[1].revents)
 			while (read(wake_pipe[0], buffer, sizeof buffer) > 0)
@@ -196,21 +232,16 @@ static int pump_all(struct pump *self, pid_t pid, int out)
 			pump_bytes(self, buffer, (gsize)got);
 		if (ended && got <= 0)
 			break;
-		if (!ended && waitpid(pid, &status, WNOHANG) == pid) {
+		if (!ended && waitpid(guardian, &status, WNOHANG) == guardian) {
 			ended = TRUE;
 			continue;
 		}
 		if (fds[0].revents && got == 0 && !ended)
 			g_usleep(20000); /* closed its output, still runs */
 		check_reader();
-		if (cancelled && !terminated) {
-			kill(-pid, SIGTERM);
-			terminated = TRUE;
-			deadline = g_get_monotonic_time() + GRACE_US;
-		} else if (terminated && !ended &&
-			   g_get_monotonic_time() > deadline) {
-			kill(-pid, SIGKILL);
-			kill_children(SIGKILL);
+		if (cancelled && !told) {
+			kill(guardian, SIGTERM);
+			told = TRUE;
 		}
 	}
 	if (self->line->len)
@@ -234,9 +265,10 @@ gboolean child_run(const struct child_spec *spec, GError **error)
 		g_auto(GStrv) pair = g_strsplit(spec->env[i], "=", 2);
 		env = g_environ_setenv(env, pair[0], pair[1], TRUE);
 	}
+	pid_t builder = getpid();
 	pid_t pid = fork();
 	if (pid == 0)
-		exec_child(spec, out[1], env);
+		guard(spec, out[1], env, builder);
 	close(out[1]);
 	if (pid < 0) {
 		int err = errno;
@@ -245,12 +277,10 @@ gboolean child_run(const struct child_spec *spec, GError **error)
 			  "No process can be started: %s.", g_strerror(err));
 		return FALSE;
 	}
-	setpgid(pid, pid);
 	fcntl(out[0], F_SETFL, O_NONBLOCK);
 	struct pump pump = {.spec = spec, .line = g_string_new(NULL)};
 	int status = pump_all(&pump, pid, out[0]);
 	close(out[0]);
-	reap_descendants();
 	g_string_free(pump.line, TRUE);
 	g_autofree char *last = pump.last;
 	if (child_cancelled(error))
@@ -261,10 +291,11 @@ gboolean child_run(const struct child_spec *spec, GError **error)
 		fault_set(error, FAULT_UNAVAILABLE,
 			  "Install it: `make deps` does, or apt-get install.",
 			  "Program '%s' is not installed.", spec->argv[0]);
-	else if (WIFSIGNALED(status))
+	else if (WIFSIGNALED(status) || WEXITSTATUS(status) > 128)
 		fault_set(error, FAULT_INTERNAL, NULL,
 			  "'%s' was killed by signal %d.", spec->argv[0],
-			  WTERMSIG(status));
+			  WIFSIGNALED(status) ? WTERMSIG(status)
+					      : WEXITSTATUS(status) - 128);
 	else
 		fault_set(error, FAULT_INTERNAL, NULL, "'%s' failed: %s",
 			  spec->argv[0], last ? last : "it did not say why");

@@ -2,18 +2,18 @@
  * none of its descendants behind.
  *
  * The programs run here (mmdebstrap, apt, dpkg) start sessions and namespaces
- * of their own, so ending a process group would not reach everything. This
- * process is the reaper of all of them instead: once a child has ended, by
- * itself or because of a cancellation, whatever it left is killed.
+ * of their own, so ending a process group would not reach everything. A
+ * guardian process stands in between, as the reaper of all of them: once the
+ * program has ended, by itself, because of a cancellation or because we were
+ * killed, whatever it left is killed.
  *
  * Threads: one; child_setup() first. */
 #pragma once
 
 #include <glib.h>
 
-/* Takes SIGTERM, SIGINT and SIGHUP as cancellation and becomes the reaper of
- * orphans. watch_fd (or -1) is a pipe or socket whose reader going away
- * cancels too. */
+/* Takes SIGTERM, SIGINT and SIGHUP as cancellation. watch_fd (or -1) is a pipe
+ * or socket whose reader going away cancels too. */
 void child_setup(int watch_fd);
 
 /* TRUE and a fault FAULT_CANCELLED once a signal has come. */

@@ -87,8 +87,8 @@ static gboolean walk(const char *top, const char *below, unsigned depth,
 		if (leftover(name))
 			continue;
 		g_autofree char *relative =
-			*below ? g_build_filename(below, name, NULL)
-			       : g_strdup(name);
+		    *below ? g_build_filename(below, name, NULL)
+			   : g_strdup(name);
 		g_autofree char *path = g_build_filename(here, name, NULL);
 		struct stat st;
 		if (lstat(path, &st) < 0)
@@ -140,12 +140,11 @@ static gboolean add_file(struct inputs *self, EVP_MD_CTX *sum, const char *path,
 		if (!contents)
 			return FALSE;
 	}
-	g_autofree char *head =
-		g_strdup_printf("%s %c %s\n", name,
-				link                       ? 'l'
-				: (st.st_mode & S_IXUSR) ? 'x'
-							   : 'f',
-				contents);
+	g_autofree char *head = g_strdup_printf("%s %c %s\n", name,
+						link                     ? 'l'
+						: (st.st_mode & S_IXUSR) ? 'x'
+									 : 'f',
+						contents);
 	EVP_DigestUpdate(sum, head, strlen(head));
 	g_ptr_array_add(self->files, g_strdup(path));
 	return TRUE;
@@ -168,15 +167,15 @@ static gboolean add_all(struct inputs *self, const struct recipe *recipe,
 		if (!names)
 			return FALSE;
 		for (guint i = 0; i < names->len; i++) {
-			g_autofree char *path = g_build_filename(
-				folder, names->pdata[i], NULL);
+			g_autofree char *path =
+			    g_build_filename(folder, names->pdata[i], NULL);
 			if (!add_file(self, sum, path, names->pdata[i], error))
 				return FALSE;
 		}
 	}
 	for (guint i = 0; i < recipe->programs->len; i++) {
 		const struct recipe_program *program =
-			recipe->programs->pdata[i];
+		    recipe->programs->pdata[i];
 		g_autofree char *path = paths_program(program->name);
 		if (!add_file(self, sum, path, program->target, error))
 			return FALSE;
@@ -192,13 +191,13 @@ static gboolean add_all(struct inputs *self, const struct recipe *recipe,
 gboolean inputs_collect(struct inputs *self, const struct recipe *recipe,
 			GError **error)
 {
-	*self = (struct inputs){
-		.files = g_ptr_array_new_with_free_func(g_free)};
+	*self =
+	    (struct inputs){.files = g_ptr_array_new_with_free_func(g_free)};
 	g_autoptr(EVP_MD_CTX) sum = EVP_MD_CTX_new();
 	EVP_DigestInit_ex(sum, EVP_sha256(), NULL);
-	g_autofree char *head = g_strdup_printf("oriel-image %u %s %s\n",
-						BUILDER_VERSION, recipe->name,
-						recipe->suite);
+	g_autofree char *head =
+	    g_strdup_printf("oriel-image %u %s %s\n", BUILDER_VERSION,
+			    recipe->name, recipe->suite);
 	EVP_DigestUpdate(sum, head, strlen(head));
 	if (!add_all(self, recipe, sum, error)) {
 		inputs_clear(self);

@@ -42,9 +42,8 @@ static GBytes *unpack_xz(const guint8 *payload, gsize size)
 		return NULL;
 	/* the kernel appends its size, as its decompressor wants it */
 	gsize unpacked = le32(payload + size - 4);
-	guint8 *out = unpacked && unpacked <= KERNEL_MAX
-			      ? g_try_malloc(unpacked)
-			      : NULL;
+	guint8 *out =
+	    unpacked && unpacked <= KERNEL_MAX ? g_try_malloc(unpacked) : NULL;
 	if (!out)
 		return NULL;
 	lzma_stream stream = LZMA_STREAM_INIT;

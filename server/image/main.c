@@ -58,22 +58,22 @@ int main(int argc, char **argv)
 	int progress_fd = -1;
 	gboolean list = FALSE;
 	const GOptionEntry entries[] = {
-		{"recipe", 0, 0, G_OPTION_ARG_FILENAME, &recipe,
-		 "What to build", "FILE"},
-		{"output", 0, 0, G_OPTION_ARG_FILENAME, &output,
-		 "Folder to make; must not be there yet", "DIR"},
-		{"cache", 0, 0, G_OPTION_ARG_FILENAME, &cache,
-		 "Where finished images are kept by content", "DIR"},
-		{"progress-fd", 0, 0, G_OPTION_ARG_INT, &progress_fd,
-		 "Tell progress there, one JSON object a line", "N"},
-		{"list-inputs", 0, 0, G_OPTION_ARG_NONE, &list,
-		 "Only print the key and the files it is made from", NULL},
-		{NULL, 0, 0, 0, NULL, NULL, NULL},
+	    {"recipe", 0, 0, G_OPTION_ARG_FILENAME, &recipe, "What to build",
+	     "FILE"},
+	    {"output", 0, 0, G_OPTION_ARG_FILENAME, &output,
+	     "Folder to make; must not be there yet", "DIR"},
+	    {"cache", 0, 0, G_OPTION_ARG_FILENAME, &cache,
+	     "Where finished images are kept by content", "DIR"},
+	    {"progress-fd", 0, 0, G_OPTION_ARG_INT, &progress_fd,
+	     "Tell progress there, one JSON object a line", "N"},
+	    {"list-inputs", 0, 0, G_OPTION_ARG_NONE, &list,
+	     "Only print the key and the files it is made from", NULL},
+	    {NULL, 0, 0, 0, NULL, NULL, NULL},
 	};
 	setlocale(LC_ALL, "");
 	log_open("oriel-image-build", FALSE);
 	g_autoptr(GOptionContext) options =
-		g_option_context_new("- make a desktop image from a recipe");
+	    g_option_context_new("- make a desktop image from a recipe");
 	g_option_context_add_main_entries(options, entries, NULL);
 	g_autoptr(GError) error = NULL;
 	if (!g_option_context_parse(options, &argc, &argv, &error) ||
@@ -99,7 +99,7 @@ int main(int argc, char **argv)
 	drawing = progress_fd < 0 && isatty(STDERR_FILENO);
 	struct progress *progress = progress_new(progress_fd, drawing);
 	const struct build_request request = {
-		.recipe = recipe, .output = output, .cache = cache};
+	    .recipe = recipe, .output = output, .cache = cache};
 	json_t *manifest = build_image(&request, progress, warn, &error);
 	if (manifest)
 		progress_done(progress, manifest);

@@ -54,7 +54,7 @@ json_t *manifest_make(const struct recipe *recipe, const char *key,
 		    strcmp(IMAGE_FILES[i], "build.log") == 0)
 			continue;
 		g_autofree char *path =
-			g_build_filename(folder, IMAGE_FILES[i], NULL);
+		    g_build_filename(folder, IMAGE_FILES[i], NULL);
 		g_autofree char *sum = inputs_sum_file(path, error);
 		struct stat st;
 		if (!sum || stat(path, &st) < 0 || child_cancelled(error)) {
@@ -69,12 +69,12 @@ json_t *manifest_make(const struct recipe *recipe, const char *key,
 	g_autoptr(GDateTime) now = g_date_time_new_now_utc();
 	g_autofree char *built = g_date_time_format(now, "%Y-%m-%dT%H:%M:%SZ");
 	json_t *manifest = json_pack(
-		"{s:i, s:s, s:s, s:s*, s:s, s:s, s:s, s:s, s:s, s:f, s:i, s:o}",
-		"manifest", MANIFEST_FORMAT, "recipe", recipe->name, "title",
-		recipe->title, "description", recipe->description, "key", key,
-		"builder", "oriel " ORIEL_VERSION, "suite", recipe->suite,
-		"architecture", "amd64", "built", built, "seconds", seconds,
-		"disk_gib", (int)recipe->disk_gib, "files", files);
+	    "{s:i, s:s, s:s, s:s*, s:s, s:s, s:s, s:s, s:s, s:f, s:i, s:o}",
+	    "manifest", MANIFEST_FORMAT, "recipe", recipe->name, "title",
+	    recipe->title, "description", recipe->description, "key", key,
+	    "builder", "oriel " ORIEL_VERSION, "suite", recipe->suite,
+	    "architecture", "amd64", "built", built, "seconds", seconds,
+	    "disk_gib", (int)recipe->disk_gib, "files", files);
 	read_facts(facts, manifest);
 	return manifest;
 }
@@ -99,13 +99,13 @@ static gboolean sizes_fit(json_t *manifest, const char *folder)
 	json_t *files = json_object_get(manifest, "files");
 	for (gsize i = 0; IMAGE_FILES[i]; i++) {
 		g_autofree char *path =
-			g_build_filename(folder, IMAGE_FILES[i], NULL);
+		    g_build_filename(folder, IMAGE_FILES[i], NULL);
 		struct stat st;
 		if (stat(path, &st) < 0)
 			return FALSE;
 		json_t *file = json_object_get(files, IMAGE_FILES[i]);
-		if (file && json_integer_value(json_object_get(
-				    file, "bytes")) != st.st_size)
+		if (file && json_integer_value(
+				json_object_get(file, "bytes")) != st.st_size)
 			return FALSE;
 	}
 	return json_object_get(files, "disk.qcow2") != NULL;

@@ -10,3 +10,15 @@ oriel-image-build_DIR := libexec
 FUZZERS += recipe-fuzz
 recipe-fuzz_SRC := server/image/recipe-fuzz.c
 recipe-fuzz_LIBS := image common
+
+FUZZERS += kernel-fuzz
+kernel-fuzz_SRC := server/image/kernel-fuzz.c
+kernel-fuzz_LIBS := image common
+
+TESTS += recipe-test
+recipe-test_SRC := tests/unit/recipe-test.c
+recipe-test_LIBS := image common
+
+TESTS += image-test
+image-test_SRC := tests/unit/image-test.c
+image-test_LIBS := image common

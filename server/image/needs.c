@@ -1,13 +1,16 @@
 #include "server/image/needs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/fault.h"
@@ -78,7 +81,8 @@ static gboolean needs_namespaces(GError **error)
 			  "namespaces, which building an image needs.");
 		return FALSE;
 	}
-	if (!has_subordinate("/etc/subuid") || !has_subordinate("/etc/subgid")) {
+	if (!has_subordinate("/etc/subuid") ||
+	    !has_subordinate("/etc/subgid")) {
 		fault_set(error, FAULT_UNAVAILABLE,
 			  "Build as root, or give yourself some: sudo usermod "
 			  "--add-subuids 100000-165535 --add-subgids "
@@ -97,11 +101,9 @@ gboolean needs_tools(GError **error)
 		const char *program, *package;
 		gboolean unshare;
 	} TOOLS[] = {
-		{"mmdebstrap", "mmdebstrap", FALSE},
-		{"mke2fs", "e2fsprogs", FALSE},
-		{"qemu-img", "qemu-utils", FALSE},
-		{"tar", "tar", FALSE},
-		{"newuidmap", "uidmap", TRUE},
+	    {"mmdebstrap", "mmdebstrap", FALSE}, {"mke2fs", "e2fsprogs", FALSE},
+	    {"qemu-img", "qemu-utils", FALSE},   {"tar", "tar", FALSE},
+	    {"newuidmap", "uidmap", TRUE},
 	};
 	g_autoptr(GString) programs = g_string_new(NULL);
 	g_autoptr(GString) packages = g_string_new(NULL);
@@ -119,7 +121,7 @@ gboolean needs_tools(GError **error)
 	}
 	if (programs->len) {
 		g_autofree char *remedy = g_strdup_printf(
-			"Install them: apt-get install%s", packages->str);
+		    "Install them: apt-get install%s", packages->str);
 		fault_set(error, FAULT_UNAVAILABLE, remedy,
 			  "Building an image needs %s, not installed here.",
 			  programs->str);
@@ -135,9 +137,12 @@ char *needs_temp_folder(GError **error)
 	const char *base = g_getenv("TMPDIR");
 	/* not /tmp: it may be memory, and a desktop does not fit */
 	g_autofree char *path = g_build_filename(
-		base && *base ? base : "/var/tmp", "oriel-image-XXXXXX", NULL);
+	    base && *base ? base : "/var/tmp", "oriel-image-XXXXXX", NULL);
 	if (g_mkdtemp_full(path, 0711)) {
 		g_autofree char *tree = g_build_filename(path, "tree", NULL);
+		g_autofree char *parent = g_path_get_dirname(path);
+		needs_hold(path);
+		needs_sweep(parent, "oriel-image-");
 		if (chmod(path, 0711) == 0 && mkdir(tree, 0711) == 0 &&
 		    chmod(tree, 0755) == 0)
 			return g_steal_pointer(&path);
@@ -156,13 +161,43 @@ void needs_remove_temp(const char *path)
 	    strcmp(needs_mode(), "unshare") != 0)
 		return;
 	/* what mmdebstrap left when it was killed is the namespace's */
-	const char *const argv[] = {"mmdebstrap", "--unshare-helper", "rm",
-				    "-rf", "--", path, NULL};
+	const char *const argv[] = {
+	    "mmdebstrap", "--unshare-helper", "rm", "-rf", "--", path, NULL};
 	g_spawn_sync(NULL, (char **)argv, NULL,
 		     G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL |
-			     G_SPAWN_STDERR_TO_DEV_NULL,
+			 G_SPAWN_STDERR_TO_DEV_NULL,
 		     NULL, NULL, NULL, NULL, NULL, NULL);
 	remove_tree(path);
+}
+
+void needs_hold(const char *path)
+{
+	/* never closed: the lock is the mark, and goes with the process */
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		flock(fd, LOCK_EX | LOCK_NB);
+}
+
+void needs_sweep(const char *parent, const char *prefix)
+{
+	g_autoptr(GDir) dir = g_dir_open(parent, 0, NULL);
+	const char *name;
+	while (dir && (name = g_dir_read_name(dir))) {
+		if (!g_str_has_prefix(name, prefix))
+			continue;
+		g_autofree char *path = g_build_filename(parent, name, NULL);
+		int fd =
+		    open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		struct stat st;
+		/* a minute: another builder may just be about to mark its own
+		 */
+		if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == getuid() &&
+		    time(NULL) - st.st_mtime > 60 &&
+		    flock(fd, LOCK_EX | LOCK_NB) == 0)
+			needs_remove_temp(path);
+		if (fd >= 0)
+			close(fd);
+	}
 }
 
 static gboolean room_in(const char *path, guint64 mib, GError **error)
@@ -217,31 +252,30 @@ gboolean needs_explain(const char *output, const char *suite, GError **error)
 		enum fault_code code;
 		const char *cause, *remedy;
 	} KNOWN[] = {
-		{"No space left on device", FAULT_STORAGE,
-		 "The disk is full", "Free some room and build again."},
-		{"Could not allocate block", FAULT_STORAGE,
-		 "The packages do not fit on the image's disk",
-		 "Raise disk_gib in the recipe."},
-		{"Unable to locate package", FAULT_INVALID,
-		 "The recipe names a package that is not there",
-		 "Correct the name in the recipe."},
-		{"has no installation candidate", FAULT_INVALID,
-		 "The recipe names a package that is not there",
-		 "Correct the name in the recipe."},
-		{"have unmet dependencies", FAULT_INVALID,
-		 "The recipe's packages do not go together",
-		 "Look at build.log's reasons and change the recipe."},
-		{"NO_PUBKEY", FAULT_UNAVAILABLE,
-		 "The package mirror's signature cannot be checked",
-		 "Install debian-archive-keyring."},
-		{"Failed to fetch", FAULT_UNAVAILABLE,
-		 "Packages cannot be fetched",
-		 "Check the network (and proxy) until `apt-get update` works, "
-		 "then build again."},
-		{"Could not resolve", FAULT_UNAVAILABLE,
-		 "Packages cannot be fetched",
-		 "Check the network (and proxy) until `apt-get update` works, "
-		 "then build again."},
+	    {"No space left on device", FAULT_STORAGE, "The disk is full",
+	     "Free some room and build again."},
+	    {"Could not allocate block", FAULT_STORAGE,
+	     "The packages do not fit on the image's disk",
+	     "Raise disk_gib in the recipe."},
+	    {"Unable to locate package", FAULT_INVALID,
+	     "The recipe names a package that is not there",
+	     "Correct the name in the recipe."},
+	    {"has no installation candidate", FAULT_INVALID,
+	     "The recipe names a package that is not there",
+	     "Correct the name in the recipe."},
+	    {"have unmet dependencies", FAULT_INVALID,
+	     "The recipe's packages do not go together",
+	     "Look at build.log's reasons and change the recipe."},
+	    {"NO_PUBKEY", FAULT_UNAVAILABLE,
+	     "The package mirror's signature cannot be checked",
+	     "Install debian-archive-keyring."},
+	    {"Failed to fetch", FAULT_UNAVAILABLE, "Packages cannot be fetched",
+	     "Check the network (and proxy) until `apt-get update` works, "
+	     "then build again."},
+	    {"Could not resolve", FAULT_UNAVAILABLE,
+	     "Packages cannot be fetched",
+	     "Check the network (and proxy) until `apt-get update` works, "
+	     "then build again."},
 	};
 	if (!*error || fault_code(*error) == FAULT_CANCELLED ||
 	    fault_code(*error) == FAULT_UNAVAILABLE)

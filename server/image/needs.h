@@ -17,6 +17,12 @@ char *needs_temp_folder(GError **error);
 /* Removes it, also what belongs to subordinate ids. */
 void needs_remove_temp(const char *path);
 
+/* Marks a folder of ours as in use until this process and its children end;
+ * sweep removes those below parent that nobody holds: what a builder that was
+ * killed outright has left. */
+void needs_hold(const char *path);
+void needs_sweep(const char *parent, const char *prefix);
+
 /* FAULT_STORAGE when either file system has too little room. */
 gboolean needs_room(const char *temp, const char *output, GError **error);
 

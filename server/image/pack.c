@@ -26,8 +26,8 @@ static gboolean copy_file(const char *from, const char *to, GError **error)
 			err = errno;
 	} else if (!g_file_get_contents(from, &text, &length, NULL) ||
 		   !g_file_set_contents_full(
-			   to, text, (gssize)length, G_FILE_SET_CONTENTS_NONE,
-			   st.st_mode & S_IXUSR ? 0755 : 0644, NULL)) {
+		       to, text, (gssize)length, G_FILE_SET_CONTENTS_NONE,
+		       st.st_mode & S_IXUSR ? 0755 : 0644, NULL)) {
 		err = errno ? errno : EIO;
 	} else if (chmod(to, st.st_mode & S_IXUSR ? 0755 : 0644) < 0) {
 		err = errno; /* the umask may be stricter than an image */
@@ -52,20 +52,20 @@ static gboolean gather(const struct recipe *recipe, const char *top,
 		if (!names)
 			return FALSE;
 		for (guint i = 0; i < names->len; i++) {
-			g_autofree char *from = g_build_filename(
-				folder, names->pdata[i], NULL);
+			g_autofree char *from =
+			    g_build_filename(folder, names->pdata[i], NULL);
 			g_autofree char *to =
-				g_build_filename(top, names->pdata[i], NULL);
+			    g_build_filename(top, names->pdata[i], NULL);
 			if (!copy_file(from, to, error))
 				return FALSE;
 		}
 	}
 	for (guint i = 0; i < recipe->programs->len; i++) {
 		const struct recipe_program *program =
-			recipe->programs->pdata[i];
+		    recipe->programs->pdata[i];
 		g_autofree char *from = paths_program(program->name);
 		g_autofree char *to =
-			g_build_filename(top, program->target, NULL);
+		    g_build_filename(top, program->target, NULL);
 		if (!copy_file(from, to, error))
 			return FALSE;
 	}

@@ -14,17 +14,17 @@ static const struct {
 	const char *name;
 	unsigned share; /* of PROGRESS_TOTAL */
 } STAGE[STAGES] = {
-	[STAGE_CHECK] = {"check", 5},
-	[STAGE_LISTS] = {"lists", 50},
-	[STAGE_FETCH] = {"fetch", 25},
-	[STAGE_BASE] = {"base", 130},
-	[STAGE_DOWNLOAD] = {"download", 75},
-	[STAGE_UNPACK] = {"unpack", 290},
-	[STAGE_CONFIGURE] = {"configure", 255},
-	[STAGE_SETUP] = {"setup", 50},
-	[STAGE_DISK] = {"disk", 60},
-	[STAGE_CONVERT] = {"convert", 40},
-	[STAGE_FINISH] = {"finish", 20},
+    [STAGE_CHECK] = {"check", 5},
+    [STAGE_LISTS] = {"lists", 50},
+    [STAGE_FETCH] = {"fetch", 25},
+    [STAGE_BASE] = {"base", 130},
+    [STAGE_DOWNLOAD] = {"download", 75},
+    [STAGE_UNPACK] = {"unpack", 290},
+    [STAGE_CONFIGURE] = {"configure", 255},
+    [STAGE_SETUP] = {"setup", 50},
+    [STAGE_DISK] = {"disk", 60},
+    [STAGE_CONVERT] = {"convert", 40},
+    [STAGE_FINISH] = {"finish", 20},
 };
 
 struct progress {
@@ -75,10 +75,10 @@ static void put_line(struct progress *self, json_t *line)
 static void draw(struct progress *self)
 {
 	struct winsize size = {0};
-	int columns = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 &&
-				      size.ws_col > 30
-			      ? size.ws_col
-			      : 80;
+	int columns =
+	    ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 30
+		? size.ws_col
+		: 80;
 	const int width = 24;
 	int full = (int)(self->done * (unsigned)width / PROGRESS_TOTAL);
 	char bar[25];
@@ -89,15 +89,14 @@ static void draw(struct progress *self)
 	g_autofree char *left = g_strdup("");
 	/* an estimate from the first few units is a guess that jumps */
 	if (self->done > 60 && self->done < PROGRESS_TOTAL) {
-		double rest = elapsed / self->done *
-			      (PROGRESS_TOTAL - self->done);
+		double rest =
+		    elapsed / self->done * (PROGRESS_TOTAL - self->done);
 		g_free(left);
 		left = g_strdup_printf(", about %.0f s left", ceil(rest));
 	}
-	g_autofree char *line =
-		g_strdup_printf("[%s] %3u%%  %s%s", bar,
-				self->done * 100 / PROGRESS_TOTAL,
-				self->message, left);
+	g_autofree char *line = g_strdup_printf(
+	    "[%s] %3u%%  %s%s", bar, self->done * 100 / PROGRESS_TOTAL,
+	    self->message, left);
 	if (g_utf8_strlen(line, -1) >= columns)
 		*g_utf8_offset_to_pointer(line, columns - 1) = 0;
 	fprintf(stderr, "\r\033[K%s", line);
@@ -136,8 +135,7 @@ void progress_set(struct progress *self, enum progress_stage stage,
 	}
 	json_t *line = json_pack("{s:s, s:i, s:i, s:s}", "stage",
 				 STAGE[stage].name, "done", (int)done, "total",
-				 (int)PROGRESS_TOTAL, "message",
-				 self->message);
+				 (int)PROGRESS_TOTAL, "message", self->message);
 	put_line(self, line);
 	json_decref(line);
 	if (self->terminal)
@@ -149,7 +147,7 @@ void progress_done(struct progress *self, json_t *manifest)
 	self->shown = 0;
 	progress_set(self, STAGE_FINISH, 1.0, "The image is ready");
 	json_t *line =
-		json_pack("{s:s, s:O}", "result", "done", "manifest", manifest);
+	    json_pack("{s:s, s:O}", "result", "done", "manifest", manifest);
 	put_line(self, line);
 	json_decref(line);
 	if (self->terminal)
@@ -167,12 +165,15 @@ void progress_failed(struct progress *self, const GError *error)
 
 /* ---- what mmdebstrap, apt and dpkg print ---- */
 
-/* "17.2 MB", "904 kB", "12,3 kB", "845 B" in bytes; 0 for anything else */
+/* "17.2 MB", "1,904 kB", "845 B" in bytes; 0 for anything else */
 static double size_of(const char *text)
 {
-	char *end;
-	g_autofree char *plain = g_strndup(text, 24);
-	g_strdelimit(plain, ",", '.');
+	char plain[24], *end;
+	gsize length = 0;
+	for (; *text && length + 1 < sizeof plain; text++)
+		if (*text != ',')
+			plain[length++] = *text;
+	plain[length] = 0;
 	double value = g_ascii_strtod(plain, &end);
 	while (*end == ' ')
 		end++;
@@ -211,9 +212,8 @@ static void read_dpkg(struct progress_reader *self, const char *line)
 	gboolean unpack = g_str_has_prefix(line, "Unpacking ");
 	const char *name = line + strlen(unpack ? "Unpacking " : "Setting up ");
 	gsize length = strcspn(name, " :");
-	g_autofree char *message =
-		g_strdup_printf(unpack ? "Unpacking %.*s" : "Setting up %.*s",
-				(int)length, name);
+	g_autofree char *message = g_strdup_printf(
+	    unpack ? "Unpacking %.*s" : "Setting up %.*s", (int)length, name);
 	unsigned *count = unpack ? &self->unpacked : &self->configured;
 	double total = MAX(self->packages, 1);
 	++*count;

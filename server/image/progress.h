@@ -13,17 +13,17 @@
 #define PROGRESS_TOTAL 1000u
 
 enum progress_stage {
-	STAGE_CHECK,     /* recipe, tools, room */
-	STAGE_LISTS,     /* package lists */
-	STAGE_FETCH,     /* download of the essential packages */
-	STAGE_BASE,      /* and their installation */
-	STAGE_DOWNLOAD,  /* everything else */
+	STAGE_CHECK,    /* recipe, tools, room */
+	STAGE_LISTS,    /* package lists */
+	STAGE_FETCH,    /* download of the essential packages */
+	STAGE_BASE,     /* and their installation */
+	STAGE_DOWNLOAD, /* everything else */
 	STAGE_UNPACK,
 	STAGE_CONFIGURE,
-	STAGE_SETUP,     /* the recipe's files and commands */
-	STAGE_DISK,      /* file system */
-	STAGE_CONVERT,   /* qcow2 */
-	STAGE_FINISH,    /* sums, manifest, cache */
+	STAGE_SETUP,   /* the recipe's files and commands */
+	STAGE_DISK,    /* file system */
+	STAGE_CONVERT, /* qcow2 */
+	STAGE_FINISH,  /* sums, manifest, cache */
 	STAGES,
 };
 
@@ -46,7 +46,7 @@ void progress_failed(struct progress *self, const GError *error);
  * printed for many years; a line it does not know moves nothing. */
 struct progress_reader {
 	struct progress *progress;
-	unsigned phase;   /* 0 essential packages, 1 the rest */
+	unsigned phase;    /* 0 essential packages, 1 the rest */
 	unsigned packages; /* of this phase, to be installed */
 	double bytes;      /* of this phase, to be downloaded */
 	double fetched;

@@ -20,7 +20,7 @@ struct parser {
 
 static gboolean complain(const struct place *at, GError **error,
 			 const char *remedy, const char *cause, ...)
-	G_GNUC_PRINTF(4, 5);
+    G_GNUC_PRINTF(4, 5);
 static gboolean complain(const struct place *at, GError **error,
 			 const char *remedy, const char *cause, ...)
 {
@@ -251,8 +251,8 @@ static gboolean add_cmdline(struct parser *self, const char *value,
 			    GError **error)
 {
 	char *old = self->recipe->cmdline;
-	char *joined = old ? g_strconcat(old, " ", value, NULL)
-			   : g_strdup(value);
+	char *joined =
+	    old ? g_strconcat(old, " ", value, NULL) : g_strdup(value);
 	g_free(old);
 	self->recipe->cmdline = joined;
 	/* the kernel's own limit on x86 is 2048 with the final zero */
@@ -268,18 +268,18 @@ static const struct key {
 	gboolean (*read)(struct parser *self, const char *value,
 			 GError **error);
 } KEYS[] = {
-	{"image", "title", set_title},
-	{"image", "description", set_description},
-	{"image", "include", set_include},
-	{"image", "suite", set_suite},
-	{"image", "abstract", set_abstract},
-	{"image", "disk_gib", set_disk},
-	{"packages", "install", add_packages},
-	{"exclude", "path", add_exclude},
-	{"files", "overlay", add_overlay},
-	{"files", "program", add_program},
-	{"commands", "run", add_command},
-	{"boot", "cmdline", add_cmdline},
+    {"image", "title", set_title},
+    {"image", "description", set_description},
+    {"image", "include", set_include},
+    {"image", "suite", set_suite},
+    {"image", "abstract", set_abstract},
+    {"image", "disk_gib", set_disk},
+    {"packages", "install", add_packages},
+    {"exclude", "path", add_exclude},
+    {"files", "overlay", add_overlay},
+    {"files", "program", add_program},
+    {"commands", "run", add_command},
+    {"boot", "cmdline", add_cmdline},
 };
 
 /* ---- lines ---- */
@@ -377,7 +377,7 @@ struct recipe *recipe_parse(const char *text, gsize length, const char *label,
 {
 	g_autoptr(recipe_autoptr) recipe = recipe_new();
 	struct parser parser = {
-		.at = {.label = label}, .folder = folder, .recipe = recipe};
+	    .at = {.label = label}, .folder = folder, .recipe = recipe};
 	gboolean good = parse_into(&parser, text, length, error);
 	if (good && include)
 		*include = g_steal_pointer(&parser.include);
@@ -409,8 +409,8 @@ static gboolean load_into(struct recipe *recipe, const char *path,
 	g_autoptr(GError) io = NULL;
 	if (!g_file_get_contents(path, &text, &length, &io)) {
 		g_autofree char *by =
-			from ? g_strdup_printf(", which %s includes,", from)
-			     : g_strdup("");
+		    from ? g_strdup_printf(", which %s includes,", from)
+			 : g_strdup("");
 		fault_set(error, FAULT_NOT_FOUND,
 			  "Name an existing recipe; Oriel's own are in "
 			  "data/images.",
@@ -423,13 +423,13 @@ static gboolean load_into(struct recipe *recipe, const char *path,
 	g_autofree char *include = NULL;
 	/* first for the include line alone: it comes before our own lines */
 	struct recipe *own =
-		recipe_parse(text, length, label, folder, &include, error);
+	    recipe_parse(text, length, label, folder, &include, error);
 	if (!own)
 		return FALSE;
 	recipe_free(own);
 	if (include) {
 		g_autofree char *other =
-			g_build_filename(folder, include, NULL);
+		    g_build_filename(folder, include, NULL);
 		if (!load_into(recipe, other, label, error))
 			return FALSE;
 	}
@@ -437,7 +437,7 @@ static gboolean load_into(struct recipe *recipe, const char *path,
 	g_clear_pointer(&recipe->title, g_free);
 	g_clear_pointer(&recipe->description, g_free);
 	struct parser parser = {
-		.at = {.label = label}, .folder = folder, .recipe = recipe};
+	    .at = {.label = label}, .folder = folder, .recipe = recipe};
 	gboolean good = parse_into(&parser, text, length, error);
 	g_free(parser.include);
 	return good;
@@ -460,10 +460,11 @@ static gboolean check_whole(struct recipe *self, const char *path,
 	for (guint i = 0; i < self->overlays->len; i++) {
 		const char *folder = self->overlays->pdata[i];
 		if (!g_file_test(folder, G_FILE_TEST_IS_DIR)) {
-			fault_set(error, FAULT_NOT_FOUND,
-				  "Make the folder, or remove the overlay line.",
-				  "%s: overlay folder '%s' is not there.", path,
-				  folder);
+			fault_set(
+			    error, FAULT_NOT_FOUND,
+			    "Make the folder, or remove the overlay line.",
+			    "%s: overlay folder '%s' is not there.", path,
+			    folder);
 			return FALSE;
 		}
 	}
@@ -479,7 +480,7 @@ struct recipe *recipe_load(const char *path, GError **error)
 		return NULL;
 	g_autofree char *base = g_path_get_basename(full);
 	recipe->name = g_str_has_suffix(base, ".recipe")
-			       ? g_strndup(base, strlen(base) - 7)
-			       : g_strdup(base);
+			   ? g_strndup(base, strlen(base) - 7)
+			   : g_strdup(base);
 	return g_steal_pointer(&recipe);
 }

@@ -37,8 +37,8 @@ char *sources_from_targets(const char *targets, const char *suite)
 		if (origin && strcmp(origin, "Debian") != 0)
 			continue;
 		g_autofree char *stanza = g_strdup_printf(
-			"Types: deb\nURIs: %s\nSuites: %s\nComponents: main\n",
-			part[0], part[1]);
+		    "Types: deb\nURIs: %s\nSuites: %s\nComponents: main\n",
+		    part[0], part[1]);
 		if (strstr(text->str, stanza))
 			continue; /* one target per architecture */
 		g_string_append(text, stanza);
@@ -61,12 +61,12 @@ char *sources_apt_conf(const char *dump)
 {
 	/* how to fetch, not what: indexes, languages and hooks stay behind */
 	static const char *const WANTED[] = {
-		"Acquire::http",          "Acquire::https",
-		"Acquire::ftp",           "Acquire::Check-Valid-Until",
-		"Acquire::Check-Date",    "Acquire::Retries",
-		"Acquire::ForceIPv",      "Acquire::Max-ValidTime",
-		"Acquire::PDiffs",        "Acquire::By-Hash",
-		"Acquire::Queue-Mode",
+	    "Acquire::http",       "Acquire::https",
+	    "Acquire::ftp",        "Acquire::Check-Valid-Until",
+	    "Acquire::Check-Date", "Acquire::Retries",
+	    "Acquire::ForceIPv",   "Acquire::Max-ValidTime",
+	    "Acquire::PDiffs",     "Acquire::By-Hash",
+	    "Acquire::Queue-Mode",
 	};
 	g_autoptr(GString) text = g_string_new(NULL);
 	g_auto(GStrv) lines = g_strsplit(dump, "\n", -1);
@@ -87,8 +87,8 @@ static char *ask(const char *const *argv, GError **error)
 {
 	g_autofree char *out = NULL, *err = NULL;
 	int status;
-	g_auto(GStrv) env = g_environ_setenv(g_get_environ(), "LC_ALL", "C",
-					     TRUE);
+	g_auto(GStrv) env =
+	    g_environ_setenv(g_get_environ(), "LC_ALL", "C", TRUE);
 	g_autoptr(GError) io = NULL;
 	if (!g_spawn_sync(NULL, (char **)argv, env, G_SPAWN_SEARCH_PATH, NULL,
 			  NULL, &out, &err, &status, &io)) {
@@ -111,15 +111,15 @@ static char *ask(const char *const *argv, GError **error)
 gboolean sources_find(struct sources *self, const char *suite, GError **error)
 {
 	*self = (struct sources){0};
-	const char *const targets_of[] = {"apt-get",      "indextargets",
-					  "--format",     TARGETS_FORMAT,
-					  "Created-By: Packages", NULL};
+	const char *const targets_of[] = {
+	    "apt-get",      "indextargets",         "--format",
+	    TARGETS_FORMAT, "Created-By: Packages", NULL};
 	/* where no list was ever fetched apt names nothing unless told not to
 	 * look into them */
 	const char *const unfetched_of[] = {
-		"apt-get",  "indextargets",	     "--no-release-info",
-		"--format", TARGETS_FORMAT, "Created-By: Packages",
-		NULL};
+	    "apt-get",  "indextargets", "--no-release-info",
+	    "--format", TARGETS_FORMAT, "Created-By: Packages",
+	    NULL};
 	const char *const dump_of[] = {"apt-config", "dump", NULL};
 	g_autofree char *targets = ask(targets_of, error);
 	g_autofree char *dump = targets ? ask(dump_of, error) : NULL;
