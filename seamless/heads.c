@@ -7,6 +7,8 @@
  * screen has a tablet of its own, whose range is the screen's part of the
  * whole. All of it is driven by X events; nothing is polled.
  *
+ * With --changed PROGRAM it runs that after every change of the screens and
+ * once at the start: to draw the background anew, say.
  * With --ready FILE it also tells the host once that the desktop is up: FILE
  * appears when a panel is mapped and the machine has become idle. */
 #include <X11/Xatom.h>
@@ -16,6 +18,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +44,8 @@ struct heads {
 	XRROutputInfo *output[LAYOUT_HEADS_MAX];
 	RRMode mode[LAYOUT_HEADS_MAX];
 	struct layout layout;
+	const char *changed_program;
+	bool changed; /* since it was run last */
 };
 
 /* A device or output may vanish between asking and acting; the next event
@@ -112,10 +117,12 @@ static void set_screen(struct heads *self, int width_px, int height_px)
 {
 	int screen = DefaultScreen(self->display);
 	/* 96 dpi, whatever the size: programs derive font sizes from it */
-	if (DisplayWidth(self->display, screen) != width_px ||
-	    DisplayHeight(self->display, screen) != height_px)
-		XRRSetScreenSize(self->display, self->root, width_px, height_px,
-				 width_px * 254 / 960, height_px * 254 / 960);
+	if (DisplayWidth(self->display, screen) == width_px &&
+	    DisplayHeight(self->display, screen) == height_px)
+		return;
+	XRRSetScreenSize(self->display, self->root, width_px, height_px,
+			 width_px * 254 / 960, height_px * 254 / 960);
+	self->changed = true;
 }
 
 /* The controller an output has, or one that nobody uses. */
@@ -162,6 +169,7 @@ static void set_head(struct heads *self, size_t i)
 		XRRSetCrtcConfig(self->display, self->resources, crtc,
 				 CurrentTime, 0, 0, None, RR_Rotate_0, NULL, 0);
 	self->output[i]->crtc = head->on ? crtc : None;
+	self->changed = true;
 }
 
 static void apply_layout(struct heads *self)
@@ -194,6 +202,20 @@ static void apply_layout(struct heads *self)
 		}
 	XUngrabServer(self->display);
 	XSync(self->display, False);
+}
+
+static void run_changed(struct heads *self)
+{
+	/* SIGCHLD is ignored: nobody has to wait for it */
+	if (self->changed && self->changed_program && fork() == 0) {
+		close(ConnectionNumber(self->display));
+		execl(self->changed_program, self->changed_program,
+		      (char *)NULL);
+		fprintf(stderr, "oriel-heads: '%s' cannot be run: %s\n",
+			self->changed_program, strerror(errno));
+		_exit(127);
+	}
+	self->changed = false;
 }
 
 /* ---- tablets ---- */
@@ -366,11 +388,14 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--ready") == 0 && i + 1 < argc) {
 			ready_file = argv[++i];
+		} else if (strcmp(argv[i], "--changed") == 0 && i + 1 < argc) {
+			self.changed_program = argv[++i];
 		} else if (strcmp(argv[i], "--once") == 0) {
 			once = true;
 		} else {
 			fprintf(stderr,
-				"Usage: oriel-heads [--ready FILE] [--once]\n");
+				"Usage: oriel-heads [--ready FILE] "
+				"[--changed PROGRAM] [--once]\n");
 			return 2;
 		}
 	}
@@ -380,6 +405,8 @@ int main(int argc, char **argv)
 	map_tablets(&self);
 	if (once)
 		return 0;
+	signal(SIGCHLD, SIG_IGN);
+	self.changed = true;
 	struct ready *ready = ready_new(self.display, ready_file);
 	while (true) {
 		bool outputs = false, tablets = false;
@@ -389,6 +416,7 @@ int main(int argc, char **argv)
 			apply_layout(&self);
 		if (tablets)
 			map_tablets(&self);
+		run_changed(&self);
 		if (XPending(self.display))
 			continue;
 		struct pollfd fd = {.fd = ConnectionNumber(self.display),
