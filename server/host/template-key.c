@@ -41,6 +41,17 @@ void template_about_clear(struct template_about *about)
 	g_clear_pointer(&about->engine, g_free);
 }
 
+gboolean template_about_same(const struct template_about *about,
+			     const struct template_about *other)
+{
+	return strcmp(about->image, other->image) == 0 &&
+	       strcmp(about->version, other->version) == 0 &&
+	       strcmp(about->engine, other->engine) == 0 &&
+	       about->cpus == other->cpus &&
+	       about->memory_mib == other->memory_mib &&
+	       about->heads == other->heads;
+}
+
 gboolean template_about_load(struct template_about *about, const char *folder,
 			     GError **error)
 {

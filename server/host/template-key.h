@@ -24,6 +24,9 @@ gboolean template_about_load(struct template_about *about, const char *folder,
 			     GError **error);
 gboolean template_about_save(const struct template_about *about,
 			     const char *folder, GError **error);
+/* Made for the same machines: one can take the other's place. */
+gboolean template_about_same(const struct template_about *about,
+			     const struct template_about *other);
 
 /* IMAGE-VERSION-HASH; new string. */
 char *template_key(const char *image, const char *version, const char *digest,

@@ -195,13 +195,6 @@ static struct job *job_begin(struct templates *self, const char *base,
 	return job;
 }
 
-static struct engine_spec spec_for_key(const struct template_about *about)
-{
-	return (struct engine_spec){.cpus = about->cpus,
-				    .memory_mib = about->memory_mib,
-				    .heads = about->heads};
-}
-
 void templates_want_async(struct templates *self, const struct engine *engine,
 			  const struct conf *conf, const struct image *image,
 			  templates_progress progress, void *progress_data,
@@ -271,32 +264,66 @@ void templates_discard(struct templates *self, const char *key)
 	retire(folder);
 }
 
-static gboolean wanted_still(const struct templates *self, const char *key,
-			     const char *folder)
-{
+/* What a template on disk is worth today. */
+enum worth {
+	WORTH_NOTHING, /* not whole, or its image is gone */
+	WORTH_STALE,   /* of an engine that is different now, or cannot run;
+			* it may be as it was before again, after an upgrade
+			* that was taken back say */
+	WORTH_CURRENT, /* would be cloned if somebody started now */
+};
+
+struct found {
+	char *key, *folder;
 	struct template_about about;
-	if (!template_about_load(&about, folder, NULL))
-		return FALSE;
+	enum worth worth;
+};
+
+static void found_free(void *data)
+{
+	struct found *found = data;
+	template_about_clear(&found->about);
+	g_free(found->key);
+	g_free(found->folder);
+	g_free(found);
+}
+
+static enum worth worth_of(const struct templates *self,
+			   const struct found *found)
+{
+	const struct template_about *about = &found->about;
 	g_autoptr(image_auto) image =
-		image_open(self->root, about.image, about.version, NULL);
-	const struct engine *engine = engine_choose(about.engine, NULL);
-	/* an engine that cannot run right now, an emulator being upgraded say,
-	 * will be back */
-	gboolean wanted = image && !engine;
-	if (image && engine) {
-		struct engine_spec spec = spec_for_key(&about);
-		g_autofree char *fingerprint =
-			engine_fingerprint(engine, &spec);
-		g_autofree char *now =
-			template_key(about.image, about.version, image->digest,
-				     fingerprint);
-		gsize length = strlen(now);
-		wanted = strncmp(now, key, length) == 0 &&
-			 (key[length] == '\0' || key[length] == '-') &&
-			 template_complete(folder, fingerprint);
+		image_open(self->root, about->image, about->version, NULL);
+	if (!image || !files_exist(found->folder, TEMPLATE_FITS))
+		return WORTH_NOTHING;
+	const struct engine *engine = engine_choose(about->engine, NULL);
+	if (!engine)
+		return WORTH_STALE;
+	struct engine_spec spec = {.cpus = about->cpus,
+				   .memory_mib = about->memory_mib,
+				   .heads = about->heads};
+	g_autofree char *fingerprint = engine_fingerprint(engine, &spec);
+	g_autofree char *base = template_key(about->image, about->version,
+					     image->digest, fingerprint);
+	gsize length = strlen(base);
+	gboolean named =
+		strncmp(found->key, base, length) == 0 &&
+		(found->key[length] == '\0' || found->key[length] == '-');
+	return named && template_complete(found->folder, fingerprint)
+		       ? WORTH_CURRENT
+		       : WORTH_STALE;
+}
+
+/* A stale one goes when the one that took its place is there. */
+static gboolean replaced(GPtrArray *all, const struct found *old)
+{
+	for (guint i = 0; i < all->len; i++) {
+		const struct found *other = all->pdata[i];
+		if (other->worth == WORTH_CURRENT &&
+		    template_about_same(&other->about, &old->about))
+			return TRUE;
 	}
-	template_about_clear(&about);
-	return wanted;
+	return FALSE;
 }
 
 static void drop(const char *folder)
@@ -319,6 +346,7 @@ static gboolean under_way(const struct templates *self, const char *key)
 
 void templates_collect(struct templates *self, GHashTable *used)
 {
+	g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(found_free);
 	g_autoptr(GPtrArray) keys = files_list(self->folder);
 	for (guint i = 0; i < keys->len; i++) {
 		const char *key = keys->pdata[i];
@@ -326,12 +354,24 @@ void templates_collect(struct templates *self, GHashTable *used)
 		if (g_str_has_prefix(key, TEMPLATE_MAKING)) {
 			if (!under_way(self, key + strlen(TEMPLATE_MAKING)))
 				drop(folder);
-		} else if (!wanted_still(self, key, folder)) {
-			if (!used || g_hash_table_contains(used, key))
-				retire(folder);
-			else
-				drop(folder);
+			continue;
 		}
+		struct found *found = g_new0(struct found, 1);
+		found->key = g_strdup(key);
+		found->folder = g_steal_pointer(&folder);
+		if (template_about_load(&found->about, found->folder, NULL))
+			found->worth = worth_of(self, found);
+		g_ptr_array_add(all, found);
+	}
+	for (guint i = 0; i < all->len; i++) {
+		struct found *found = all->pdata[i];
+		if (found->worth == WORTH_CURRENT ||
+		    (found->worth == WORTH_STALE && !replaced(all, found)))
+			continue;
+		if (!used || g_hash_table_contains(used, found->key))
+			retire(found->folder);
+		else
+			drop(found->folder);
 	}
 }
 
