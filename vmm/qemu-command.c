@@ -135,8 +135,13 @@ static void add_display(const struct launch *launch, GPtrArray *argv)
 	    heads);
 	add(argv, "-device", "virtio-keyboard-pci,id=keys,addr=" AT_KEYS);
 	/* A guest maps an absolute tablet over all its screens; with one for
-	 * each head it can map each to its own. */
-	for (unsigned i = 0; i < heads; i++)
+	 * each head it can map each to its own. The first is bound to no
+	 * head: QEMU 7.2 takes positions over Display1 only if an unbound
+	 * device is absolute, and gives a head without a tablet of its own
+	 * the unbound one. */
+	add(argv, "-device", "virtio-tablet-pci,id=tablet0,addr=0x%x",
+	    AT_TABLET);
+	for (unsigned i = 1; i < heads; i++)
 		add(argv, "-device",
 		    "virtio-tablet-pci,id=tablet%u,display=gpu,head=%u,"
 		    "addr=0x%x",
