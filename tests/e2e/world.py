@@ -233,8 +233,12 @@ class World:
             return False
 
     def pid_file(self, id, name):
-        with open(os.path.join(self.root, "run", "desktops", id, name + ".pid")) as file:
-            return int(file.read().split()[0])
+        """pid of a desktop's "vmm" or "display"; None while it has none."""
+        try:
+            with open(os.path.join(self.root, "run", "desktops", id, name + ".pid")) as file:
+                return int(file.read().split()[0])
+        except (FileNotFoundError, IndexError):
+            return None
 
 
 class Screen:
