@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "common/fault.h"
+#include "common/log.h"
 #include "vmm/kvm/acpi.h"
 #include "vmm/kvm/pci.h"
 #include "vmm/kvm/vcpu.h"
@@ -78,6 +79,7 @@ struct machine_image *boot_image_open(const struct vm_config *config,
 				      GError **error)
 {
 	struct machine_image *image = g_new0(struct machine_image, 1);
+	const struct log_about about = {.vm = config->name};
 	const guint8 *bytes;
 	gsize size;
 
@@ -114,6 +116,10 @@ struct machine_image *boot_image_open(const struct vm_config *config,
 			g_mapped_file_unref(image->kernel);
 			image->kernel = vmlinux;
 			image->is_elf = true;
+		} else if (config->cache) {
+			log_info(&about, "the kernel could not be unpacked "
+					 "(is xz installed?); the guest does "
+					 "it itself, which takes longer");
 		}
 	} else {
 		fault_set(error, FAULT_INVALID,
