@@ -21,6 +21,10 @@
 /* mmdebstrap's own shell lines need the numbers below 10 for themselves. */
 #define FIRST_FD 20
 
+static const char SETUP_HOOK[] =
+	"printf 'Package: usrmerge\\nPin: release *\\nPin-Priority: -1\\n' "
+	">\"$1/etc/apt/preferences.d/oriel\"";
+
 struct build {
 	const struct build_request *request;
 	struct progress *progress;
@@ -94,6 +98,11 @@ static GPtrArray *mmdebstrap_args(struct build *self, const char *essential,
 	g_ptr_array_add(args, g_strdup("--dpkgopt=force-unsafe-io"));
 	g_ptr_array_add(args, g_strdup("--dpkgopt=force-confdef"));
 	g_ptr_array_add(args, g_strdup("--dpkgopt=force-confold"));
+	/* merged from the start, instead of by a package that brings all of
+	 * Perl along to move files that are in place already */
+	g_ptr_array_add(args, g_strdup("--hook-dir=/usr/share/mmdebstrap/"
+				       "hooks/merged-usr"));
+	g_ptr_array_add(args, g_strdup_printf("--setup-hook=%s", SETUP_HOOK));
 	for (guint i = 0; i < self->recipe->excludes->len; i++)
 		g_ptr_array_add(
 		    args,

@@ -15,7 +15,7 @@ cat "$root"/boot/vmlinuz-* >/proc/self/fd/23
 cat "$root"/boot/initrd.img-* >/proc/self/fd/24
 {
 	for release in "$root"/var/lib/apt/lists/*Release; do
-		sed -n 's/^\(Codename\|Date\): /&/p; /^$/q' "$release"
+		sed -n '/^\(Codename\|Date\): /p' "$release"
 	done
 	chroot "$root" dpkg-query -W -f 'Package: ${Package} ${Version}\n'
 	basename "$root"/boot/vmlinuz-* | sed 's/^vmlinuz-/Kernel: /'
@@ -28,7 +28,7 @@ rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin \
 	"$root"/var/lib/dpkg/*-old "$root"/var/log/*.log "$root"/var/log/apt \
 	"$root"/var/lib/systemd/random-seed "$root"/etc/ssh/ssh_host_* \
 	"$root"/boot/initrd.img-* "$root"/boot/vmlinuz-* "$root"/vmlinuz* "$root"/initrd.img* \
-	"$root"/etc/apt/apt.conf.d/99mmdebstrap "$root"/tmp/* "$root"/run/*
+	"$root"/etc/apt/apt.conf.d/99mmdebstrap "$root"/etc/apt/preferences.d/oriel "$root"/tmp/* "$root"/run/*
 : >"$root/etc/machine-id"
 rm -f "$root/var/lib/dbus/machine-id"
 ln -s /etc/machine-id "$root/var/lib/dbus/machine-id"
