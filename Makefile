@@ -17,6 +17,11 @@ DATADIR = $(PREFIX)/share
 PKGDATADIR = $(DATADIR)/oriel
 UNITDIR = $(PREFIX)/lib/systemd/system
 
+# all cores, unless the caller says how many
+ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
 BUILD := build$(if $(SANITIZE),-san)
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
