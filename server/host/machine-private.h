@@ -36,6 +36,8 @@ struct machine {
 	guint grace_timer, nudge_timer; /* while stopping */
 	guint screen_timer;  /* until the display is started again */
 	gboolean stuck; /* paused by the engine: disk full, I/O error */
+	gboolean died_once; /* a clone that died while it started was tried
+			     * again */
 	unsigned screen_deaths; /* in a row, without a picture between */
 };
 

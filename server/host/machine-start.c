@@ -46,6 +46,7 @@ struct start {
 };
 
 static void check(struct start *start);
+static void begin(struct machine *machine, int attempts);
 
 static void start_free(struct start *start)
 {
@@ -118,10 +119,22 @@ static void conclude(struct start *start)
 	drop_unowned_disk(machine);
 	machine->engine = NULL;
 	GError *failure = g_steal_pointer(&start->failure);
-	if (failure)
+	if (machine->life == LIFE_STOPPING) /* as it was asked for meanwhile */
+		g_clear_error(&failure);
+	if (failure && fault_code(failure) == FAULT_UNAVAILABLE &&
+	    start->clone && start->cloned_us && !machine->died_once) {
+		/* it ran and went away, agent and all: a crash of the emulator
+		 * is most often an accident, and nobody has worked on this
+		 * disk yet */
+		machine->died_once = TRUE;
+		log_fault(&machine->about, failure);
+		g_error_free(failure);
+		begin(machine, 0);
+	} else if (failure) {
 		machine_fail(machine, failure);
-	else
+	} else {
 		machine_step(machine, LIFE_STEP_ENDED);
+	}
 	start_free(start);
 }
 
@@ -469,7 +482,7 @@ static gboolean has_disk(struct machine *machine, GError **error)
 	return FALSE;
 }
 
-void machine_start_begin(struct machine *machine, int attempts)
+static void begin(struct machine *machine, int attempts)
 {
 	struct start *start = g_new0(struct start, 1);
 	start->machine = machine_ref(machine);
@@ -477,7 +490,6 @@ void machine_start_begin(struct machine *machine, int attempts)
 	start->begun_us = g_get_monotonic_time();
 	machine->start = start;
 	machine->screen_deaths = 0;
-	machine_step(machine, LIFE_STEP_START);
 	GError *error = NULL;
 	if (attempts >= ATTEMPTS_MAX)
 		error = fault_new(FAULT_CONFLICT,
@@ -497,4 +509,11 @@ void machine_start_begin(struct machine *machine, int attempts)
 		drop_unowned_disk(machine);
 		want_template(start);
 	}
+}
+
+void machine_start_begin(struct machine *machine, int attempts)
+{
+	machine->died_once = FALSE;
+	machine_step(machine, LIFE_STEP_START);
+	begin(machine, attempts);
 }

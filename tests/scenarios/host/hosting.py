@@ -198,11 +198,11 @@ class Host:
                     continue
                 try:
                     with open(os.path.join(folder, name)) as file:
-                        pid = int(file.read().split()[0])
-                    with open("/proc/%d/cmdline" % pid, "rb") as file:
-                        line = file.read().decode(errors="replace")
-                    if self.root in line or os.path.basename(folder) in line:
-                        os.kill(pid, signal.SIGKILL)
+                        pid, started = file.read().split()[:2]
+                    # the pid may be another's by now: its start time tells
+                    with open("/proc/%s/stat" % pid) as file:
+                        if file.read().rsplit(")", 1)[1].split()[19] == started:
+                            os.kill(int(pid), signal.SIGKILL)
                 except (OSError, ValueError, IndexError):
                     pass
         if self.own:
