@@ -21,24 +21,17 @@ static char *own_folder(void)
 char *paths_program(const char *name)
 {
 	g_autofree char *folder = own_folder();
-	/* beside us; from a test or fuzz target, in the tree's bin */
-	const char *const places[] = {"", "../bin"};
+	/* beside us; from a test or fuzz target, in the tree's bin; between
+	 * bin and libexec of one prefix, wherever that was moved to */
+	const char *const places[] = {"", "../bin", "../libexec/oriel",
+				      "../../bin"};
 	for (gsize i = 0; i < G_N_ELEMENTS(places); i++) {
 		g_autofree char *near =
 			g_build_filename(folder, places[i], name, NULL);
 		if (g_file_test(near, G_FILE_TEST_IS_EXECUTABLE))
 			return g_canonicalize_filename(near, NULL);
 	}
-	g_autofree char *libexec =
-		g_build_filename(ORIEL_LIBEXECDIR, name, NULL);
-	if (g_file_test(libexec, G_FILE_TEST_IS_EXECUTABLE))
-		return g_steal_pointer(&libexec);
-	/* installed: from libexec to bin, both under one prefix */
-	g_autofree char *bin =
-		g_build_filename(ORIEL_LIBEXECDIR, "../../bin", name, NULL);
-	if (g_file_test(bin, G_FILE_TEST_IS_EXECUTABLE))
-		return g_canonicalize_filename(bin, NULL);
-	return g_steal_pointer(&libexec);
+	return g_build_filename(ORIEL_LIBEXECDIR, name, NULL);
 }
 
 char *paths_data(const char *relative)
@@ -47,10 +40,14 @@ char *paths_data(const char *relative)
 	if (given && *given)
 		return g_build_filename(given, relative, NULL);
 	g_autofree char *folder = own_folder();
-	g_autofree char *tree =
-		g_build_filename(folder, "../../data", relative, NULL);
-	if (g_file_test(tree, G_FILE_TEST_EXISTS))
-		return g_canonicalize_filename(tree, NULL);
+	const char *const places[] = {"../../data", "../share/oriel",
+				      "../../share/oriel"};
+	for (gsize i = 0; i < G_N_ELEMENTS(places); i++) {
+		g_autofree char *near = g_build_filename(folder, places[i],
+							 relative, NULL);
+		if (g_file_test(near, G_FILE_TEST_EXISTS))
+			return g_canonicalize_filename(near, NULL);
+	}
 	return g_build_filename(ORIEL_PKGDATADIR, relative, NULL);
 }
 
