@@ -14,16 +14,9 @@
 #include "server/image/kernel.h"
 #include "server/image/manifest.h"
 #include "server/image/needs.h"
-#include "server/image/pack.h"
 #include "server/image/recipe.h"
 #include "server/image/sources.h"
-
-/* mmdebstrap's own shell lines need the numbers below 10 for themselves. */
-#define FIRST_FD 20
-
-static const char SETUP_HOOK[] =
-	"printf 'Package: usrmerge\\nPin: release *\\nPin-Priority: -1\\n' "
-	">\"$1/etc/apt/preferences.d/oriel\"";
+#include "server/image/tree.h"
 
 struct build {
 	const struct build_request *request;
@@ -33,6 +26,7 @@ struct build {
 	struct sources sources;
 	char *uuid;
 	char *temp;   /* package tree and other things that go again */
+	char *work;   /* below it, for us alone */
 	char *making; /* becomes the output */
 	int log_fd;
 	struct progress_reader reader;
@@ -72,172 +66,27 @@ static gboolean put_file(const char *folder, const char *name, const char *text,
 	return storage(error, path);
 }
 
-/* ---- the package tree and the file system: mmdebstrap ---- */
-
 static void on_line(const char *line, void *data)
 {
 	struct build *self = data;
 	progress_read(&self->reader, line);
 }
 
-static GPtrArray *mmdebstrap_args(struct build *self, const char *essential,
-				  const char *customize)
+static gboolean make_tree(struct build *self, GError **error)
 {
-	GPtrArray *args = g_ptr_array_new_with_free_func(g_free);
-	g_ptr_array_add(args, g_strdup("mmdebstrap"));
-	g_ptr_array_add(args, g_strdup("--verbose"));
-	g_ptr_array_add(args, g_strdup_printf("--mode=%s", needs_mode()));
-	g_ptr_array_add(args, g_strdup("--variant=minbase"));
-	g_ptr_array_add(args, g_strdup("--format=null"));
-	g_ptr_array_add(args, g_strdup("--aptopt=Apt::Install-Recommends "
-				       "\"false\""));
-	g_ptr_array_add(args, g_strdup("--aptopt=Acquire::Retries \"3\""));
-	/* a file, since a proxy's password must not be in an argument */
-	g_ptr_array_add(args,
-			g_strdup_printf("--aptopt=%s/apt.conf", self->temp));
-	g_ptr_array_add(args, g_strdup("--dpkgopt=force-unsafe-io"));
-	g_ptr_array_add(args, g_strdup("--dpkgopt=force-confdef"));
-	g_ptr_array_add(args, g_strdup("--dpkgopt=force-confold"));
-	/* merged from the start, instead of by a package that brings all of
-	 * Perl along to move files that are in place already */
-	g_ptr_array_add(args, g_strdup("--hook-dir=/usr/share/mmdebstrap/"
-				       "hooks/merged-usr"));
-	g_ptr_array_add(args, g_strdup_printf("--setup-hook=%s", SETUP_HOOK));
-	for (guint i = 0; i < self->recipe->excludes->len; i++)
-		g_ptr_array_add(
-		    args,
-		    g_strdup_printf("--dpkgopt=path-exclude=%s",
-				    (char *)self->recipe->excludes->pdata[i]));
-	g_ptr_array_add(self->recipe->packages, NULL);
-	g_autofree char *names =
-	    g_strjoinv(",", (char **)self->recipe->packages->pdata);
-	g_ptr_array_remove_index(self->recipe->packages,
-				 self->recipe->packages->len - 1);
-	g_ptr_array_add(args, g_strdup_printf("--include=%s", names));
-	g_ptr_array_add(args,
-			g_strdup_printf("--essential-hook=%s", essential));
-	g_ptr_array_add(args,
-			g_strdup_printf("--customize-hook=%s", customize));
-	g_ptr_array_add(args, g_strdup(self->recipe->suite));
-	g_ptr_array_add(args, g_strdup("-"));
-	g_ptr_array_add(args, g_strdup_printf("%s/image.sources", self->temp));
-	g_ptr_array_add(args, NULL);
-	return args;
-}
-
-static char *hook(const char *name, GError **error)
-{
-	g_autofree char *path = paths_data(name);
-	g_autofree char *text = NULL;
-	g_autoptr(GError) io = NULL;
-	if (g_file_get_contents(path, &text, NULL, &io))
-		return g_steal_pointer(&text);
-	fault_set(error, FAULT_NOT_FOUND, "Install Oriel again.",
-		  "'%s' cannot be read: %s.", path, io->message);
-	return NULL;
-}
-
-/* Files that both sides of a user namespace use are reached by descriptor:
- * inside, nobody may look into our folders. 0666 lets the other side open
- * /proc/self/fd/N anew; the folder around is 0700. */
-static int shared_file(const char *folder, const char *name, GError **error)
-{
-	g_autofree char *path = g_build_filename(folder, name, NULL);
-	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd >= 0 && fchmod(fd, 0666) == 0)
-		return fd;
-	storage(error, path);
-	if (fd >= 0)
-		close(fd);
-	return -1;
-}
-
-static gboolean prepare(struct build *self, GError **error)
-{
-	if (!put_file(self->temp, "image.sources", self->sources.deb822, 0644,
-		      error) ||
-	    !put_file(self->temp, "apt.conf", self->sources.apt_conf, 0600,
-		      error))
-		return FALSE;
-	g_ptr_array_add(self->recipe->commands, NULL);
-	g_autofree char *lines =
-	    g_strjoinv("\n", (char **)self->recipe->commands->pdata);
-	g_ptr_array_remove_index(self->recipe->commands,
-				 self->recipe->commands->len - 1);
-	g_autofree char *script = g_strconcat(lines, "\n", NULL);
-	return put_file(self->temp, "commands", script, 0644, error) &&
-	       pack_overlay(self->recipe, self->temp, self->log_fd, error);
-}
-
-static gboolean install_packages(struct build *self, GError **error)
-{
-	g_autofree char *essential = hook("images/hooks/essential.sh", error);
-	g_autofree char *customize =
-	    essential ? hook("images/hooks/customize.sh", error) : NULL;
-	if (!customize || !prepare(self, error))
-		return FALSE;
-	static const struct {
-		const char *name;
-		gboolean in_making, input;
-	} FILES[] = {
-	    {"overlay.tar", FALSE, TRUE}, {"commands", FALSE, TRUE},
-	    {"disk.raw", FALSE, FALSE},   {"vmlinuz", TRUE, FALSE},
-	    {"initrd.img", TRUE, FALSE},  {"facts", FALSE, FALSE},
+	g_autofree char *tree = g_build_filename(self->temp, "tree", NULL);
+	const struct tree_job job = {
+		.recipe = self->recipe,
+		.sources = &self->sources,
+		.uuid = self->uuid,
+		.folder = self->work,
+		.tree = tree,
+		.log_fd = self->log_fd,
+		.line = on_line,
+		.data = self,
+		.output = self->output,
 	};
-	struct child_fd fds[G_N_ELEMENTS(FILES)];
-	gsize n = 0;
-	for (; n < G_N_ELEMENTS(FILES); n++) {
-		const char *folder =
-		    FILES[n].in_making ? self->making : self->temp;
-		g_autofree char *path =
-		    g_build_filename(folder, FILES[n].name, NULL);
-		fds[n].as = FIRST_FD + (int)n;
-		fds[n].fd = FILES[n].input
-				? open(path, O_RDONLY | O_CLOEXEC)
-				: shared_file(folder, FILES[n].name, error);
-		if (fds[n].fd < 0) {
-			if (FILES[n].input)
-				storage(error, path);
-			break;
-		}
-	}
-	gboolean good = n == G_N_ELEMENTS(FILES);
-	if (good) {
-		g_autoptr(GPtrArray) args =
-		    mmdebstrap_args(self, essential, customize);
-		g_autofree char *tmp =
-		    g_strdup_printf("TMPDIR=%s/tree", self->temp);
-		g_autofree char *uuid =
-		    g_strdup_printf("ORIEL_UUID=%s", self->uuid);
-		g_autofree char *kib =
-		    g_strdup_printf("ORIEL_DISK_KIB=%" G_GUINT64_FORMAT,
-				    (guint64)self->recipe->disk_gib << 20);
-		const char *env[] = {tmp,
-				     uuid,
-				     kib,
-				     "LC_ALL=C.UTF-8",
-				     "DEBIAN_FRONTEND=noninteractive",
-				     "PATH=/usr/local/sbin:/usr/local/bin:"
-				     "/usr/sbin:/usr/bin:/sbin:/bin",
-				     NULL};
-		struct child_spec spec = {
-		    .argv = (const char *const *)args->pdata,
-		    .env = env,
-		    .folder = "/",
-		    .fds = fds,
-		    .n_fds = n,
-		    .log_fd = self->log_fd,
-		    .line = on_line,
-		    .data = self,
-		    .output = self->output,
-		};
-		good = child_run(&spec, error) ||
-		       needs_explain(self->output->str, self->recipe->suite,
-				     error);
-	}
-	for (gsize i = 0; i < n; i++)
-		close(fds[i].fd);
-	return good;
+	return tree_make(&job, error);
 }
 
 /* ---- the folder ---- */
@@ -254,7 +103,7 @@ static void on_convert(const char *line, void *data)
 static gboolean convert_disk(struct build *self, GError **error)
 {
 	progress_set(self->progress, STAGE_CONVERT, 0, "Writing the disk");
-	g_autofree char *raw = g_build_filename(self->temp, "disk.raw", NULL);
+	g_autofree char *raw = g_build_filename(self->work, "disk.raw", NULL);
 	g_autofree char *disk = in_making(self, "disk.qcow2");
 	/* not compressed: a guest reads it all the time, under emulation with
 	 * the very CPU that would unpack it */
@@ -273,27 +122,28 @@ static gboolean convert_disk(struct build *self, GError **error)
 	return TRUE;
 }
 
-static gboolean unpack_kernel(struct build *self, GError **error)
+/* Kernel and initrd, from where the hooks put them. */
+static gboolean take_boot_file(struct build *self, const char *name,
+			       const char *remedy, GError **error)
 {
-	g_autofree char *path = in_making(self, "vmlinuz");
+	g_autofree char *from = g_build_filename(self->work, name, NULL);
+	g_autofree char *to = in_making(self, name);
 	g_autofree char *image = NULL;
 	gsize length;
-	if (!g_file_get_contents(path, &image, &length, NULL))
-		return storage(error, path);
+	if (!g_file_get_contents(from, &image, &length, NULL))
+		return storage(error, from);
 	if (length == 0) {
-		fault_set(error, FAULT_INVALID,
-			  "Add linux-image-amd64 to the recipe's packages.",
-			  "The recipe installs no kernel.");
+		fault_set(error, FAULT_INVALID, remedy,
+			  "The recipe makes no %s.", name);
 		return FALSE;
 	}
+	/* what is no bzImage we know stays as it is, and boots too */
 	g_autoptr(GBytes) kernel = kernel_unpack((const guint8 *)image, length);
-	if (!kernel)
-		return TRUE; /* it boots as it is, only later */
-	gsize size;
-	const char *data = g_bytes_get_data(kernel, &size);
-	if (!g_file_set_contents_full(path, data, (gssize)size,
+	gsize size = length;
+	const char *data = kernel ? g_bytes_get_data(kernel, &size) : image;
+	if (!g_file_set_contents_full(to, data, (gssize)size,
 				      G_FILE_SET_CONTENTS_NONE, 0644, NULL))
-		return storage(error, path);
+		return storage(error, to);
 	return TRUE;
 }
 
@@ -314,7 +164,11 @@ static gboolean seal(struct build *self)
 
 static json_t *finish(struct build *self, gint64 begun, GError **error)
 {
-	if (!convert_disk(self, error) || !unpack_kernel(self, error))
+	if (!convert_disk(self, error) ||
+	    !take_boot_file(self, "vmlinuz",
+			    "Add linux-image-amd64 to its packages.", error) ||
+	    !take_boot_file(self, "initrd.img",
+			    "Add tiny-initramfs to its packages.", error))
 		return NULL;
 	progress_set(self->progress, STAGE_FINISH, 0, "Summing up");
 	g_autofree char *cmdline =
@@ -322,7 +176,7 @@ static json_t *finish(struct build *self, gint64 begun, GError **error)
 			    self->recipe->cmdline ? " " : "",
 			    self->recipe->cmdline ? self->recipe->cmdline : "");
 	g_autofree char *facts_path =
-	    g_build_filename(self->temp, "facts", NULL);
+	    g_build_filename(self->work, "facts", NULL);
 	g_autofree char *facts = NULL;
 	if (!put_file(self->making, "cmdline", cmdline, 0644, error))
 		return NULL;
@@ -352,6 +206,11 @@ static json_t *build_fresh(struct build *self, GError **error)
 	    !needs_room(self->temp, self->making, error) ||
 	    !sources_find(&self->sources, self->recipe->suite, error))
 		return NULL;
+	self->work = g_build_filename(self->temp, "work", NULL);
+	if (mkdir(self->work, 0700) < 0) {
+		storage(error, self->work);
+		return NULL;
+	}
 	g_autofree char *log = in_making(self, "build.log");
 	self->log_fd =
 	    open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
@@ -360,7 +219,7 @@ static json_t *build_fresh(struct build *self, GError **error)
 		return NULL;
 	}
 	self->reader.progress = self->progress;
-	if (!install_packages(self, error))
+	if (!make_tree(self, error))
 		return NULL;
 	return finish(self, begun, error);
 }
@@ -448,6 +307,7 @@ static void build_clear(struct build *self)
 	if (self->log_fd >= 0)
 		close(self->log_fd);
 	g_free(self->making);
+	g_free(self->work);
 	g_free(self->temp);
 	g_free(self->uuid);
 	recipe_free(self->recipe);
