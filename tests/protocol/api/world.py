@@ -344,7 +344,7 @@ class World:
     def wait_state(self, id, state, seconds=10):
         self.until(lambda: self.get("/desktops/" + id)["state"] == state, seconds)
 
-    def until(self, true, seconds=10):
+    def until(self, true, seconds=60):
         end = time.monotonic() + seconds
         while not true():
             if time.monotonic() > end:

@@ -38,7 +38,7 @@ def finish():
     sys.exit(1 if _failed else 0)
 
 
-def until(condition, seconds=5.0):
+def until(condition, seconds=40.0):
     """Polls; the last value."""
     end = time.monotonic() + seconds
     while True:

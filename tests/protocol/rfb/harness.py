@@ -50,7 +50,7 @@ class Tests:
         sys.exit(1 if self.bad else 0)
 
 
-def until(condition, seconds=5):
+def until(condition, seconds=40):
     end = time.monotonic() + seconds * SLOW
     while time.monotonic() < end:
         value = condition()
@@ -316,7 +316,7 @@ class Viewer:
             return "fence"
         raise AssertionError("message of type %d" % kind)
 
-    def until(self, condition, seconds=5, request=True):
+    def until(self, condition, seconds=40, request=True):
         """Messages until the condition holds, asking for updates all along."""
         end = time.monotonic() + seconds * SLOW
         if request and not condition():
