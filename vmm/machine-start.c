@@ -239,6 +239,17 @@ static void give_state(GTask *task)
 	close(fd);
 }
 
+/* After a migration QEMU announces every card to the network by a timer. A
+ * clone has moved nowhere, and QEMU 7.2 crashes when the announcement meets a
+ * stream that nobody has connected to yet. */
+static void keep_quiet(GTask *task)
+{
+	struct start *self = g_task_get_task_data(task);
+	machine_do(self->machine, task, "migrate-set-parameters",
+		   json_pack("{s:i}", "announce-rounds", 0), -1,
+		   MACHINE_CALL_MS, give_state, on_failed_step);
+}
+
 /* ---- connection ---- */
 
 static void on_connected(GObject *source, GAsyncResult *result, void *data)
@@ -267,7 +278,7 @@ static void on_connected(GObject *source, GAsyncResult *result, void *data)
 	if (machine->mode == ENGINE_CLONE && !self->adopting)
 		machine_do(machine, task, "migrate-set-capabilities",
 			   template_capabilities(), -1, MACHINE_CALL_MS,
-			   give_state, on_failed_step);
+			   keep_quiet, on_failed_step);
 	else
 		ask_status(task);
 }
