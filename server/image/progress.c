@@ -209,13 +209,15 @@ static void read_fetch(struct progress_reader *self, const char *line)
 
 static void read_dpkg(struct progress_reader *self, const char *line)
 {
+	if (!self->packages) /* a hook's own, ahead of the lists */
+		return;
 	gboolean unpack = g_str_has_prefix(line, "Unpacking ");
 	const char *name = line + strlen(unpack ? "Unpacking " : "Setting up ");
 	gsize length = strcspn(name, " :");
 	g_autofree char *message = g_strdup_printf(
 	    unpack ? "Unpacking %.*s" : "Setting up %.*s", (int)length, name);
 	unsigned *count = unpack ? &self->unpacked : &self->configured;
-	double total = MAX(self->packages, 1);
+	double total = self->packages;
 	++*count;
 	if (!self->phase)
 		progress_set(self->progress, STAGE_BASE,
