@@ -93,7 +93,11 @@ static const struct field commit[] = {
 	SIDE(commit.atlas_y, 0),
 	ARRAY(commit.damage, SEAM_RECT_SIZE, RECTS_MAX)};
 static const struct field pixels[] = {
-	ANY32(pixels.generation), ANY32(pixels.frame), RECT(pixels.area, 1),
+	ANY32(pixels.generation),
+	ANY32(pixels.frame),
+	SIDE(pixels.width, 1),
+	SIDE(pixels.height, 1),
+	RECT(pixels.area, 1),
 	U8(pixels.encoding, 0, SEAM_ENCODINGS - 1),
 	BLOB(pixels.data, 1, PIECE_MAX)};
 static const struct field geom_req[] = {ANY32(geom_req.based_on),

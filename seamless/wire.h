@@ -189,9 +189,11 @@ struct seam_commit {
 	uint32_t atlas_x, atlas_y;
 	struct seam_array damage; /* rects, window coordinates */
 };
-struct seam_pixels { /* contents of one rectangle, in order with COMMIT */
+struct seam_pixels { /* contents of one rectangle, shown with the next COMMIT
+			of this generation */
 	uint32_t generation, frame;
-	struct seam_rect area;
+	uint32_t width, height; /* of the whole contents */
+	struct seam_rect area;  /* inside of that */
 	uint8_t encoding; /* enum seam_encoding */
 	struct seam_blob data;
 };
@@ -285,8 +287,9 @@ enum seam_window_type {
 };
 enum seam_encoding {
 	SEAM_RAW_BGRX,
-	SEAM_ZLIB_BGRX, /* one whole deflate stream */
+	SEAM_ZLIB_BGRX, /* one whole zlib stream of as many bytes as RAW has */
 	SEAM_JPEG,
+	SEAM_FLAT_BGRX, /* four bytes: the one colour of the whole area */
 	SEAM_ENCODINGS
 };
 enum seam_fault {

@@ -54,6 +54,7 @@ static struct seam_message example(unsigned type)
 		m.commit.damage = (struct seam_array){rects, 2};
 		break;
 	case SEAM_PIXELS:
+		m.pixels.width = m.pixels.height = 400;
 		m.pixels.area = area;
 		m.pixels.data = (struct seam_blob){blob, sizeof blob};
 		break;
