@@ -11,13 +11,6 @@ oriel-display_DIR := libexec
 
 FUZZERS += rfb-message-fuzz rfb-client-fuzz rfb-encoder-fuzz agent-wire-fuzz
 rfb-message-fuzz_SRC := display/rfb/message-fuzz.c display/rfb/message.c
-
-# For tests and benches: a machine's display played, a viewer's picture taken.
-PROGRAMS += display1-player vnc-grab
-display1-player_SRC := tests/tools/display1-player.c
-display1-player_LIBS := display1
-vnc-grab_SRC := tests/tools/vnc-grab.c
-vnc-grab_PKG := libvncclient
 rfb-client-fuzz_SRC := display/rfb/client-fuzz.c
 rfb-client-fuzz_LIBS := display display1 common
 rfb-encoder-fuzz_SRC := display/rfb/encoder-fuzz.c
