@@ -45,7 +45,7 @@ override CFLAGS := -std=c17 $(OPT) $(WARN) $(HARDEN) $(CFLAGS)
 override LDFLAGS := $(LINKHARDEN) $(filter -fsanitize%,$(OPT)) $(LDFLAGS)
 
 MODULES := $(wildcard common/module.mk vmm/module.mk vmm/kvm/module.mk seamless/module.mk \
-	display/module.mk server/*/module.mk client/module.mk tests/module.mk)
+	display/module.mk display/*/module.mk server/*/module.mk client/module.mk tests/module.mk)
 
 .DEFAULT_GOAL := all
 LIBS :=

@@ -1,0 +1,13 @@
+# Encoders of pixels, apart from every protocol.
+LIBS += codec
+codec_SRC := $(filter-out %-fuzz.c,$(wildcard display/codec/*.c))
+codec_PKG := glib-2.0 libjpeg
+# loops over pixels become vectors at this level only
+codec_CFLAGS := $(if $(SANITIZE),,-O3)
+
+TESTS += codec-test
+codec-test_SRC := tests/unit/codec-test.c tests/unit/codec-decode.c \
+	tests/unit/codec-pictures.c
+codec-test_LIBS := codec common
+codec-test_PKG := zlib libjpeg
+codec-test_LDLIBS := -lm
