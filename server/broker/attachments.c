@@ -5,6 +5,42 @@
 #include "server/broker/secrets.h"
 #include "server/broker/tunnels.h"
 
+/* What `resume` needs, in memory too: a session with a desktop goes on while
+ * the store is away. */
+struct held {
+	char *desktop, *user;
+};
+
+static void held_free(void *data)
+{
+	struct held *held = data;
+	g_free(held->desktop);
+	g_free(held->user);
+	g_free(held);
+}
+
+static void hold(struct broker *broker, const char *hash, const char *desktop,
+		 const char *user)
+{
+	struct held *held = g_new0(struct held, 1);
+	held->desktop = g_strdup(desktop);
+	held->user = g_strdup(user);
+	g_hash_table_insert(broker->attached, g_strdup(hash), held);
+}
+
+gboolean attachments_load(struct broker *broker, GError **error)
+{
+	broker->attached = g_hash_table_new_full(g_str_hash, g_str_equal,
+						 g_free, held_free);
+	g_autoptr(store_rows) rows = store_query(
+		broker->store, error,
+		"SELECT hash, desktop, user_name FROM attaches", NULL);
+	for (gsize i = 0; rows && i < store_rows_count(rows); i++)
+		hold(broker, store_rows_text(rows, i, 0),
+		     store_rows_text(rows, i, 1), store_rows_text(rows, i, 2));
+	return rows != NULL;
+}
+
 char *attachment_ticket(struct broker *broker, const char *desktop,
 		    const char *user, const char *session, GError **error)
 {
@@ -89,8 +125,10 @@ char *attachment_redeem(struct broker *broker, const char *ticket,
 		return NULL;
 	g_autofree char *secret =
 		redeem(broker, ticket, protocol, peer, attach, error);
-	if (store_end(broker->store, secret != NULL, error))
+	if (store_end(broker->store, secret != NULL, error)) {
+		hold(broker, attach->hash, attach->desktop, attach->user);
 		return g_steal_pointer(&secret);
+	}
 	attachment_clear(attach);
 	return NULL;
 }
@@ -103,8 +141,10 @@ char *attachment_open(struct broker *broker, const char *desktop, const char *us
 		return NULL;
 	g_autofree char *secret = open_row(broker, desktop, user, NULL,
 					   protocol, peer, attach, error);
-	if (store_end(broker->store, secret != NULL, error))
+	if (store_end(broker->store, secret != NULL, error)) {
+		hold(broker, attach->hash, attach->desktop, attach->user);
 		return g_steal_pointer(&secret);
+	}
 	attachment_clear(attach);
 	return NULL;
 }
@@ -113,6 +153,13 @@ gboolean attachment_resume(struct broker *broker, const char *secret,
 		       struct attachment *attach, GError **error)
 {
 	g_autofree char *hash = secret_hash(secret);
+	struct held *held = g_hash_table_lookup(broker->attached, hash);
+	if (held && !store_usable(broker->store)) {
+		attach->hash = g_steal_pointer(&hash);
+		attach->desktop = g_strdup(held->desktop);
+		attach->user = g_strdup(held->user);
+		return TRUE;
+	}
 	g_autoptr(store_rows) rows = store_query(
 		broker->store, error,
 		"SELECT desktop, user_name FROM attaches WHERE hash = $1", "s",
@@ -133,6 +180,7 @@ gboolean attachment_resume(struct broker *broker, const char *secret,
 void attachment_drop(struct broker *broker, const char *hash)
 {
 	g_autoptr(GError) error = NULL;
+	g_hash_table_remove(broker->attached, hash);
 	if (!store_run(broker->store, NULL, &error,
 		       "DELETE FROM attaches WHERE hash = $1", "s", hash))
 		log_fault(NULL, error);
@@ -170,8 +218,10 @@ gboolean attachment_revoke(struct broker *broker, enum attach_of of,
 		broker->store, error, statements[of][1], "ss", value, but);
 	if (!rows)
 		return FALSE;
-	for (gsize i = 0; i < store_rows_count(rows); i++)
-		tunnels_revoke(broker->tunnels, store_rows_text(rows, i, 0),
-			       cause);
+	for (gsize i = 0; i < store_rows_count(rows); i++) {
+		const char *hash = store_rows_text(rows, i, 0);
+		tunnels_revoke(broker->tunnels, hash, cause);
+		g_hash_table_remove(broker->attached, hash);
+	}
 	return TRUE;
 }

@@ -10,6 +10,9 @@
 
 #define TICKET_LIFE_S 60
 
+/* Reads those of before into memory. */
+gboolean attachments_load(struct broker *broker, GError **error);
+
 /* session is the hash of the API session it comes from, or NULL. */
 char *attachment_ticket(struct broker *broker, const char *desktop,
 		    const char *user, const char *session, GError **error);

@@ -1,50 +1,24 @@
 #include "server/broker/broker.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <glib-unix.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/fault.h"
 #include "common/log.h"
 #include "server/broker/api.h"
+#include "server/broker/attachments.h"
 #include "server/broker/desktops.h"
 #include "server/broker/hosts.h"
 #include "server/broker/internal.h"
 #include "server/broker/passwords.h"
 #include "server/broker/schema.h"
+#include "server/broker/store-tool.h"
 #include "server/broker/tasks.h"
 #include "server/broker/throttle.h"
 #include "server/broker/tunnels.h"
-
-/* Two brokers on one store would each believe to be the only writer. The lock
- * goes with the process, however that ends. */
-static int lock_store(const struct paths_root *root, GError **error)
-{
-	g_autofree char *path =
-		g_build_filename(root->lib, "broker.lock", NULL);
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
-		return fd;
-	int err = errno;
-	if (fd >= 0)
-		close(fd);
-	if (err == EWOULDBLOCK)
-		fault_set(error, FAULT_CONFLICT,
-			  "Use that one, or stop it first ('oriel status' "
-			  "shows it).",
-			  "Another broker serves '%s' already.", root->lib);
-	else
-		fault_set(error, FAULT_STORAGE,
-			  "Give the folder to the account that runs the "
-			  "broker, and make room on its disk.",
-			  "'%s' cannot be locked: %s.", path, g_strerror(err));
-	return -1;
-}
 
 /* Serials are greater than any that was told before: the store counts the
  * starts, and each has 2^31 of its own. JSON's numbers are exact to 2^53. */
@@ -61,13 +35,14 @@ static gboolean count_start(struct broker *broker, gint64 *first, GError **error
 	return rows != NULL;
 }
 
-static gboolean open_store(struct broker *broker, GError **error)
+static gboolean open_store(struct broker *broker,
+			   const struct role_options *options, GError **error)
 {
-	g_autofree char *path =
-		g_build_filename(broker->root->lib, "store.db", NULL);
+	g_autofree char *path = store_place(broker->root, NULL);
+	g_autofree char *where = store_place(broker->root, options->store);
 	gint64 first;
-	broker->store = store_open(path, schema_migrations,
-				   schema_migrations_count, error);
+	broker->store =
+		store_open(where, path, &schema, STORE_OWNER, error);
 	if (!broker->store || !count_start(broker, &first, error))
 		return FALSE;
 	broker->hub = hub_create(first);
@@ -85,11 +60,22 @@ static gboolean build(struct broker *broker, GError **error)
 {
 	broker->throttle = throttle_create();
 	broker->passwords = passwords_create();
-	return (broker->desktops = desktops_create(broker, error)) &&
+	return attachments_load(broker, error) &&
+	       (broker->desktops = desktops_create(broker, error)) &&
 	       (broker->tasks = tasks_create(broker, error)) &&
 	       (broker->hosts = hosts_create(broker, error)) &&
 	       (broker->tunnels = tunnels_create(broker, error)) &&
 	       (broker->api = api_create(broker, error));
+}
+
+/* It was gone, and is there again. */
+static void on_store_back(void *data)
+{
+	struct broker *broker = data;
+	desktops_store_back(broker->desktops);
+	tasks_store_back(broker->tasks);
+	event_add(broker, "store", "store", NULL,
+		  "The database answers again.");
 }
 
 static void tear_down(struct broker *broker)
@@ -102,6 +88,7 @@ static void tear_down(struct broker *broker)
 	desktops_destroy(broker->desktops);
 	throttle_destroy(broker->throttle);
 	hub_destroy(broker->hub);
+	g_clear_pointer(&broker->attached, g_hash_table_unref);
 	store_close(broker->store);
 }
 
@@ -142,8 +129,8 @@ int broker_main(const struct paths_root *root,
 	g_log_set_default_handler(on_library_log, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptors();
-	int lock = lock_store(root, &error);
-	if (lock < 0 || !open_store(&broker, &error) ||
+	int lock = store_lock(root, &error);
+	if (lock < 0 || !open_store(&broker, options, &error) ||
 	    !build(&broker, &error)) {
 		log_fault(NULL, error);
 		/* a full disk may be mended meanwhile; a damaged store, a
@@ -153,6 +140,7 @@ int broker_main(const struct paths_root *root,
 			close(lock);
 		return 2;
 	}
+	store_on_back(broker.store, on_store_back, &broker);
 	broker.loop = g_main_loop_new(NULL, FALSE);
 	guint term = g_unix_signal_add(SIGTERM, on_signal, broker.loop);
 	guint interrupt = g_unix_signal_add(SIGINT, on_signal, broker.loop);

@@ -31,38 +31,82 @@ static void desktop_free(void *data)
 	g_free(desktop);
 }
 
+static gboolean save_unsaved(struct desktops *self);
+
 static json_t *parse_error(const char *text)
 {
 	return text ? json_loads(text, 0, NULL) : NULL;
 }
 
+static const char all_sql[] =
+	"SELECT id, name, pool, owner, image, version, host, state, cause,"
+	" error, since, removing FROM desktops";
+
+static struct desktop *add_row(struct desktops *self, store_rows *rows, gsize i)
+{
+	struct desktop *desktop = g_new0(struct desktop, 1);
+	desktop->id = g_strdup(store_rows_text(rows, i, 0));
+	desktop->name = g_strdup(store_rows_text(rows, i, 1));
+	desktop->pool = g_strdup(store_rows_text(rows, i, 2));
+	desktop->user = g_strdup(store_rows_text(rows, i, 3));
+	desktop->image = g_strdup(store_rows_text(rows, i, 4));
+	desktop->version = store_rows_int(rows, i, 5);
+	desktop->host = g_strdup(store_rows_text(rows, i, 6));
+	desktop_state_parse(store_rows_text(rows, i, 7), &desktop->state);
+	desktop->cause = desktop_cause_parse(store_rows_text(rows, i, 8));
+	desktop->error = parse_error(store_rows_text(rows, i, 9));
+	desktop->since = store_rows_int(rows, i, 10);
+	desktop->removing = store_rows_int(rows, i, 11) != 0;
+	desktop->serial = hub_serial(self->broker->hub);
+	g_hash_table_insert(self->by_id, desktop->id, desktop);
+	return desktop;
+}
+
 static gboolean load(struct desktops *self, GError **error)
 {
-	g_autoptr(store_rows) rows = store_query(
-		self->broker->store, error,
-		"SELECT id, name, pool, owner, image, version, host, state,"
-		" cause, error, since, removing FROM desktops",
-		NULL);
-	for (gsize i = 0; rows && i < store_rows_count(rows); i++) {
-		struct desktop *desktop = g_new0(struct desktop, 1);
-		desktop->id = g_strdup(store_rows_text(rows, i, 0));
-		desktop->name = g_strdup(store_rows_text(rows, i, 1));
-		desktop->pool = g_strdup(store_rows_text(rows, i, 2));
-		desktop->user = g_strdup(store_rows_text(rows, i, 3));
-		desktop->image = g_strdup(store_rows_text(rows, i, 4));
-		desktop->version = store_rows_int(rows, i, 5);
-		desktop->host = g_strdup(store_rows_text(rows, i, 6));
-		desktop_state_parse(store_rows_text(rows, i, 7),
-				    &desktop->state);
-		desktop->cause =
-			desktop_cause_parse(store_rows_text(rows, i, 8));
-		desktop->error = parse_error(store_rows_text(rows, i, 9));
-		desktop->since = store_rows_int(rows, i, 10);
-		desktop->removing = store_rows_int(rows, i, 11) != 0;
-		desktop->serial = hub_serial(self->broker->hub);
-		g_hash_table_insert(self->by_id, desktop->id, desktop);
-	}
+	g_autoptr(store_rows) rows =
+		store_query(self->broker->store, error, all_sql, NULL);
+	for (gsize i = 0; rows && i < store_rows_count(rows); i++)
+		add_row(self, rows, i);
 	return rows != NULL;
+}
+
+/* The store was gone, and of what was asked of it last nobody knows whether
+ * it was done. A row that came to be is a desktop; one that went is none; of
+ * a state, what is in memory holds. */
+void desktops_store_back(struct desktops *self)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(store_rows) rows =
+		store_query(self->broker->store, &error, all_sql, NULL);
+	if (!rows) {
+		log_fault(NULL, error);
+		return; /* gone again */
+	}
+	g_autoptr(GHashTable) stored = g_hash_table_new(g_str_hash, g_str_equal);
+	for (gsize i = 0; i < store_rows_count(rows); i++) {
+		const char *id = store_rows_text(rows, i, 0);
+		struct desktop *desktop = desktops_find(self, id);
+		if (!desktop)
+			desktop = add_row(self, rows, i);
+		g_hash_table_add(stored, desktop->id);
+		if (g_strcmp0(desktop_state_name(desktop->state),
+			      store_rows_text(rows, i, 7)) != 0)
+			desktop->unsaved = TRUE;
+		if (desktop->removing != (store_rows_int(rows, i, 11) != 0)) {
+			desktop->removing = !desktop->removing;
+			desktops_touch(self, desktop);
+		}
+	}
+	g_autoptr(GList) all = desktops_all(self);
+	for (GList *each = all; each; each = each->next) {
+		struct desktop *desktop = each->data;
+		if (g_hash_table_contains(stored, desktop->id))
+			continue;
+		desktops_touch(self, desktop);
+		g_hash_table_remove(self->by_id, desktop->id);
+	}
+	save_unsaved(self);
 }
 
 struct desktops *desktops_create(struct broker *broker, GError **error)
@@ -204,9 +248,8 @@ static gboolean save_change(struct desktops *self, struct desktop *desktop,
 	return store_end(broker->store, ok, error);
 }
 
-static gboolean on_retry(void *data)
+static gboolean save_unsaved(struct desktops *self)
 {
-	struct desktops *self = data;
 	GHashTableIter iter;
 	void *value;
 	gboolean left = FALSE;
@@ -218,7 +261,13 @@ static gboolean on_retry(void *data)
 				!save_change(self, desktop, NULL, NULL);
 		left = left || desktop->unsaved;
 	}
-	if (left)
+	return !left;
+}
+
+static gboolean on_retry(void *data)
+{
+	struct desktops *self = data;
+	if (!save_unsaved(self))
 		return G_SOURCE_CONTINUE;
 	log_info(NULL, "the store takes changes again");
 	self->retry = 0;

@@ -38,6 +38,9 @@ struct desktop {
 struct desktops *desktops_create(struct broker *broker, GError **error);
 void desktops_destroy(struct desktops *desktops);
 
+/* After the store was gone for a while. */
+void desktops_store_back(struct desktops *desktops);
+
 struct desktop *desktops_find(struct desktops *desktops, const char *id);
 /* The user's desktop in a pool, or NULL. */
 struct desktop *desktops_of(struct desktops *desktops, const char *pool,

@@ -33,6 +33,7 @@ struct broker {
 	struct hosts *hosts;
 	struct tunnels *tunnels;
 	struct api *api;
+	GHashTable *attached; /* attachments.c's */
 };
 
 /* events.c: what happened, for the administrator. Part of the transaction

@@ -1,6 +1,6 @@
 LIBS += broker
 broker_SRC := $(filter-out %-fuzz.c,$(wildcard server/broker/*.c))
-broker_PKG := gio-unix-2.0 jansson sqlite3 libsoup-3.0
+broker_PKG := gio-unix-2.0 jansson sqlite3 libpq libsoup-3.0
 broker_LIBS := common
 
 PROGRAMS += oriel-password

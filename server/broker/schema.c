@@ -76,7 +76,15 @@ static const char first[] =
 	"id @IDENTITY@, at BIGINT NOT NULL, kind TEXT NOT NULL,"
 	"subject TEXT NOT NULL, user_name TEXT, text TEXT NOT NULL)";
 
-const struct store_migration schema_migrations[] = {
+static const struct store_migration schema_migrations[] = {
 	{1, "People, images, pools, desktops, tickets, tasks, events", first},
 };
-const gsize schema_migrations_count = G_N_ELEMENTS(schema_migrations);
+
+/* Those referred to before those that refer. */
+static const char *const tables[] = {
+	"meta",	   "users",    "sessions", "images",  "image_versions",
+	"pools",   "pool_users", "desktops", "tickets", "attaches",
+	"tasks",   "events",   NULL};
+
+const struct store_schema schema = {
+	schema_migrations, G_N_ELEMENTS(schema_migrations), tables};

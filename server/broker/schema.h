@@ -3,5 +3,4 @@
 
 #include "server/broker/store.h"
 
-extern const struct store_migration schema_migrations[];
-extern const gsize schema_migrations_count;
+extern const struct store_schema schema;

@@ -1,7 +1,8 @@
 /* store-driver.h - what a database has to offer to be a store.
  *
  * Rows are collected by store_rows_add(), cell by cell, so that no handle of
- * the database outlives the call. */
+ * the database outlives the call. A driver waits for its database with a
+ * deadline: one that hangs is a fault like one that is gone. */
 #pragma once
 
 #include "server/broker/store.h"
@@ -14,8 +15,12 @@ struct store_value {
 
 struct store_driver {
 	const char *identity; /* DDL of a key that counts up by itself */
-	/* Opens and checks. NULL and a fault; see store_open(). */
-	void *(*open)(const char *path, GError **error);
+	const char *tables;   /* SQL: names of all tables of ours */
+	/* Opens and checks. NULL and a fault; see store_open(). back(data) is
+	 * called on the main context when the database can be used again after
+	 * it was gone; a driver whose database cannot go has no use for it. */
+	void *(*open)(const char *where, enum store_use use,
+		      void (*back)(void *data), void *data, GError **error);
 	void (*close)(void *handle);
 	/* rows and changed may be NULL. */
 	gboolean (*run)(void *handle, const char *sql,
@@ -27,10 +32,18 @@ struct store_driver {
 	gboolean (*begin)(void *handle, GError **error);
 	gboolean (*commit)(void *handle, GError **error);
 	void (*rollback)(void *handle);
+	/* A copy in a file; NULL where only store_copy() can make one. */
 	gboolean (*snapshot)(void *handle, const char *path, GError **error);
-	gint64 (*now)(void *handle);
+	/* Inside a transaction, after rows with keys were put into a table
+	 * that counts up; may be NULL. */
+	gboolean (*recount)(void *handle, const char *table, GError **error);
+	/* The database's clock; FALSE where it does not answer. */
+	gboolean (*clock_ms)(void *handle, gint64 *unix_ms);
+	gboolean (*usable)(void *handle);
 };
-extern const struct store_driver store_sqlite;
+extern const struct store_driver store_sqlite, store_pgsql;
 
 void store_rows_begin_row(struct store_rows *rows, unsigned columns);
 void store_rows_add(struct store_rows *rows, const char *text);
+/* The columns' names, in order, once for each answer. */
+void store_rows_name(struct store_rows *rows, const char *name);

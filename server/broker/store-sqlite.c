@@ -116,6 +116,8 @@ static gboolean sqlite_run(void *handle, const char *sql,
 	if (!statement)
 		return FALSE;
 	int code = bind(statement, values, count);
+	for (int i = 0; rows && i < sqlite3_column_count(statement); i++)
+		store_rows_name(rows, sqlite3_column_name(statement, i));
 	while (code == SQLITE_OK || code == SQLITE_ROW) {
 		code = sqlite3_step(statement);
 		if (code == SQLITE_ROW && rows)
@@ -170,9 +172,6 @@ static void sqlite_rollback(void *handle)
 static gboolean sqlite_snapshot(void *handle, const char *path, GError **error)
 {
 	struct sqlite *self = handle;
-	/* one from an attempt that failed before is the older, better one */
-	if (g_file_test(path, G_FILE_TEST_EXISTS))
-		return TRUE;
 	g_autofree char *part = g_strconcat(path, ".part", NULL);
 	unlink(part);
 	struct store_value value = {.is_text = TRUE, .text = part};
@@ -191,9 +190,15 @@ static gboolean sqlite_snapshot(void *handle, const char *path, GError **error)
 	return ok;
 }
 
-static gint64 sqlite_now(void *handle)
+static gboolean sqlite_clock_ms(void *handle, gint64 *unix_ms)
 {
-	return g_get_real_time() / G_USEC_PER_SEC;
+	*unix_ms = g_get_real_time() / 1000;
+	return TRUE;
+}
+
+static gboolean sqlite_usable(void *handle)
+{
+	return TRUE;
 }
 
 static void sqlite_close(void *handle)
@@ -317,8 +322,15 @@ static void finalize(void *statement)
 	sqlite3_finalize(statement);
 }
 
-static void *sqlite_open(const char *path, GError **error)
+static void *sqlite_open(const char *path, enum store_use use,
+			 void (*back)(void *data), void *data, GError **error)
 {
+	if (use == STORE_READER && !g_file_test(path, G_FILE_TEST_EXISTS)) {
+		fault_set(error, FAULT_NOT_FOUND,
+			  "Name another, or the right --root.",
+			  "There is no store '%s'.", path);
+		return NULL;
+	}
 	if (!check_head(path, error))
 		return NULL;
 	struct sqlite *self = g_new0(struct sqlite, 1);
@@ -357,6 +369,7 @@ static void *sqlite_open(const char *path, GError **error)
 
 const struct store_driver store_sqlite = {
 	.identity = "INTEGER PRIMARY KEY AUTOINCREMENT",
+	.tables = "SELECT name FROM sqlite_master WHERE type = 'table'",
 	.open = sqlite_open,
 	.close = sqlite_close,
 	.run = sqlite_run,
@@ -365,5 +378,6 @@ const struct store_driver store_sqlite = {
 	.commit = sqlite_commit,
 	.rollback = sqlite_rollback,
 	.snapshot = sqlite_snapshot,
-	.now = sqlite_now,
+	.clock_ms = sqlite_clock_ms,
+	.usable = sqlite_usable,
 };

@@ -1,24 +1,45 @@
 #include "server/broker/store.h"
 
+#include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "common/fault.h"
 #include "server/broker/store-driver.h"
 
-/* 16: the widest statement has 12 parameters */
-#define PARAMETERS_MAX 16
+/* 32: the widest table that is copied has 24 columns */
+#define PARAMETERS_MAX 32
+
+/* see store.h about time */
+#define CLOCK_LOOK_US (60 * G_USEC_PER_SEC)
+#define CLOCK_FOLLOW_MS 2000
+#define CLOCK_DOUBT_US (600 * G_USEC_PER_SEC)
+
+struct store_clock {
+	gint64 unix_ms, at_us; /* the time told when the boot clock was at_us */
+	gint64 looked_us;
+	gint64 off_ms, off_since_us; /* how far the database's is from it */
+};
 
 struct store {
 	const struct store_driver *driver;
 	void *handle;
-	char *path;
+	char *aside;
+	char *where; /* for people: no passwords */
+	const struct store_schema *schema;
+	struct store_clock clock;
+	void (*back)(void *data);
+	void *back_data;
 };
 
 struct store_rows {
 	unsigned columns;
 	gsize count;
 	GPtrArray *cells; /* char *, row by row */
+	GPtrArray *names; /* char *, of the columns */
 };
 
 /* ---- rows ---- */
@@ -27,6 +48,7 @@ static struct store_rows *rows_new(void)
 {
 	struct store_rows *rows = g_new0(struct store_rows, 1);
 	rows->cells = g_ptr_array_new_with_free_func(g_free);
+	rows->names = g_ptr_array_new_with_free_func(g_free);
 	return rows;
 }
 
@@ -39,6 +61,11 @@ void store_rows_begin_row(struct store_rows *rows, unsigned columns)
 void store_rows_add(struct store_rows *rows, const char *text)
 {
 	g_ptr_array_add(rows->cells, g_strdup(text));
+}
+
+void store_rows_name(struct store_rows *rows, const char *name)
+{
+	g_ptr_array_add(rows->names, g_strdup(name));
 }
 
 gsize store_rows_count(const struct store_rows *rows)
@@ -66,6 +93,7 @@ void store_rows_free(struct store_rows *rows)
 	if (!rows)
 		return;
 	g_ptr_array_unref(rows->cells);
+	g_ptr_array_unref(rows->names);
 	g_free(rows);
 }
 
@@ -123,27 +151,67 @@ gboolean store_end(struct store *store, gboolean ok, GError **error)
 	return FALSE;
 }
 
+/* ---- the clock ---- */
+
+static gint64 boot_us(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_BOOTTIME, &now); /* goes on while suspended */
+	return now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000;
+}
+
+static void clock_set(struct store_clock *clock, gint64 unix_ms, gint64 now_us)
+{
+	clock->unix_ms = unix_ms;
+	clock->at_us = now_us;
+	clock->off_ms = 0;
+}
+
+static void clock_look(struct store *store, gint64 now_us)
+{
+	struct store_clock *clock = &store->clock;
+	gint64 theirs;
+	clock->looked_us = now_us;
+	if (!store->driver->clock_ms(store->handle, &theirs))
+		return;
+	gint64 ours = clock->unix_ms + (now_us - clock->at_us) / 1000;
+	gint64 off = theirs - ours;
+	if (!clock->at_us || ABS(off) <= CLOCK_FOLLOW_MS) {
+		clock_set(clock, theirs, now_us);
+	} else if (!clock->off_ms ||
+		   ABS(off - clock->off_ms) > CLOCK_FOLLOW_MS) {
+		clock->off_ms = off;
+		clock->off_since_us = now_us;
+	} else if (now_us - clock->off_since_us > CLOCK_DOUBT_US) {
+		clock_set(clock, theirs, now_us);
+	}
+}
+
 gint64 store_now(struct store *store)
 {
-	return store->driver->now(store->handle);
+	struct store_clock *clock = &store->clock;
+	gint64 now_us = boot_us();
+	if (!clock->at_us || now_us - clock->looked_us > CLOCK_LOOK_US)
+		clock_look(store, now_us);
+	return (clock->unix_ms + (now_us - clock->at_us) / 1000) / 1000;
 }
 
 /* ---- opening ---- */
 
-static gboolean version(struct store *store, gint64 *number, GError **error)
+static gboolean read_format(struct store *store, gint64 *number,
+			    GError **error)
 {
-	if (!store->driver->script(
-		    store->handle,
-		    "CREATE TABLE IF NOT EXISTS migrations("
-		    "number BIGINT PRIMARY KEY, title TEXT NOT NULL,"
-		    "applied BIGINT NOT NULL)",
-		    error))
-		return FALSE;
 	g_autoptr(store_rows) rows = store_query(
 		store, error, "SELECT COALESCE(MAX(number), 0) FROM migrations",
 		NULL);
 	*number = rows ? store_rows_int(rows, 0, 0) : 0;
 	return rows != NULL;
+}
+
+gint64 store_format(struct store *store)
+{
+	gint64 number;
+	return read_format(store, &number, NULL) ? number : 0;
 }
 
 static gboolean apply(struct store *store, const struct store_migration *step,
@@ -162,49 +230,94 @@ static gboolean apply(struct store *store, const struct store_migration *step,
 			 error);
 }
 
-static gboolean migrate(struct store *store,
-			const struct store_migration *migrations, gsize count,
-			GError **error)
+static gboolean newer(struct store *store, gint64 at, GError **error)
 {
+	if (at <= (gint64)store->schema->count)
+		return FALSE;
+	fault_set(error, FAULT_STORAGE,
+		  "Run the newer Oriel, or restore the snapshot that was made "
+		  "before its migration.",
+		  "Store '%s' has format %" G_GINT64_FORMAT
+		  ", made by a newer Oriel; this one knows %" G_GSIZE_FORMAT
+		  ".",
+		  store->where, at, store->schema->count);
+	return TRUE;
+}
+
+static gboolean migrate(struct store *store, GError **error)
+{
+	const struct store_schema *schema = store->schema;
 	gint64 at;
-	if (!version(store, &at, error))
+	if (!store->driver->script(
+		    store->handle,
+		    "CREATE TABLE IF NOT EXISTS migrations("
+		    "number BIGINT PRIMARY KEY, title TEXT NOT NULL,"
+		    "applied BIGINT NOT NULL)",
+		    error) ||
+	    !read_format(store, &at, error) || newer(store, at, error))
 		return FALSE;
-	if (at > (gint64)count) {
-		fault_set(error, FAULT_STORAGE,
-			  "Run the newer Oriel, or restore the snapshot that "
-			  "was made before its migration.",
-			  "Store '%s' has format %" G_GINT64_FORMAT
-			  ", made by a newer Oriel; this one knows %" G_GSIZE_FORMAT
-			  ".",
-			  store->path, at, count);
-		return FALSE;
-	}
-	if (at > 0 && at < (gint64)count) {
-		g_autofree char *aside =
+	if (at > 0 && at < (gint64)schema->count) {
+		g_autofree char *path =
 			g_strdup_printf("%s.before-%" G_GINT64_FORMAT,
-					store->path, at + 1);
-		if (!store->driver->snapshot(store->handle, aside, error))
+					store->aside, at + 1);
+		/* one from an attempt that failed before is the older, better
+		 * one */
+		if (!g_file_test(path, G_FILE_TEST_EXISTS) &&
+		    !store_backup(store, path, error))
 			return FALSE;
 	}
-	for (gsize i = (gsize)at; i < count; i++)
-		if (!apply(store, &migrations[i], error))
+	for (gsize i = (gsize)at; i < schema->count; i++)
+		if (!apply(store, &schema->migrations[i], error))
 			return FALSE;
 	return TRUE;
 }
 
-struct store *store_open(const char *path,
-			 const struct store_migration *migrations, gsize count,
+static gboolean check_reader(struct store *store, GError **error)
+{
+	gint64 at;
+	return read_format(store, &at, error) && !newer(store, at, error);
+}
+
+gboolean store_is_server(const char *where)
+{
+	return g_str_has_prefix(where, "postgresql:") ||
+	       g_str_has_prefix(where, "postgres:");
+}
+
+static void on_back(void *data)
+{
+	struct store *self = data;
+	if (self->back)
+		self->back(self->back_data);
+}
+
+struct store *store_open(const char *where, const char *aside,
+			 const struct store_schema *schema, enum store_use use,
 			 GError **error)
 {
-	void *handle = store_sqlite.open(path, error);
-	if (!handle)
-		return NULL;
+	gboolean server = store_is_server(where);
 	g_autoptr(store_handle) self = g_new0(struct store, 1);
-	self->driver = &store_sqlite;
-	self->handle = handle;
-	self->path = g_strdup(path);
-	return migrate(self, migrations, count, error) ? g_steal_pointer(&self)
-						       : NULL;
+	self->driver = server ? &store_pgsql : &store_sqlite;
+	self->aside = g_strdup(aside);
+	self->where = g_strdup(server ? "PostgreSQL" : where);
+	self->schema = schema;
+	self->handle = self->driver->open(where, use, on_back, self, error);
+	if (!self->handle)
+		return NULL;
+	gboolean ok = use == STORE_OWNER ? migrate(self, error)
+					 : check_reader(self, error);
+	return ok ? g_steal_pointer(&self) : NULL;
+}
+
+gboolean store_usable(struct store *store)
+{
+	return store->driver->usable(store->handle);
+}
+
+void store_on_back(struct store *store, void (*back)(void *data), void *data)
+{
+	store->back = back;
+	store->back_data = data;
 }
 
 void store_close(struct store *store)
@@ -212,6 +325,145 @@ void store_close(struct store *store)
 	if (!store)
 		return;
 	store->driver->close(store->handle);
-	g_free(store->path);
+	g_free(store->aside);
+	g_free(store->where);
 	g_free(store);
+}
+
+/* ---- copies ---- */
+
+static gboolean holds(store_rows *names, const char *name)
+{
+	for (gsize i = 0; i < store_rows_count(names); i++)
+		if (strcmp(store_rows_text(names, i, 0), name) == 0)
+			return TRUE;
+	return FALSE;
+}
+
+static gboolean must_be_empty(struct store *to, const char *table,
+			      GError **error)
+{
+	g_autofree char *sql =
+		g_strdup_printf("SELECT 1 FROM %s LIMIT 1", table);
+	g_autoptr(store_rows) rows = store_query(to, error, sql, NULL);
+	if (rows && store_rows_count(rows))
+		fault_set(error, FAULT_CONFLICT,
+			  "Name an empty one, so that nothing is mixed up.",
+			  "The store '%s' is not empty.", to->where);
+	return rows && !store_rows_count(rows);
+}
+
+static char *insert_sql(const char *table, store_rows *rows)
+{
+	GString *sql = g_string_new("INSERT INTO ");
+	g_string_append_printf(sql, "%s(", table);
+	for (guint i = 0; i < rows->names->len; i++)
+		g_string_append_printf(sql, "%s%s", i ? ", " : "",
+				       (char *)rows->names->pdata[i]);
+	g_string_append(sql, ") VALUES(");
+	for (guint i = 0; i < rows->names->len; i++)
+		g_string_append_printf(sql, "%s$%u", i ? ", " : "", i + 1);
+	g_string_append(sql, ")");
+	return g_string_free(sql, FALSE);
+}
+
+static gboolean copy_table(struct store *from, struct store *to,
+			   const char *table, gint64 *count, GError **error)
+{
+	g_autofree char *all = g_strdup_printf("SELECT * FROM %s", table);
+	g_autoptr(store_rows) rows = store_query(from, error, all, NULL);
+	if (!rows || !must_be_empty(to, table, error))
+		return FALSE;
+	g_autofree char *sql = insert_sql(table, rows);
+	for (gsize row = 0; row < rows->count; row++) {
+		struct store_value values[PARAMETERS_MAX] = {0};
+		for (unsigned i = 0; i < rows->columns; i++) {
+			values[i].is_text = TRUE;
+			values[i].text = store_rows_text(rows, row, i);
+		}
+		if (!to->driver->run(to->handle, sql, values, rows->columns,
+				     NULL, NULL, error))
+			return FALSE;
+	}
+	*count += (gint64)rows->count;
+	return !to->driver->recount ||
+	       to->driver->recount(to->handle, table, error);
+}
+
+static gboolean copy_tables(struct store *from, struct store *to,
+			    gint64 *count, GError **error)
+{
+	g_autoptr(store_rows) names =
+		store_query(from, error, from->driver->tables, NULL);
+	if (!names)
+		return FALSE;
+	for (const char *const *table = from->schema->tables; *table; table++)
+		/* a store of an older format has not all of them */
+		if (holds(names, *table) &&
+		    !copy_table(from, to, *table, count, error))
+			return FALSE;
+	return TRUE;
+}
+
+gboolean store_copy(struct store *from, struct store *to, gint64 *rows_out,
+		    GError **error)
+{
+	gint64 count = 0;
+	/* both in a transaction: what is read belongs together */
+	if (!store_begin(from, error))
+		return FALSE;
+	gboolean ok = store_begin(to, error);
+	if (ok)
+		ok = store_end(to, copy_tables(from, to, &count, error), error);
+	store_end(from, FALSE, NULL);
+	if (rows_out)
+		*rows_out = count;
+	return ok;
+}
+
+gboolean store_wipe(struct store *store, GError **error)
+{
+	const char *const *tables = store->schema->tables;
+	if (!store_begin(store, error))
+		return FALSE;
+	g_autoptr(store_rows) names =
+		store_query(store, error, store->driver->tables, NULL);
+	gboolean ok = names != NULL;
+	for (gsize i = g_strv_length((GStrv)tables); ok && i-- > 0;) {
+		if (!holds(names, tables[i]))
+			continue;
+		g_autofree char *sql =
+			g_strdup_printf("DELETE FROM %s", tables[i]);
+		ok = store_run(store, NULL, error, sql, NULL);
+	}
+	return store_end(store, ok, error);
+}
+
+/* Through a file that is complete when it gets its name. */
+static gboolean copy_to_file(struct store *store, const char *path,
+			     GError **error)
+{
+	g_autofree char *part = g_strconcat(path, ".part", NULL);
+	struct store_schema format = *store->schema;
+	format.count = (gsize)store_format(store);
+	unlink(part);
+	struct store *to = store_open(part, part, &format, STORE_OWNER, error);
+	gboolean ok = to && store_copy(store, to, NULL, error);
+	store_close(to); /* the last one to close leaves no -wal behind */
+	if (ok && rename(part, path) < 0) {
+		fault_set(error, FAULT_STORAGE, NULL,
+			  "'%s' cannot be written: %s.", path,
+			  g_strerror(errno));
+		ok = FALSE;
+	}
+	if (!ok)
+		unlink(part);
+	return ok;
+}
+
+gboolean store_backup(struct store *store, const char *path, GError **error)
+{
+	return store->driver->snapshot
+		       ? store->driver->snapshot(store->handle, path, error)
+		       : copy_to_file(store, path, error);
 }

@@ -3,12 +3,21 @@
  * Statements use $1, $2, ... and nothing of one dialect alone; what cannot be
  * said alike (identity columns, how a transaction begins, the clock, the
  * snapshot) is behind struct store_driver. Every answer leaves as text or
- * 64-bit integers. Time is the store's, in whole seconds of Unix time.
+ * 64-bit integers.
+ *
+ * Time is the store's, in whole seconds of Unix time. It goes on with the
+ * monotonic clock: a database or machine whose clock is set is followed at
+ * once by up to two seconds, and by more only after it has stayed so for ten
+ * minutes, so that a clock that jumps there and back ends nobody's session.
  *
  * Threads: the one that opened it; there is one writer by construction.
  * Errors: faults. FAULT_STORAGE where the disk or the database is at fault,
- * FAULT_CONFLICT for a uniqueness that a statement would break. A statement
- * that fails has changed nothing. */
+ * FAULT_UNAVAILABLE where the database does not answer (a call takes a few
+ * seconds at most to find out, and those that follow fail at once until it
+ * answers again), FAULT_CONFLICT for a uniqueness that a statement would
+ * break. A statement that fails has changed nothing, and so has a
+ * transaction, but for one case: a database that goes while it commits may
+ * have done so. store_on_back() is the time to look. */
 #pragma once
 
 #include <glib.h>
@@ -24,16 +33,48 @@ struct store_migration {
 	const char *sql; /* statements, separated by ";\n" */
 };
 
-/* Opens or makes the database file. A damaged or unreadable one is left as it
- * is; of a damaged one a copy is kept under PATH.damaged-TIME (once), and the
- * fault says how to go on. Before migrating, a snapshot PATH.before-N. */
-struct store *store_open(const char *path,
-			 const struct store_migration *migrations, gsize count,
+struct store_schema {
+	const struct store_migration *migrations;
+	gsize count;
+	/* every table that any migration makes, those referred to before
+	 * those that refer; NULL ends */
+	const char *const *tables;
+};
+
+enum store_use {
+	STORE_OWNER,  /* the only writer: refuses a second one */
+	STORE_READER, /* beside the owner, changes nothing */
+};
+
+/* Opens or makes the store. where is a file of SQLite's, or
+ * "postgresql://..." as libpq reads it. A damaged or unreadable file is left
+ * as it is; a copy is kept under PATH.damaged-TIME (once), and the fault says
+ * how to go on. Before migrating, a snapshot ASIDE.before-N, which is a file
+ * of SQLite's in both cases. */
+struct store *store_open(const char *where, const char *aside,
+			 const struct store_schema *schema, enum store_use use,
 			 GError **error);
 void store_close(struct store *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(store_handle, store_close)
 
+gboolean store_is_server(const char *where);
+/* FALSE while the database does not answer. */
+gboolean store_usable(struct store *store);
+/* back is called on the main context each time it answers again. */
+void store_on_back(struct store *store, void (*back)(void *data), void *data);
+
 gint64 store_now(struct store *store);
+
+/* Copies every row of `from` into `to`, which has the same format and must be
+ * empty (FAULT_CONFLICT); all or nothing. */
+gboolean store_copy(struct store *from, struct store *to, gint64 *rows_out,
+		    GError **error);
+/* A copy in one file, complete and readable by store_open(). */
+gboolean store_backup(struct store *store, const char *path, GError **error);
+/* Empties it; the format stays. */
+gboolean store_wipe(struct store *store, GError **error);
+/* The number of its newest migration. */
+gint64 store_format(struct store *store);
 
 /* types has one letter for each parameter: 's' text (NULL is SQL's NULL) or
  * 'i' gint64. run: *changed (or NULL) gets the number of rows changed.

@@ -70,6 +70,9 @@ static gboolean load(struct tasks *self, GError **error)
 		NULL);
 	for (gsize i = 0; rows && i < store_rows_count(rows); i++) {
 		enum task_state state = TASK_RUNNING;
+		if (g_hash_table_contains(self->live,
+					  store_rows_text(rows, i, 0)))
+			continue;
 		task_state_parse(store_rows_text(rows, i, 5), &state);
 		live_add(self, store_rows_text(rows, i, 0),
 			 store_rows_text(rows, i, 1),
@@ -78,6 +81,13 @@ static gboolean load(struct tasks *self, GError **error)
 			 store_rows_text(rows, i, 4), state);
 	}
 	return rows != NULL;
+}
+
+void tasks_store_back(struct tasks *self)
+{
+	g_autoptr(GError) error = NULL;
+	if (!load(self, &error))
+		log_fault(NULL, error);
 }
 
 struct tasks *tasks_create(struct broker *broker, GError **error)

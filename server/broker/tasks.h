@@ -10,6 +10,8 @@
 
 struct tasks *tasks_create(struct broker *broker, GError **error);
 void tasks_destroy(struct tasks *tasks);
+/* After the store was gone for a while: what it has and we have not. */
+void tasks_store_back(struct tasks *tasks);
 
 /* A task that builds a version whose row is there (IMAGE_BUILDING). New
  * string: the task's id. Inside a transaction; tasks_send() after it. */

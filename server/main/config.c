@@ -7,20 +7,19 @@
 
 #include "common/fault.h"
 
-#define GROUP "gateway"
-
-enum kind { ADDRESS, PORT, COUNT };
+enum kind { ADDRESS, PORT, COUNT, STORE };
 
 static const struct key {
-	const char *name;
+	const char *group, *name;
 	enum kind kind;
 	gsize offset;
 } keys[] = {
-    {"listen", ADDRESS, offsetof(struct config, listen)},
-    {"https_port", PORT, offsetof(struct config, https_port)},
-    {"rfb_port", PORT, offsetof(struct config, rfb_port)},
-    {"max_connections", COUNT, offsetof(struct config, max_connections)},
-    {"max_per_address", COUNT, offsetof(struct config, max_per_address)},
+    {"gateway", "listen", ADDRESS, offsetof(struct config, listen)},
+    {"gateway", "https_port", PORT, offsetof(struct config, https_port)},
+    {"gateway", "rfb_port", PORT, offsetof(struct config, rfb_port)},
+    {"gateway", "max_connections", COUNT, offsetof(struct config, max_connections)},
+    {"gateway", "max_per_address", COUNT, offsetof(struct config, max_per_address)},
+    {"broker", "store", STORE, offsetof(struct config, store)},
 };
 
 void config_defaults(struct config *config, gboolean rootless)
@@ -38,6 +37,7 @@ void config_defaults(struct config *config, gboolean rootless)
 void config_clear(struct config *config)
 {
 	g_clear_pointer(&config->listen, g_free);
+	g_clear_pointer(&config->store, g_free);
 }
 
 /* 1-based line of [group] or of key in it; 0 where it is not found. */
@@ -106,6 +106,19 @@ static gboolean set(struct config *config, const struct key *key,
 		}
 		*(unsigned *)field = (unsigned)number;
 		return TRUE;
+	case STORE:
+		if (!g_str_has_prefix(value, "postgresql://") &&
+		    !g_str_has_prefix(value, "postgres://")) {
+			fault_set(error, FAULT_INVALID,
+				  "Write postgresql://HOST/DATABASE, or leave "
+				  "it out for a file in the library folder.",
+				  "%s: %s is no address of a database.", where,
+				  key->name);
+			return FALSE;
+		}
+		g_free(*(char **)field);
+		*(char **)field = g_strdup(value);
+		return TRUE;
 	}
 	return FALSE;
 }
@@ -118,7 +131,8 @@ static void remark(GPtrArray *remarks, const char *path, unsigned line,
 					"effect. Correct or remove it; known "
 					"are listen, https_port, rfb_port, "
 					"max_connections and max_per_address "
-					"in [" GROUP "].",
+					"in [gateway], and store in "
+					"[broker].",
 					path, line, what, name));
 }
 
@@ -138,7 +152,10 @@ gboolean config_parse(struct config *config, const char *path, const char *text,
 	}
 	g_auto(GStrv) groups = g_key_file_get_groups(file, NULL);
 	for (char **group = groups; *group; group++) {
-		if (strcmp(*group, GROUP) != 0) {
+		gboolean known = FALSE;
+		for (gsize i = 0; i < G_N_ELEMENTS(keys); i++)
+			known = known || strcmp(keys[i].group, *group) == 0;
+		if (!known) {
 			remark(remarks, path, line_of(text, *group, NULL),
 			       "section", *group);
 			continue;
@@ -149,7 +166,8 @@ gboolean config_parse(struct config *config, const char *path, const char *text,
 			unsigned line = line_of(text, *group, *name);
 			const struct key *key = NULL;
 			for (gsize i = 0; i < G_N_ELEMENTS(keys); i++)
-				if (strcmp(keys[i].name, *name) == 0)
+				if (strcmp(keys[i].group, *group) == 0 &&
+				    strcmp(keys[i].name, *name) == 0)
 					key = &keys[i];
 			if (!key) {
 				remark(remarks, path, line, "key", *name);

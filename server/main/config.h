@@ -9,6 +9,9 @@
  *	rfb_port = 5900
  *	max_connections = 512    open connections, over all addresses
  *	max_per_address = 128    ... and from one address
+ *	[broker]
+ *	store = postgresql:///oriel?host=/run/postgresql
+ *	                         instead of LIB/store.db
  *
  * Threads: any. Ownership: strings belong to the struct. */
 #pragma once
@@ -21,6 +24,7 @@ struct config {
 	guint16 rfb_port;
 	unsigned max_connections;
 	unsigned max_per_address;
+	char *store; /* NULL: LIB/store.db */
 };
 
 /* What is used where nobody says otherwise. */

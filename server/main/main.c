@@ -9,6 +9,7 @@
 
 #include "common/fault.h"
 #include "common/log.h"
+#include "server/broker/store-tool.h"
 #include "server/main/config.h"
 #include "server/main/notify.h"
 #include "server/main/roles.h"
@@ -18,7 +19,7 @@ struct options {
 	char *root, *role, *listen;
 	int https_port, rfb_port; /* -1: not given */
 	int ready_fd, lock_fd;
-	gboolean verbose, version, json;
+	gboolean verbose, version, json, replace;
 	char **rest;
 };
 
@@ -50,6 +51,8 @@ static gboolean parse(struct options *options, int *argc, char ***argv,
 	     "Tell more", NULL},
 	    {"json", 0, 0, G_OPTION_ARG_NONE, &options->json,
 	     "Answer 'doctor' as JSON", NULL},
+	    {"replace", 0, 0, G_OPTION_ARG_NONE, &options->replace,
+	     "Let 'store restore' replace what the store holds", NULL},
 	    {"version", 0, 0, G_OPTION_ARG_NONE, &options->version,
 	     "Print the version and end", NULL},
 	    {"ready-fd", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_INT,
@@ -60,13 +63,15 @@ static gboolean parse(struct options *options, int *argc, char ***argv,
 	     &options->rest, NULL, NULL},
 	    {0}};
 	g_autoptr(GOptionContext) context =
-	    g_option_context_new("[doctor] - Oriel's server");
+	    g_option_context_new("[doctor | store WHAT] - Oriel's server");
 	g_option_context_add_main_entries(context, entries, NULL);
 	g_option_context_set_description(
 	    context,
 	    "Without --role it starts all roles of an installation and "
 	    "keeps them running.\n'orield doctor' tells what this machine "
-	    "can do for desktops.\nConfiguration is optional: see "
+	    "can do for desktops.\n'orield store backup FILE', 'store "
+	    "restore FILE' and 'store migrate WHERE'\nare the same as "
+	    "'oriel store'.\nConfiguration is optional: see "
 	    "oriel.conf(5).\n");
 	g_autoptr(GError) wrong = NULL;
 	if (!g_option_context_parse(context, argc, argv, &wrong)) {
@@ -157,14 +162,17 @@ static int run_role(const struct options *options,
 static int run(const struct options *options, GError **error)
 {
 	struct paths_root root;
-	if (options->rest && strcmp(options->rest[0], "doctor") != 0) {
+	gboolean is_store =
+	    options->rest && strcmp(options->rest[0], "store") == 0;
+	if (options->rest && !is_store &&
+	    strcmp(options->rest[0], "doctor") != 0) {
 		fault_set(error, FAULT_INVALID,
 			  "'orield --help' lists the options; 'oriel' is the "
 			  "command line for everything else.",
 			  "'%s' is no command of orield.", options->rest[0]);
 		return ROLE_HOPELESS;
 	}
-	if (options->rest) /* a doctor makes no folders */
+	if (options->rest && !is_store) /* a doctor makes no folders */
 		return roles_doctor(options->root, options->json);
 	if (!paths_root_open(&root, options->root, error))
 		return ROLE_HOPELESS;
@@ -177,11 +185,15 @@ static int run(const struct options *options, GError **error)
 		    .rfb_port = config.rfb_port,
 		    .max_connections = config.max_connections,
 		    .max_per_address = config.max_per_address,
+		    .store = config.store,
 		    .verbose = options->verbose,
 		    .ready_fd = -1,
 		    .lock_fd = options->lock_fd};
 		status =
-		    options->role
+		    is_store
+			? store_tool(&root, config.store, options->rest + 1,
+				     options->replace, error)
+		    : options->role
 			? run_role(options, &root, &role_options, error)
 			: supervisor_main(&root, options->root, &role_options);
 	}

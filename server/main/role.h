@@ -14,6 +14,7 @@
 #include "common/paths.h"
 
 struct role_options {
+	const char *store;  /* the broker's, or NULL for LIB/store.db */
 	const char *listen; /* address of the gateway's ports: "127.0.0.1",
 			       "::", ... */
 	guint16 https_port; /* 8443; 0 takes a free one */

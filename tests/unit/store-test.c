@@ -38,10 +38,22 @@ static void place_finish(struct place *place)
 	g_free(place->path);
 }
 
+static const char *const tables[] = {"things", "more", NULL};
+
+static struct store *open_steps(const struct place *place, gsize count,
+				GError **error)
+{
+	/* kept while the store is: it refers to it */
+	static struct store_schema part[4];
+	part[count] = (struct store_schema){steps, count, tables};
+	return store_open(place->path, place->path, &part[count], STORE_OWNER,
+			  error);
+}
+
 static struct store *must_open(const struct place *place, gsize count)
 {
 	g_autoptr(GError) error = NULL;
-	struct store *store = store_open(place->path, steps, count, &error);
+	struct store *store = open_steps(place, count, &error);
 	g_assert_no_error(error);
 	return store;
 }
@@ -147,7 +159,7 @@ static void test_failed_migration(void)
 	store_close(must_open(&place, 2));
 	for (int i = 0; i < 2; i++) {
 		g_autoptr(GError) error = NULL;
-		g_assert_null(store_open(place.path, steps, 3, &error));
+		g_assert_null(open_steps(&place, 3, &error));
 		g_assert_error(error, FAULT, FAULT_INTERNAL);
 	}
 	struct store *store = must_open(&place, 2);
@@ -162,7 +174,7 @@ static void test_newer(void)
 	place_init(&place);
 	store_close(must_open(&place, 2));
 	g_autoptr(GError) error = NULL;
-	g_assert_null(store_open(place.path, steps, 1, &error));
+	g_assert_null(open_steps(&place, 1, &error));
 	g_assert_error(error, FAULT, FAULT_STORAGE);
 	g_assert_nonnull(strstr(error->message, "newer Oriel"));
 	place_finish(&place);
@@ -175,13 +187,52 @@ static void test_schema(void)
 	place_init(&place);
 	for (int i = 0; i < 2; i++) {
 		g_autoptr(GError) error = NULL;
-		struct store *store = store_open(place.path, schema_migrations,
-						 schema_migrations_count,
-						 &error);
+		struct store *store = store_open(
+			place.path, place.path, &schema, STORE_OWNER, &error);
 		g_assert_no_error(error);
 		store_close(store);
 	}
 	place_finish(&place);
+}
+
+/* Everything, into another store that has to be empty. */
+static void test_copy(void)
+{
+	struct place place, other;
+	place_init(&place);
+	place_init(&other);
+	struct store *from = must_open(&place, 2), *to = must_open(&other, 2);
+	g_autoptr(GError) error = NULL;
+	for (gint64 i = 0; i < 200; i++) {
+		g_autofree char *name = g_strdup_printf("thing '%d' \xc3\xa4",
+							(int)i);
+		add(from, name, i - 100);
+	}
+	store_run(from, NULL, &error,
+		  "UPDATE things SET colour = NULL WHERE size = 7", NULL);
+	g_assert_no_error(error);
+	gint64 rows = 0;
+	g_assert_true(store_copy(from, to, &rows, &error));
+	g_assert_no_error(error);
+	g_assert_cmpint(rows, ==, 200);
+	static const char all[] = "SELECT id, name, size, colour FROM things"
+				  " ORDER BY id";
+	g_autoptr(store_rows) left = store_query(from, NULL, all, NULL);
+	g_autoptr(store_rows) right = store_query(to, NULL, all, NULL);
+	for (gsize i = 0; i < 200; i++)
+		for (unsigned k = 0; k < 4; k++)
+			g_assert_cmpstr(store_rows_text(left, i, k), ==,
+					store_rows_text(right, i, k));
+	/* a second time it would be mixed up */
+	g_assert_false(store_copy(from, to, NULL, &error));
+	g_assert_error(error, FAULT, FAULT_CONFLICT);
+	g_assert_cmpint(count(to), ==, 200);
+	g_assert_true(store_wipe(to, NULL));
+	g_assert_cmpint(count(to), ==, 0);
+	store_close(from);
+	store_close(to);
+	place_finish(&place);
+	place_finish(&other);
 }
 
 int main(int argc, char **argv)
@@ -193,5 +244,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/store/failed-migration", test_failed_migration);
 	g_test_add_func("/store/newer", test_newer);
 	g_test_add_func("/store/schema", test_schema);
+	g_test_add_func("/store/copy", test_copy);
 	return g_test_run();
 }

@@ -5,12 +5,21 @@ What stands beyond its sockets is played here: a host and a gateway's worker
 that speak the wire of docs/host-link.md and docs/tunnel.md, line by line, so
 that a test can say what they say, when, and wrongly.
 """
-import base64, http.client, json, os, re, shutil, signal, socket, subprocess
+import base64, glob, http.client, json, os, re, shutil, signal, socket, subprocess
 import sys, tempfile, threading, time, traceback
 
 BUILD = os.environ.get("BUILD") or os.path.join(os.path.dirname(__file__), "../../../build")
 OR = os.path.join(BUILD, "bin", "orield")
 CLI = os.path.join(BUILD, "bin", "oriel")
+
+
+class Skip(Exception):
+    pass
+
+
+def sqlite_only():
+    if PG:
+        raise Skip("about SQLite's file")
 
 
 class Answer:
@@ -192,6 +201,80 @@ class Host(Lines):
                   message="", error=dict(code="cancelled", cause="Cancelled.", remedy=""))
 
 
+class Postgres:
+    """A server of PostgreSQL's of its own, on a unix socket and nowhere else.
+    It does not run as root, so root starts it as its package's user."""
+
+    def __init__(self, folder=None):
+        self.folder = folder or tempfile.mkdtemp(prefix="oriel-pg-")
+        self.count = 0
+        self.process = None
+        if folder:
+            return
+        versions = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"))
+        if not versions:
+            shutil.rmtree(self.folder)
+            raise Skip("PostgreSQL's server is not installed (Debian's postgresql)")
+        self.bin = os.path.dirname(versions[-1])
+        self.user = ["setpriv", "--reuid=postgres", "--regid=postgres",
+                     "--clear-groups"] if os.geteuid() == 0 else []
+        os.chmod(self.folder, 0o711)
+        if self.user:
+            shutil.chown(self.folder, "postgres", "postgres")
+        made = self.tool("initdb", "-D", self.folder + "/data", "-A", "trust", "-U", "oriel", "-N",
+                         "--no-instructions", "-E", "UTF8", "--locale=C")
+        assert made.returncode == 0, made.stdout
+        self.start()
+
+    def tool(self, name, *args):
+        return subprocess.run(self.user + [os.path.join(self.bin, name)] + list(args), text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, cwd="/")
+
+    def start(self):
+        log = open(self.folder + "/log", "ab")
+        # durable against kill -9 of its processes; the machine's own end is
+        # not what is tested
+        self.process = subprocess.Popen(self.user + [
+            self.bin + "/postgres", "-D", self.folder + "/data", "-k", self.folder,
+            "-c", "listen_addresses=", "-c", "unix_socket_permissions=0700", "-c", "fsync=off",
+            "-c", "max_connections=40", "-c", "shared_buffers=16MB"],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/")
+        end = time.monotonic() + 60
+        while self.sql("SELECT 1").returncode != 0:
+            assert time.monotonic() < end and self.process.poll() is None, open(self.folder + "/log").read()
+            time.sleep(0.05)
+
+    def sql(self, text, database="postgres"):
+        return subprocess.run(["psql", "-h", self.folder, "-U", "oriel", "-d", database, "-XAtqc", text],
+                              text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
+
+    def address(self, name):
+        return "postgresql://oriel@/%s?host=%s" % (name, self.folder)
+
+    def create(self):
+        self.count += 1
+        name = "w%d_%d" % (os.getpid(), self.count)
+        made = self.sql("CREATE DATABASE %s TEMPLATE template0" % name)
+        assert made.returncode == 0, made.stdout
+        return self.address(name)
+
+    def signal(self, how, wait=True):
+        self.process.send_signal(how)
+        if wait:
+            self.process.wait(30)
+
+    def end(self):
+        if self.process and self.process.poll() is None:
+            self.signal(signal.SIGINT)  # its "fast" shutdown
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+# the tests of a world on PostgreSQL: postgresql.test has started a server
+PG = Postgres(os.environ["ORIEL_TEST_PG"]) if os.environ.get("ORIEL_TEST_PG") else None
+
+
 class World:
     def __init__(self, root=None, start=True):
         self.top = tempfile.mkdtemp(prefix="oriel-api-")
@@ -202,8 +285,42 @@ class World:
             self.recipe(name)
         self.process = None
         self.hosts = []
+        self.database = None
+        if PG:
+            self.database = PG.create()
+            self.configure("[broker]\nstore = %s\n" % self.database)
         if start:
             self.start()
+
+    def sql(self, text):
+        """Straight into the store, beside the broker: rows of text."""
+        if PG:
+            said = PG.sql(text, self.database.split("?")[0].rsplit("/", 1)[1])
+            assert said.returncode == 0, said.stdout
+            return [line.split("|") for line in said.stdout.splitlines()]
+        import sqlite3
+        with sqlite3.connect(self.root + "/lib/store.db", timeout=5) as db:
+            rows = [[str(cell) for cell in row] for row in db.execute(text)]
+        db.close()
+        return rows
+
+    def stored(self):
+        """All that is kept, as bytes."""
+        if PG:
+            names = PG.sql("SELECT table_name FROM information_schema.tables WHERE table_schema='public'",
+                           self.database.split("?")[0].rsplit("/", 1)[1]).stdout.split()
+            assert "sessions" in names
+            return b"".join(json.dumps(self.sql("SELECT * FROM " + n)).encode() for n in names)
+        kept = b""
+        for end in ("", "-wal"):
+            with open(self.root + "/lib/store.db" + end, "rb") as file:
+                kept += file.read()
+        return kept
+
+    def configure(self, text):
+        os.makedirs(os.path.join(self.root, "etc"), exist_ok=True)
+        with open(os.path.join(self.root, "etc/oriel.conf"), "w") as file:
+            file.write(text)
 
     def recipe(self, name, text=""):
         with open(os.path.join(self.data, "images", name + ".recipe"), "w") as file:
@@ -400,7 +517,3 @@ def main():
                 print("# " + line)
             print("not ok %d - %s" % (number, name), flush=True)
     sys.exit(1 if failed else 0)
-
-
-class Skip(Exception):
-    pass
