@@ -11,7 +11,8 @@
 
 static const struct verb *const nouns[] = {
 	image_verbs, desktop_verbs, user_verbs,
-	pool_verbs,  task_verbs,    server_verbs,
+	pool_verbs,  task_verbs,    store_verbs,
+	server_verbs,
 };
 
 /* The place in the list is the exit status, less 1; oriel(1) has it too. */

@@ -192,6 +192,91 @@ static gboolean doctor(struct cli *cli, GError **error)
 	return TRUE;
 }
 
+/* ---- the store ---- */
+
+static gboolean opt_replace;
+static char *opt_to;
+static const GOptionEntry restore_options[] = {
+	{"replace", 0, 0, G_OPTION_ARG_NONE, &opt_replace,
+	 "Also where the store is not empty; what it holds is kept in a file",
+	 NULL},
+	{0},
+};
+static const GOptionEntry migrate_options[] = {
+	{"to", 0, 0, G_OPTION_ARG_STRING, &opt_to,
+	 "postgresql://HOST/DATABASE, or a file of SQLite's", "WHERE"},
+	{0},
+};
+
+/* The store is orield's; with the broker stopped there is no API to ask. */
+static gboolean run_store(struct cli *cli, const char *what, const char *word,
+			  GError **error)
+{
+	g_autofree char *program = paths_program("orield");
+	g_autoptr(GPtrArray) argv = g_ptr_array_new();
+	g_ptr_array_add(argv, program);
+	if (cli->root) {
+		g_ptr_array_add(argv, (char *)"--root");
+		g_ptr_array_add(argv, cli->root);
+	}
+	if (opt_replace)
+		g_ptr_array_add(argv, (char *)"--replace");
+	g_ptr_array_add(argv, (char *)"store");
+	g_ptr_array_add(argv, (char *)what);
+	g_ptr_array_add(argv, (char *)word);
+	g_ptr_array_add(argv, NULL);
+	fflush(stdout);
+	int status;
+	g_autoptr(GError) why = NULL;
+	if (!g_spawn_sync(NULL, (char **)argv->pdata, NULL,
+			  G_SPAWN_CHILD_INHERITS_STDIN, NULL, NULL, NULL, NULL,
+			  &status, &why)) {
+		fault_set(error, FAULT_UNAVAILABLE,
+			  "Install all of Oriel's programs.",
+			  "'%s' cannot be started: %s.", program,
+			  why->message);
+		return FALSE;
+	}
+	cli->status = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+	return TRUE; /* it has said what there is to say */
+}
+
+static gboolean store_backup(struct cli *cli, GError **error)
+{
+	return run_store(cli, "backup", cli->argv[0], error);
+}
+
+static gboolean store_restore(struct cli *cli, GError **error)
+{
+	return run_store(cli, "restore", cli->argv[0], error);
+}
+
+static gboolean store_migrate(struct cli *cli, GError **error)
+{
+	if (opt_to)
+		return run_store(cli, "migrate", opt_to, error);
+	fault_set(error, FAULT_INVALID, "Name it with --to WHERE.",
+		  "Where shall the store go?");
+	return FALSE;
+}
+
+const struct verb store_verbs[] = {
+	{"store", "backup", "FILE", 1, 1,
+	 "Write the whole store into one file, also while Oriel runs",
+	 "  oriel store backup /var/backups/oriel.db\n", NULL, store_backup,
+	 TRUE},
+	{"store", "restore", "FILE", 1, 1,
+	 "Fill the store from a backup, while Oriel is stopped",
+	 "  oriel store restore /var/backups/oriel.db\n"
+	 "  oriel store restore --replace /var/backups/oriel.db\n",
+	 restore_options, store_restore, TRUE},
+	{"store", "migrate", NULL, 0, 0,
+	 "Copy the store to another database, while Oriel is stopped",
+	 "  oriel store migrate --to 'postgresql://db.example/oriel'\n",
+	 migrate_options, store_migrate, TRUE},
+	{0},
+};
+
 const struct verb server_verbs[] = {
 	{"status", NULL, NULL, 0, 0, "How everything is", "  oriel status\n",
 	 NULL, status, FALSE},
