@@ -1,7 +1,7 @@
 # Encoders of pixels, apart from every protocol.
 LIBS += codec
 codec_SRC := $(filter-out %-fuzz.c,$(wildcard display/codec/*.c))
-codec_PKG := glib-2.0 libjpeg
+codec_PKG := glib-2.0 libjpeg libavcodec libavutil
 # loops over pixels become vectors at this level only
 codec_CFLAGS := $(if $(SANITIZE),,-O3)
 
@@ -11,3 +11,10 @@ codec-test_SRC := tests/unit/codec-test.c tests/unit/codec-decode.c \
 codec-test_LIBS := codec common
 codec-test_PKG := zlib libjpeg
 codec-test_LDLIBS := -lm
+
+TESTS += codec-video-test
+codec-video-test_SRC := tests/unit/codec-video-test.c \
+	tests/unit/codec-decode.c tests/unit/codec-pictures.c
+codec-video-test_LIBS := codec common
+codec-video-test_PKG := zlib libjpeg libavcodec libavutil
+codec-video-test_LDLIBS := -lm
