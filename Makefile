@@ -166,6 +166,7 @@ help:
 	@echo 'make demo [HEADLESS=1]  a hosted desktop, from nothing, in the client'
 	@echo 'make check [ONLY=name]  the tests; SANITIZE=1 under ASan and UBSan'
 	@echo 'make bench              measurements, never pass or fail'
+	@echo 'make bench-display [QUICK=1]  the display beside other RFB servers'
 	@echo 'make lab | bench-vmm     oriel-vmm boots a desktop under nested KVM; beside QEMU'
 	@echo 'make soak               what takes long'
 	@echo 'make all | lint | fuzz | deps | clean | demo-clean'

@@ -1,6 +1,29 @@
 # For tests and benches: a machine's display played, a viewer's picture taken.
 PROGRAMS += display1-player vnc-grab
-display1-player_SRC := tests/tools/display1-player.c tests/tools/machine.c tests/tools/screen.c
+display1-player_SRC := $(addprefix tests/tools/,display1-player.c machine.c screen.c) \
+	$(addprefix tests/bench/display/,replay.c recording.c truth.c)
 display1-player_LIBS := display1
+display1-player_PKG := liblz4
 vnc-grab_SRC := tests/tools/vnc-grab.c
 vnc-grab_PKG := libvncclient
+
+# The display's bench: recordings of real applications, who plays them, who
+# measures. Recorded and replayed frames: tests/bench/display/.
+PROGRAMS += display-record
+display-record_SRC := tests/bench/display/record.c tests/bench/display/recording.c
+display-record_PKG := glib-2.0 liblz4 x11 xext xdamage xfixes
+
+PROGRAMS += display-watch
+display-watch_SRC := $(addprefix tests/bench/display/,watch.c session.c wire.c \
+	decode.c decode-tight.c decode-video.c recording.c truth.c)
+display-watch_PKG := glib-2.0 liblz4 zlib libjpeg libavcodec libavutil libswscale
+display-watch_LDLIBS := -lm
+
+# The table of docs/display.md; QUICK=1 takes a slice of it.
+.PHONY: bench-display
+bench-display:
+	$(Q)data/deps.sh install build run headless test bench
+	$(Q)$(MAKE) --no-print-directory programs
+	$(Q)mkdir -p $(BUILD)/bench
+	$(Q)BUILD=$(BUILD) BENCH_JSON=$(BUILD)/bench/display-peers.json \
+		tests/bench/display-peers.bench $(if $(QUICK),--quick) $(BENCH)

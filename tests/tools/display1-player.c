@@ -23,6 +23,9 @@ static const char help[] =
     "bad HEAD X Y W H STRIDE BYTES   an update as told, right or wrong\n"
     "play HEAD FPS FRAMES exact|whole  a moving box; each frame's number is\n"
     "                                in the 32 pixels of the first row\n"
+    "load HEAD RECORDING TRUTH       a recording's screen; keys are answered\n"
+    "                                with its mark (tests/bench/display/)\n"
+    "replay HEAD FPS exact|whole     plays it; FPS 0 is as recorded\n"
     "echo HEAD | echo off            each key press paints at once\n"
     "dump HEAD FILE                  the picture, 32 bits 0x00RRGGBB\n"
     "port HEX | port-open 0|1        bytes from, and state of, the guest\n"
@@ -60,6 +63,14 @@ static bool do_paint(char **word, unsigned words)
 	return true;
 }
 
+static void tell_size(struct head *head)
+{
+	if (!head->console)
+		return;
+	qemu_display1_console_set_width(head->console, head->width);
+	qemu_display1_console_set_height(head->console, head->height);
+}
+
 static bool do_resize(char **word, unsigned words)
 {
 	struct head *head = head_of(word[1]);
@@ -67,10 +78,7 @@ static bool do_resize(char **word, unsigned words)
 		return false;
 	head_take_pixels(head, strtoul(word[2], NULL, 10),
 			 strtoul(word[3], NULL, 10));
-	if (head->console) {
-		qemu_display1_console_set_width(head->console, head->width);
-		qemu_display1_console_set_height(head->console, head->height);
-	}
+	tell_size(head);
 	if (head->width)
 		head_paint(head, "text", 1, 0, 0, head->width, head->height);
 	head_send_scanout(head, true);
@@ -152,6 +160,27 @@ static bool do_play(char **word, unsigned words)
 	return true;
 }
 
+static bool do_load(char **word, unsigned words)
+{
+	struct head *head = head_of(word[1]);
+	if (words < 4 || !head || !head_load(head, word[2], word[3]))
+		return false;
+	tell_size(head);
+	head_send_scanout(head, true);
+	return true;
+}
+
+static bool do_replay(char **word, unsigned words)
+{
+	struct head *head = head_of(word[1]);
+	if (words < 4 || !head ||
+	    !head_replay(head, g_ascii_strtod(word[2], NULL),
+			 strcmp(word[3], "whole") == 0))
+		return false;
+	say("done");
+	return true;
+}
+
 static bool do_dump(char **word, unsigned words)
 {
 	struct head *head = head_of(word[1]);
@@ -193,6 +222,10 @@ static bool obey(char **word, unsigned words)
 		return do_bad(word, words);
 	if (strcmp(command, "play") == 0)
 		return do_play(word, words);
+	if (strcmp(command, "load") == 0)
+		return do_load(word, words);
+	if (strcmp(command, "replay") == 0)
+		return do_replay(word, words);
 	if (strcmp(command, "dump") == 0)
 		return do_dump(word, words);
 	if (strcmp(command, "port") == 0 && words > 1)

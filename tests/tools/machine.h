@@ -23,6 +23,9 @@ struct head {
 	unsigned width, height;
 	uint32_t *pixels; /* in a memory file: rows of width */
 	int map_fd;
+	size_t map_offset;
+	struct recording *recording; /* whose replay owns the pixels */
+	struct replay *replay;
 	QemuDisplay1Console *console;
 	QemuDisplay1Keyboard *keyboard;
 	QemuDisplay1Mouse *mouse;
@@ -75,5 +78,11 @@ GVariant *bytes_variant(const void *bytes, size_t length);
 /* A moving box, `frames` frames at a rate; says "played N". */
 void head_play_box(struct head *head, unsigned fps, unsigned frames,
 		   bool whole);
+/* The head becomes a recording's screen, at its first frame; key presses are
+ * answered with its key mark. truth: the file to share, see truth.h. False
+ * when the recording is none. */
+bool head_load(struct head *head, const char *recording, const char *truth);
+/* Plays it, once; see replay_start(). Says "played N". */
+bool head_replay(struct head *head, double fps, bool whole);
 /* What echo does: a glyph and a number in the first row's pixels. */
 void head_echo(struct head *head, unsigned number);

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/bench/display/replay.h"
 #include "tests/tools/machine.h"
 
 /* ---- pictures ---- */
@@ -52,6 +53,15 @@ static void release_pixels(struct head *head)
 {
 	if (!head->pixels)
 		return;
+	if (head->replay) {
+		machine.on_key = NULL;
+		replay_free(head->replay);
+		recording_close(head->recording);
+		head->replay = NULL;
+		head->pixels = NULL;
+		head->map_offset = 0;
+		return;
+	}
 	munmap(head->pixels, (size_t)head->width * head->height * 4);
 	close(head->map_fd);
 	head->pixels = NULL;
@@ -145,8 +155,8 @@ void head_send_scanout(struct head *head, bool answer)
 	g_unix_fd_list_append(fds, head->map_fd, NULL);
 	g_dbus_proxy_call_with_unix_fd_list(
 	    G_DBUS_PROXY(head->map), "ScanoutMap",
-	    g_variant_new("(huuuuu)", 0, 0, head->width, head->height,
-			  head->width * 4, XRGB),
+	    g_variant_new("(huuuuu)", 0, (guint)head->map_offset, head->width,
+			  head->height, head->width * 4, XRGB),
 	    G_DBUS_CALL_FLAGS_NONE, 20000, fds, NULL, on_sent_map,
 	    GINT_TO_POINTER(answer));
 }
@@ -208,6 +218,53 @@ void head_play_box(struct head *head, unsigned fps, unsigned frames, bool whole)
 	if (head->timer)
 		g_source_remove(head->timer);
 	head->timer = g_timeout_add(1000 / CLAMP(fps, 1, 1000), on_frame, head);
+}
+
+static void on_replayed(void *data, const struct recording_rect *rects,
+			unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		head_send_update(data, rects[i].x, rects[i].y, rects[i].w,
+				 rects[i].h, false);
+}
+
+static void on_replay_ended(void *data)
+{
+	struct head *head = data;
+	say("played %u", recording_header(head->recording)->frames);
+}
+
+static void on_replay_key(void *data)
+{
+	replay_key(data);
+}
+
+bool head_load(struct head *head, const char *path, const char *truth)
+{
+	g_autoptr(GError) error = NULL;
+	struct recording *recording = recording_open(path, &error);
+	if (!recording) {
+		say("trouble %s", error->message);
+		return false;
+	}
+	release_pixels(head);
+	head->recording = recording;
+	head->width = recording_header(recording)->width;
+	head->height = recording_header(recording)->height;
+	head->replay = replay_new(recording, truth, -1, on_replayed, head);
+	head->pixels = replay_pixels(head->replay);
+	head->map_fd = replay_fd(head->replay, &head->map_offset);
+	machine.on_key = on_replay_key;
+	machine.on_key_data = head->replay;
+	return true;
+}
+
+bool head_replay(struct head *head, double fps, bool whole)
+{
+	if (!head->replay)
+		return false;
+	replay_start(head->replay, fps, whole, on_replay_ended);
+	return true;
 }
 
 void head_echo(struct head *head, unsigned number)
