@@ -27,3 +27,9 @@ bench-display:
 	$(Q)mkdir -p $(BUILD)/bench
 	$(Q)BUILD=$(BUILD) BENCH_JSON=$(BUILD)/bench/display-peers.json \
 		tests/bench/display-peers.bench $(if $(QUICK),--quick) $(BENCH)
+
+# An X screen as a machine: the chain behind a guest agent, without a machine.
+PROGRAMS += x-machine
+x-machine_SRC := tests/tools/x-machine.c tests/tools/machine.c tests/tools/screen.c
+x-machine_LIBS := display1
+x-machine_PKG := x11 xext xdamage

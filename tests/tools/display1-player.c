@@ -2,11 +2,12 @@
  *
  * Serves contract B as a VMM does: listens on a unix path, is the D-Bus
  * authentication server, offers consoles, keyboard, mouse and one port
- * (com.redhat.spice.0). Commands come as lines on stdin, what happened goes
+ * (com.redhat.spice.0, or another by --port). Commands come as lines on stdin, what happened goes
  * as lines to stdout; see help[] below. Every command is answered "done" or
  * "failed CAUSE", pictures only once the other side has taken them.
  *
- *   display1-player PATH WIDTHxHEIGHT [WIDTHxHEIGHT...] [--map] */
+ *   display1-player PATH WIDTHxHEIGHT [WIDTHxHEIGHT...] [--map]
+ *                  [--port NAME] */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 static const char help[] =
     "paint HEAD KIND SEED [X Y W H]  paint and send; KIND is flat, text,\n"
     "                                few, gradient, noise\n"
+    "pixels HEAD X Y HEX...          a row of single pixels\n"
     "resize HEAD W H                 a new mode; 0 0 sends Disable\n"
     "placeholder HEAD W H            what QEMU shows for a head that is off\n"
     "cursor W H X Y | hide | show    pointer picture\n"
@@ -69,6 +71,21 @@ static void tell_size(struct head *head)
 		return;
 	qemu_display1_console_set_width(head->console, head->width);
 	qemu_display1_console_set_height(head->console, head->height);
+}
+
+static bool do_pixels(char **word, unsigned words)
+{
+	struct head *head = head_of(word[1]);
+	if (words < 5 || !head || !head->pixels)
+		return false;
+	unsigned x = strtoul(word[2], NULL, 10), y = strtoul(word[3], NULL, 10);
+	if (y >= head->height || x + words - 4 > head->width)
+		return false;
+	for (unsigned i = 4; i < words; i++)
+		head->pixels[y * head->width + x + i - 4] =
+		    strtoul(word[i], NULL, 16);
+	head_send_update(head, x, y, words - 4, 1, true);
+	return true;
 }
 
 static bool do_resize(char **word, unsigned words)
@@ -212,6 +229,8 @@ static bool obey(char **word, unsigned words)
 	const char *command = words ? word[0] : "";
 	if (strcmp(command, "paint") == 0)
 		return do_paint(word, words);
+	if (strcmp(command, "pixels") == 0)
+		return do_pixels(word, words);
 	if (strcmp(command, "resize") == 0)
 		return do_resize(word, words);
 	if (strcmp(command, "placeholder") == 0)
@@ -275,6 +294,8 @@ int main(int argc, char **argv)
 		unsigned width, height;
 		if (strcmp(argv[i], "--map") == 0) {
 			machine.use_map = true;
+		} else if (strcmp(argv[i], "--port") == 0 && i + 1 < argc) {
+			machine.port_name = argv[++i];
 		} else if (sscanf(argv[i], "%ux%u", &width, &height) == 2) {
 			struct head *head = &machine.heads[machine.count];
 			head->number = machine.count++;

@@ -144,6 +144,10 @@ static gboolean on_port_readable(int fd, GIOCondition condition, gpointer data)
 {
 	uint8_t bytes[4096];
 	ssize_t n = read(fd, bytes, sizeof bytes);
+	if (machine.on_port)
+		machine.on_port(bytes, MAX(n, 0));
+	if (n > 0 && machine.on_port)
+		return G_SOURCE_CONTINUE;
 	if (n <= 0) {
 		say("port closed");
 		machine.port_watch = 0;
@@ -169,6 +173,8 @@ static gboolean on_port_register(QemuDisplay1Chardev *port,
 	machine.port_watch = g_unix_fd_add(machine.port_fd, G_IO_IN | G_IO_HUP,
 					   on_port_readable, NULL);
 	qemu_display1_chardev_complete_register(port, call, NULL);
+	if (machine.on_port_registered)
+		machine.on_port_registered();
 	say("port registered");
 	return TRUE;
 }
@@ -228,7 +234,10 @@ static void export_all(GDBusConnection *connection)
 	g_autoptr(GDBusObjectSkeleton) port_object =
 	    g_dbus_object_skeleton_new(ROOT "/Chardev_vdagent");
 	machine.port = qemu_display1_chardev_skeleton_new();
-	qemu_display1_chardev_set_name(machine.port, "com.redhat.spice.0");
+	qemu_display1_chardev_set_name(machine.port,
+				       machine.port_name
+					   ? machine.port_name
+					   : "com.redhat.spice.0");
 	g_signal_connect(machine.port, "handle-register",
 			 G_CALLBACK(on_port_register), NULL);
 	g_dbus_object_skeleton_add_interface(

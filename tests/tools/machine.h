@@ -44,7 +44,11 @@ struct machine {
 	struct head heads[HEADS_MAX];
 	unsigned count;
 	QemuDisplay1Chardev *port;
+	const char *port_name; /* NULL: com.redhat.spice.0 */
 	int port_fd;
+	/* what comes by the port, instead of a line; n 0: it is closed */
+	void (*on_port)(const uint8_t *bytes, size_t n);
+	void (*on_port_registered)(void);
 	guint port_watch;
 	int echo_head; /* paints at each key press; -1: none */
 	unsigned echo_count;
