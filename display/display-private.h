@@ -15,6 +15,9 @@ struct display {
 	unsigned layout_serial; /* of what viewers were told */
 	struct clipboard *clipboard;
 	struct agent *agent;
+	const char *port_name; /* besides the agent's: who serves it */
+	const struct display_port_ops *port_ops;
+	void *port_data;
 	struct cursor *cursor;
 	bool cursor_hidden;
 	unsigned leds;

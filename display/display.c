@@ -5,6 +5,7 @@
 #include "display/display-private.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "common/fault.h"
 #include "common/log.h"
@@ -13,6 +14,8 @@
 
 /* Between tries to reach a machine that was lost. */
 #define RETRY_MS 500
+
+#define AGENT_PORT "com.redhat.spice.0"
 
 /* ---- rounds ---- */
 
@@ -126,10 +129,17 @@ static gboolean on_retry(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
+static void detach_ports(struct display *self)
+{
+	agent_detach(self->agent);
+	if (self->port_ops)
+		self->port_ops->detach(self->port_data);
+}
+
 static void on_lost(void *data, const GError *why)
 {
 	struct display *self = data;
-	agent_detach(self->agent);
+	detach_ports(self);
 	if (why) {
 		g_autofree char *cause = fault_cause(why);
 		log_warn(&self->about, "machine's display lost: %s", cause);
@@ -197,13 +207,21 @@ static void on_leds(void *data, unsigned leds)
 static void on_port(void *data, const char *name, int fd)
 {
 	struct display *self = data;
-	agent_attach(self->agent, fd);
+	if (g_strcmp0(name, self->port_name) == 0)
+		self->port_ops->attach(self->port_data, fd);
+	else if (strcmp(name, AGENT_PORT) == 0)
+		agent_attach(self->agent, fd);
+	else
+		close(fd); /* nobody serves it */
 }
 
 static void on_port_open(void *data, const char *name, bool open)
 {
 	struct display *self = data;
-	agent_port_open(self->agent, open);
+	if (g_strcmp0(name, self->port_name) == 0)
+		self->port_ops->opened(self->port_data, open);
+	else if (strcmp(name, AGENT_PORT) == 0)
+		agent_port_open(self->agent, open);
 }
 
 static void on_input_ready(void *data)
@@ -331,6 +349,14 @@ void display_free(struct display *self)
 	g_free(self);
 }
 
+void display_set_port(struct display *self, const char *name,
+		      const struct display_port_ops *ops, void *data)
+{
+	self->port_name = ops ? name : NULL;
+	self->port_ops = ops;
+	self->port_data = data;
+}
+
 void display_set_hooks(struct display *self, const struct display_hooks *hooks,
 		       void *data)
 {
@@ -343,7 +369,7 @@ void display_attach_source(struct display *self, int fd)
 	if (self->retry)
 		g_source_remove(self->retry);
 	self->retry = 0;
-	agent_detach(self->agent);
+	detach_ports(self);
 	source_attach(self->source, fd);
 }
 

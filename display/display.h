@@ -106,5 +106,13 @@ bool display_source_connected(const struct display *self);
 /* Since the process started; -1 before. */
 gint64 display_first_frame_us(const struct display *self);
 const GPtrArray *display_viewers(const struct display *self);
+/* Serves one more port of the guest. ops NULL: no longer. */
+struct display_port_ops {
+	void (*attach)(void *data, int fd); /* takes fd */
+	void (*detach)(void *data);         /* the machine is gone */
+	void (*opened)(void *data, bool open);
+};
+void display_set_port(struct display *self, const char *name,
+		      const struct display_port_ops *ops, void *data);
 /* 0: all. Whether there was one. */
 bool display_disconnect(struct display *self, unsigned id);

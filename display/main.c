@@ -13,16 +13,18 @@
 #include "display/control.h"
 #include "display/display.h"
 #include "display/rfb/rfb.h"
+#include "display/windows/windows.h"
 
 struct program {
 	GMainLoop *loop;
 	struct display *display;
 	struct rfb_server *rfb;
+	struct windows *windows;
 	struct control *control;
 };
 
 static struct {
-	char *display1, *rfb, *control, *ticket_file, *name, *vm;
+	char *display1, *rfb, *windows, *control, *ticket_file, *name, *vm;
 	gint display1_fd;
 	gboolean no_auth, verbose, version;
 } options = {.display1_fd = -1};
@@ -34,6 +36,8 @@ static const GOptionEntry entries[] = {
      "A connected Display1 socket passed to this process", "N"},
     {"rfb", 0, 0, G_OPTION_ARG_STRING, &options.rfb, "Serve VNC viewers here",
      "unix:PATH|HOST:PORT"},
+    {"windows", 0, 0, G_OPTION_ARG_STRING, &options.windows,
+     "Serve the guest's windows here", "unix:PATH"},
     {"control", 0, 0, G_OPTION_ARG_STRING, &options.control,
      "Serve the host role here", "unix:PATH"},
     {"ticket-file", 0, 0, G_OPTION_ARG_FILENAME, &options.ticket_file,
@@ -138,7 +142,7 @@ static bool attach_source(struct program *self, GError **error)
 static bool serve(struct program *self, GError **error)
 {
 	g_autofree char *ticket = NULL;
-	if (!options.rfb && !options.control) {
+	if (!options.rfb && !options.windows && !options.control) {
 		fault_set(error, FAULT_INVALID,
 			  "Give --rfb unix:PATH, or --rfb HOST:PORT.",
 			  "Nobody could view this display.");
@@ -153,6 +157,12 @@ static bool serve(struct program *self, GError **error)
 		self->rfb = rfb_server_new(self->display, options.rfb, ticket,
 					   options.no_auth, error);
 		if (!self->rfb)
+			return false;
+	}
+	if (options.windows) {
+		self->windows =
+		    windows_new(self->display, options.windows, error);
+		if (!self->windows)
 			return false;
 	}
 	if (options.control) {
@@ -209,6 +219,7 @@ int main(int argc, char **argv)
 			     : 1;
 	}
 	control_free(self.control);
+	windows_free(self.windows);
 	rfb_server_free(self.rfb);
 	display_free(self.display);
 	g_main_loop_unref(self.loop);

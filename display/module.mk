@@ -4,9 +4,14 @@ display_PKG := gio-unix-2.0 jansson zlib libpng libjpeg libcrypto
 # loops over pixels become vectors at this level only
 display_CFLAGS := $(if $(SANITIZE),,-O3)
 
+# The oriel-windows stream: guest windows for the client.
+LIBS += display-windows
+display-windows_SRC := $(filter-out %-fuzz.c,$(wildcard display/windows/*.c))
+display-windows_PKG := gio-unix-2.0 zlib
+
 PROGRAMS += oriel-display
 oriel-display_SRC := display/main.c
-oriel-display_LIBS := display display1 common
+oriel-display_LIBS := display-windows display display1 seamless-wire common
 oriel-display_DIR := libexec
 
 FUZZERS += rfb-message-fuzz rfb-client-fuzz rfb-encoder-fuzz agent-wire-fuzz

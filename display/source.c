@@ -140,8 +140,9 @@ static void take_port(struct link *link, const char *path, GVariant *properties)
 	    strlen(name) > 64)
 		return;
 	g_variant_lookup(properties, "FEOpened", "b", &open);
-	/* the others belong to nobody yet: webdav, seamless windows */
-	if (strcmp(name, "com.redhat.spice.0") != 0 ||
+	/* the others belong to nobody yet: webdav */
+	if ((strcmp(name, "com.redhat.spice.0") != 0 &&
+	     strcmp(name, "org.oriel.seamless.0") != 0) ||
 	    g_hash_table_contains(link->ports, path))
 		return;
 	int pair[2];

@@ -298,6 +298,7 @@ enum seam_fault {
 	SEAM_FAULT_LIMIT,    /* too many windows, popups or pixels */
 	SEAM_FAULT_TAKEN,    /* another client has taken over */
 	SEAM_FAULT_INTERNAL,
+	SEAM_FAULT_GONE, /* no agent is there now; a sync tells of the next */
 	SEAM_FAULTS
 };
 
