@@ -30,6 +30,7 @@ bench-display:
 
 # An X screen as a machine: the chain behind a guest agent, without a machine.
 PROGRAMS += x-machine
-x-machine_SRC := tests/tools/x-machine.c tests/tools/machine.c tests/tools/screen.c
+x-machine_SRC := $(addprefix tests/tools/,x-machine.c machine.c screen.c) \
+	$(addprefix tests/bench/display/,replay.c recording.c truth.c)
 x-machine_LIBS := display1
-x-machine_PKG := x11 xext xdamage
+x-machine_PKG := liblz4 x11 xext xdamage
