@@ -47,6 +47,9 @@ static bool filled(uint8_t byte, unsigned count)
 
 static void good(void)
 {
+	/* "console qcow2": a discard frees whole clusters only */
+	bool coarse = !memcmp(command_line() + 8, "qcow2", 5);
+
 	fresh();
 	report(MMIO64(v.device) == 8192,
 	       "Config: the capacity is 8192 sectors");
@@ -74,8 +77,10 @@ static void good(void)
 	       "Write zeroes: zeroes just that");
 	range.sector = 12;
 	report(request(11, 0, &range, 16, false) == 0 &&
-		   request(0, 12, data, 2048, true) == 0 && filled(0, 2048),
-	       "Discard: reads as zeroes afterwards");
+		   request(0, 12, data, 2048, true) == 0 &&
+		   (coarse || filled(0, 2048)),
+	       coarse ? "Discard: of less than a cluster is accepted"
+		      : "Discard: reads as zeroes afterwards");
 	memset(data, 0xc3, 512);
 	report(request(1, 8191, data, 512, false) == 0,
 	       "Write: the last sector");

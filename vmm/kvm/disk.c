@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/fault.h"
+#include "vmm/kvm/disk-nbd.h"
 
 /* QEMU's byte locks: 100 + p says "I use permission p", 200 + p "nobody else
  * may". p is 1 for writing. A writer holds both; a reader that shares with
@@ -123,12 +124,16 @@ struct disk *disk_open(const char *path, bool read_only, const char *aio,
 			  "Disk '%s' is in use by another process", path);
 		goto failed;
 	}
+	if (g_str_has_suffix(path, ".qcow2")) {
+		/* whoever serves it takes the lock anew */
+		close(fd);
+		return disk_nbd_open(path, "qcow2", read_only, loop, error);
+	}
 	/* a qcow2 file taken for raw would be destroyed by its guest */
 	if (pread(fd, magic, 4, 0) == 4 && !memcmp(magic, "QFI\xfb", 4)) {
 		fault_set(error, FAULT_UNAVAILABLE,
-			  "Convert it with qemu-img convert -O raw, or use the "
-			  "engine qemu.",
-			  "Disk '%s' is qcow2, which this version cannot use",
+			  "Give it a name that ends in .qcow2.",
+			  "Disk '%s' is qcow2 inside, and raw by its name",
 			  path);
 		goto failed;
 	}

@@ -1,7 +1,10 @@
 /* disk.h - a guest's disk, whatever holds it.
  *
- * Formats are disk_ops tables (raw today; qcow2 has its place). Requests are
- * asynchronous: submitted on the I/O loop's thread, completed there too.
+ * Formats are disk_ops tables: raw in this process, qcow2 (by the file's name,
+ * never by contents that a guest may have written) through disk-nbd.c. Requests
+ * are asynchronous: submitted on the I/O loop's thread, completed there too or
+ * before submit returns. ENOSPC and EDQUOT mean: try
+ * again when there is room; ENOTCONN: the disk is gone as by a power cut.
  * Opening locks the image with the same byte locks QEMU uses, so neither
  * opens what the other writes.
  *

@@ -104,10 +104,11 @@ static void done(struct disk_request *request, int error)
 	if (!blk->v.running) { /* reset meanwhile, or failed: nobody waits */
 		r->next = blk->spare;
 		blk->spare = r;
-	} else if (error == ENOSPC || error == EDQUOT) {
+	} else if (error == ENOSPC || error == EDQUOT || error == ENOTCONN) {
 		r->next = blk->stalled;
 		blk->stalled = r;
 		atomic_store(&blk->v.device.vm->io_error, &blk->v.device);
+		atomic_store(&blk->v.device.vm->io_errno, error);
 		vm_ask(blk->v.device.vm, VM_WISH_IO_ERROR);
 	} else {
 		answer(blk, r, error ? S_IOERR : S_OK);
@@ -293,10 +294,14 @@ static void blk_notify(struct virtio *v, unsigned queue)
 /* After a resume every doorbell rings, which also tries the stalled again. */
 static void retry(struct blk *blk)
 {
-	while (blk->stalled) {
-		struct blk_request *r = blk->stalled;
+	struct blk_request *list = blk->stalled;
 
-		blk->stalled = r->next;
+	/* one that fails at once is stalled anew, not tried for ever */
+	blk->stalled = NULL;
+	while (list) {
+		struct blk_request *r = list;
+
+		list = r->next;
 		submit(blk, r);
 	}
 }

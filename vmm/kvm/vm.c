@@ -379,16 +379,21 @@ static void stop_on_io_error(struct vm *vm)
 	const struct device *device = atomic_load(&vm->io_error);
 	const struct log_about about = {.vm = vm->config.name,
 					.device = device->id};
+	bool full = atomic_load(&vm->io_errno) != ENOTCONN;
 	g_autofree char *fields = g_strdup_printf(
 	    "{\"device\": \"%s\", \"node-name\": \"%s\", \"operation\": "
-	    "\"write\", \"action\": \"stop\", \"nospace\": true, "
-	    "\"reason\": \"No space left on device\"}",
-	    device->id ? device->id : "", device->id ? device->id : "");
+	    "\"write\", \"action\": \"stop\", \"nospace\": %s, "
+	    "\"reason\": \"%s\"}",
+	    device->id ? device->id : "", device->id ? device->id : "",
+	    full ? "true" : "false",
+	    full ? "No space left on device" : "The disk's server has ended");
 
 	vm_event(vm, "BLOCK_IO_ERROR", fields);
-	log_warn(&about, "the disk's host file system is full; the machine "
-			 "waits, make room and let it continue");
-	vm_stop(vm, VM_IO_ERROR);
+	if (full)
+		log_warn(&about, "the disk's host file system is full; the "
+				 "machine waits, make room and let it "
+				 "continue");
+	vm_stop(vm, full ? VM_IO_ERROR : VM_INTERNAL_ERROR);
 }
 
 void vm_serve_wishes(struct vm *vm)

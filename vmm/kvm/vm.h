@@ -133,6 +133,7 @@ struct vm {
 	int wish_fd; /* eventfd, watched by the main loop */
 	enum vm_status status;
 	_Atomic(struct device *) io_error; /* who asked for VM_WISH_IO_ERROR */
+	atomic_int io_errno;               /* and why */
 	atomic_uint error_code; /* hardware reason of an internal error */
 	atomic_ullong first_exit_us;
 
