@@ -1,14 +1,11 @@
 /* Engine "kvm": oriel-vmm, our own monitor, straight on /dev/kvm.
  *
- * It boots kernels from raw disks. What it cannot do yet it says, with the
- * engine that can: qcow2 disks, firmware, templates and clones. Until it does
- * all that a pool asks for, "auto" prefers engine qemu (see engine.c) and an
- * administrator chooses this one by name. */
+ * It boots kernels from raw and qcow2 disks. What it cannot do yet it says,
+ * with the engine that can: firmware, templates and clones. */
 #include <string.h>
 
 #include "common/fault.h"
 #include "common/paths.h"
-#include "vmm/disk.h"
 #include "vmm/engine-ops.h"
 
 #define KVM_LAYOUT 1
@@ -60,8 +57,6 @@ static gboolean refuse(const struct launch *launch, GError **error)
 		cause = "it cannot make or clone templates";
 	else if (!spec->kernel)
 		cause = "it has no firmware to boot a disk's own loader";
-	else if (strcmp(disk_format(spec->disk), "raw") != 0)
-		cause = "it cannot use qcow2 disks";
 	if (!cause)
 		return FALSE;
 	fault_set(error, FAULT_UNAVAILABLE,

@@ -41,6 +41,7 @@ struct launch {
 
 struct engine_ops {
 	const char *name;
+	gboolean clones; /* makes templates, and clones of them */
 	/* FALSE and a fault that says why machines cannot run here. */
 	gboolean (*usable)(GError **error);
 	const char *(*accelerator)(void);

@@ -6,11 +6,10 @@
 #include "common/fault.h"
 #include "vmm/engine-ops.h"
 
-/* In order of preference. kvm comes second until it can do what pools need:
- * qcow2 disks and templates. */
+/* In order of preference. */
 static const struct engine *const engines[] = {
-    &engine_qemu,
     &engine_kvm,
+    &engine_qemu,
 };
 
 void engine_finding_free(struct engine_finding *finding)
@@ -24,15 +23,19 @@ void engine_finding_free(struct engine_finding *finding)
 	g_free(finding);
 }
 
-const struct engine *engine_choose(const char *wanted, GError **error)
+static const struct engine *choose(const char *wanted, gboolean cloning,
+				   GError **error)
 {
 	g_autoptr(GError) first = NULL;
 	gboolean any = !wanted || strcmp(wanted, "auto") == 0;
 	for (gsize i = 0; i < G_N_ELEMENTS(engines); i++) {
 		const struct engine *engine = engines[i];
-		if (!any && strcmp(wanted, engine->ops->name) != 0)
+		if (any ? cloning && !engine->ops->clones
+			: strcmp(wanted, engine->ops->name) != 0)
 			continue;
-		if (engine->ops->usable(first ? NULL : &first))
+		/* the last one's reason counts: it is the least demanding */
+		g_clear_error(&first);
+		if (engine->ops->usable(&first))
 			return engine;
 	}
 	if (first)
@@ -42,6 +45,16 @@ const struct engine *engine_choose(const char *wanted, GError **error)
 			  "Use auto, or one that oriel doctor names.",
 			  "There is no engine '%s' here.", wanted);
 	return NULL;
+}
+
+const struct engine *engine_choose(const char *wanted, GError **error)
+{
+	return choose(wanted, FALSE, error);
+}
+
+const struct engine *engine_choose_cloning(const char *wanted, GError **error)
+{
+	return choose(wanted, TRUE, error);
 }
 
 const char *engine_name(const struct engine *engine)

@@ -68,6 +68,9 @@ void engine_probe(const char *cache_dir, GPtrArray *findings);
 /* wanted: "auto", "qemu" or "kvm". NULL and a fault that names the reason
  * when it cannot run here. */
 const struct engine *engine_choose(const char *wanted, GError **error);
+/* The same for a machine that is to be cloned from a template: "auto" then
+ * passes over engines that cannot do that. */
+const struct engine *engine_choose_cloning(const char *wanted, GError **error);
 const char *engine_name(const struct engine *engine);
 /* "kvm" or "tcg": what really runs the guest's instructions. */
 const char *engine_accelerator(const struct engine *engine);

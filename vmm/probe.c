@@ -71,9 +71,11 @@ static void find_monitor(GPtrArray *findings)
 	g_autoptr(GError) error = NULL;
 	if (engine_kvm.ops->usable(&error)) {
 		finding_add(findings, "oriel-vmm", FINDING_GOOD,
-			    "Engine qemu is preferred until oriel-vmm knows "
-			    "qcow2 disks and templates; engine kvm starts it "
-			    "for machines with a raw disk.",
+			    "Engine kvm runs desktops that start from a disk "
+			    "of their own. Engine qemu runs those that are "
+			    "cloned from a template, which kvm cannot do yet; "
+			    "nor has it sound: engine=qemu in a machine.conf "
+			    "brings that.",
 			    NULL, "Oriel's own monitor can run machines here.");
 		return;
 	}

@@ -174,6 +174,7 @@ static GError *qemu_explain(const struct engine_spec *spec, const char *log)
 
 static const struct engine_ops ops = {
     .name = "qemu",
+    .clones = TRUE,
     .usable = qemu_usable,
     .accelerator = qemu_accelerator,
     .command = qemu_command,

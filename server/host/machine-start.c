@@ -463,7 +463,10 @@ static gboolean prepare(struct start *start, int attempts, GError **error)
 				  conf->version, error);
 	if (!start->image)
 		return FALSE;
-	machine->engine = engine_choose(conf->engine, error);
+	/* a machine with a disk of its own boots, all others are cloned */
+	machine->engine = conf->owned
+				  ? engine_choose(conf->engine, error)
+				  : engine_choose_cloning(conf->engine, error);
 	return machine->engine &&
 	       space_check(machine->folder, ROOM_MIB, "start a desktop",
 			   error) &&

@@ -296,7 +296,8 @@ static enum worth worth_of(const struct templates *self,
 		image_open(self->root, about->image, about->version, NULL);
 	if (!image || !files_exist(found->folder, TEMPLATE_FITS))
 		return WORTH_NOTHING;
-	const struct engine *engine = engine_choose(about->engine, NULL);
+	const struct engine *engine =
+		engine_choose_cloning(about->engine, NULL);
 	if (!engine)
 		return WORTH_STALE;
 	struct engine_spec spec = {.cpus = about->cpus,

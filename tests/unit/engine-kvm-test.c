@@ -119,9 +119,11 @@ static void test_refusals(void)
 	g_assert_error(error, FAULT, FAULT_UNAVAILABLE);
 	g_assert_nonnull(strstr(error->message, "templates"));
 	g_clear_error(&error);
-	guest.spec.disk = "/tmp/disk.qcow2";
+	g_autofree char *absent =
+	    g_build_filename(guest.folder, "none.qcow2", NULL);
+	guest.spec.disk = absent;
 	g_assert_false(guest_start(&guest, GUEST_BOOT, &error));
-	g_assert_nonnull(strstr(error->message, "qcow2"));
+	g_assert_nonnull(strstr(error->message, "none.qcow2"));
 	g_clear_error(&error);
 	guest.spec.disk = guest.disk;
 	guest.spec.kernel = NULL;
@@ -130,11 +132,33 @@ static void test_refusals(void)
 	guest_finish(&guest);
 }
 
+/* A desktop's disk as the host role makes it. */
+static void test_overlay(void)
+{
+	if (!usable())
+		return;
+	struct guest guest;
+	init(&guest, "overlay", "idle");
+	g_autoptr(GError) error = NULL;
+	g_autofree char *overlay =
+	    g_build_filename(guest.folder, "disk.qcow2", NULL);
+	g_assert_true(engine_overlay_create(guest.disk, overlay, &error));
+	g_assert_no_error(error);
+	guest.spec.disk = overlay;
+	guest_start(&guest, GUEST_BOOT, &error);
+	g_assert_no_error(error);
+	g_assert_true(guest_do(&guest, engine_machine_kill_async, &error));
+	g_assert_true(guest_wait(&guest, "gone/host;", 20000));
+	g_assert_true(guest_left_nothing(&guest));
+	guest_finish(&guest);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/engine-kvm/life", test_life);
 	g_test_add_func("/engine-kvm/ends", test_ends);
+	g_test_add_func("/engine-kvm/overlay", test_overlay);
 	g_test_add_func("/engine-kvm/refusals", test_refusals);
 	return g_test_run();
 }

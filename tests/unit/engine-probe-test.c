@@ -132,6 +132,11 @@ static void test_findings(void)
 	if (engine)
 		g_assert_cmpstr(engine_accelerator(engine), ==,
 				kvm_probe_result()->usable ? "kvm" : "tcg");
+	/* whatever "auto" is, clones are made by an engine that can */
+	g_clear_error(&error);
+	engine = engine_choose_cloning("auto", &error);
+	if (engine)
+		g_assert_cmpstr(engine_name(engine), ==, "qemu");
 	g_clear_error(&error);
 	g_assert_null(engine_choose("nonesuch", &error));
 	g_assert_nonnull(error);
