@@ -77,7 +77,7 @@ def make_initrd():
 
 
 def oriel(do, disk, net):
-    return ["/lab/bin/oriel-vmm", "--cpus", "1", "--memory", "512", "--kernel", KERNEL, "--kernel-cache",
+    return ["/lab/build/bin/oriel-vmm", "--cpus", "1", "--memory", "512", "--kernel", KERNEL, "--kernel-cache",
             "/tmp/kernels", "--initrd", INITRD, "--cmdline", COMMON + " do=" + do, "--serial", "stdio", "--no-reboot",
             "--device", "virtio-blk,path=" + disk, "--device",
             "virtio-net,mac=%s,backend=%s" % (MAC, "passt:" + net if net else "none")]

@@ -37,7 +37,7 @@ def until(check, seconds, every=0.5):
     while time.monotonic() < end:
         try:
             value = check()
-        except (OSError, EOFError, KeyError, ValueError):
+        except (OSError, EOFError, LookupError, ValueError):
             value = None
         if value:
             return value
@@ -122,22 +122,46 @@ class Agent(Lines):
         return base64.b64decode(status.get("out-data", "")).decode() if status else None
 
 
-class Display:
-    """oriel-display on a machine's Display1, with its control socket."""
+class Oriel:
+    """A server on this machine, used through its command line."""
 
-    def __init__(self, qmp):
-        ours, theirs = socket.socketpair()
-        qmp.ask("getfd", theirs.fileno(), fdname="display")
-        answer = qmp.ask("add_client", protocol="@dbus-display", fdname="display")
-        assert "return" in answer, answer
-        theirs.close()
-        self.log = open(OUT + "/display.log", "w")
-        self.process = subprocess.Popen(
-            ["/lab/bin/oriel-display", "--display1-fd", str(ours.fileno()), "--rfb", "unix:/tmp/rfb.sock",
-             "--control", "unix:/tmp/control.sock"], pass_fds=[ours.fileno()], stdout=self.log,
-            stderr=subprocess.STDOUT)
-        ours.close()
-        self.control = Lines("/tmp/control.sock")
+    def __init__(self):
+        self.root = "/root/oriel"
+        os.makedirs(self.root + "/lib/images/debian-lite", mode=0o700)
+        os.symlink("/image", self.root + "/lib/images/debian-lite/1")
+        self.server = subprocess.Popen(
+            ["/lab/build/bin/orield", "--root", self.root, "--https-port", "0", "--rfb-port", "0"],
+            stdin=subprocess.DEVNULL, stdout=open(OUT + "/orield.log", "w"), stderr=subprocess.STDOUT)
+        if not ok(until(lambda: json.loads(self.run("status", "--json", check=False) or "{}").get("hosts"), 180, 1),
+                  "the server starts"):
+            note(self.log())
+            done()
+
+    def run(self, *words, check=True, stdin=None, seconds=240):
+        ended = subprocess.run(["/lab/build/bin/oriel", "--root", self.root, *words], input=stdin, timeout=seconds,
+                               stdin=subprocess.DEVNULL if stdin is None else None, capture_output=True, text=True)
+        if check and ended.returncode:
+            note("oriel", words, ended.stdout, ended.stderr, self.log())
+            raise SystemExit(1)
+        return ended.stdout
+
+    def json(self, *words):
+        return json.loads(self.run(*words, "--json", check=words[0] != "doctor"))
+
+    def log(self):
+        with open(OUT + "/orield.log") as file:
+            return file.read()[-3000:]
+
+    def close(self):
+        self.server.terminate()
+        self.server.wait(30)
+
+
+class Display:
+    """The control socket of a desktop's oriel-display."""
+
+    def __init__(self, path):
+        self.control = Lines(path)
         self.id = 0
 
     def ask(self, op, **members):

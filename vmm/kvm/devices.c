@@ -13,7 +13,8 @@
 	X(virtio_net_type)                                                     \
 	X(virtio_rng_type)                                                     \
 	X(virtio_tablet_type)                                                  \
-	X(virtio_touch_type)
+	X(virtio_touch_type)                                                   \
+	X(virtio_vsock_type)
 
 #define DECLARE(type) extern const struct device_type type;
 #define LIST(type)    &type,

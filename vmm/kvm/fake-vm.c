@@ -75,7 +75,7 @@ void fake_vm_drive(struct virtio *v, uint64_t features)
 	struct bus *bus = &v->device.vm->mmio;
 	uint64_t bar = fake_vm_bar(v);
 
-	features |= VIRTIO_F_VERSION_1;
+	features |= VIRTIO_F_MODERN;
 	bus_write(bus, bar + 0x14, 1, 0);
 	bus_write(bus, bar + 0x14, 1, 3);
 	bus_write(bus, bar + 0x08, 4, 0);

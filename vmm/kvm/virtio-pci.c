@@ -46,7 +46,7 @@ static struct virtio *of(void *device)
 
 static uint64_t offered(struct virtio *v)
 {
-	return v->ops->features(v) | VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT |
+	return v->ops->features(v) | VIRTIO_F_MODERN | VIRTIO_F_INDIRECT |
 	       VIRTIO_F_EVENT_IDX;
 }
 
@@ -67,6 +67,11 @@ void virtio_interrupt(struct virtio *v, unsigned queue)
 {
 	if (v->running && virtqueue_should_interrupt(&v->queues[queue]))
 		fire(v, v->queue_vector[queue], 1);
+}
+
+void virtio_interrupt_always(struct virtio *v, unsigned queue)
+{
+	fire(v, v->queue_vector[queue], 1);
 }
 
 void virtio_config_changed(struct virtio *v)
@@ -136,7 +141,7 @@ static void set_status(struct virtio *v, uint8_t status)
 	}
 	if (added & STATUS_FEATURES_OK) {
 		if (v->driver_features & ~offered(v) ||
-		    !(v->driver_features & VIRTIO_F_VERSION_1))
+		    !(v->driver_features & VIRTIO_F_MODERN))
 			status &= (uint8_t)~STATUS_FEATURES_OK;
 		else
 			v->features = v->driver_features;

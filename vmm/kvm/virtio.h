@@ -23,7 +23,7 @@
 
 #define VIRTIO_F_INDIRECT  (1ull << 28)
 #define VIRTIO_F_EVENT_IDX (1ull << 29)
-#define VIRTIO_F_VERSION_1 (1ull << 32)
+#define VIRTIO_F_MODERN (1ull << 32)
 
 struct virtio;
 
@@ -96,6 +96,8 @@ void virtio_config_writable(struct virtio *v, unsigned at, unsigned bytes);
 
 /* Interrupt for queue, unless the driver does not want one now. */
 void virtio_interrupt(struct virtio *v, unsigned queue);
+/* The same when somebody else, vhost, has judged that the driver wants it. */
+void virtio_interrupt_always(struct virtio *v, unsigned queue);
 /* The config space changed. */
 void virtio_config_changed(struct virtio *v);
 /* The ring or a request broke the rules. */
