@@ -52,6 +52,12 @@ PROGRAMS += kvm-floor
 kvm-floor_SRC := tests/bench/kvm-floor.c
 kvm-floor_DIR := bench
 
+# what a monitor announces of its screen, beside QEMU; not installed
+PROGRAMS += damage-peer
+damage-peer_SRC := tests/bench/damage-peer.c
+damage-peer_LIBS := display1 common
+damage-peer_DIR := bench
+
 # A whole desktop on oriel-vmm, in a nested-KVM machine under emulation.
 .PHONY: lab bench-vmm soak soak-vmm
 soak: soak-vmm
