@@ -17,8 +17,8 @@ DATADIR = $(PREFIX)/share
 PKGDATADIR = $(DATADIR)/oriel
 UNITDIR = $(PREFIX)/lib/systemd/system
 
-# all cores, unless the caller says how many
-ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
+# all cores, unless the caller says how many; a make below us shares them
+ifeq ($(MAKELEVEL)$(filter -j% --jobserver%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 
