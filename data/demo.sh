@@ -123,6 +123,7 @@ work=$(mktemp -d)
 pids=()
 finish() {
 	local code=$?
+	set +e # all of it, whatever one of them says
 	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; done
 	# the next run gets a fresh clone
 	[ -n "${id:-}" ] && oriel desktop remove "$id" --force >/dev/null 2>&1

@@ -34,3 +34,11 @@ x-machine_SRC := $(addprefix tests/tools/,x-machine.c machine.c screen.c) \
 	$(addprefix tests/bench/display/,replay.c recording.c truth.c)
 x-machine_LIBS := display1
 x-machine_PKG := liblz4 x11 xext xdamage
+
+# Oriel as systemd services, in a machine of its own: some minutes.
+.PHONY: soak-services
+soak: soak-services
+soak-services:
+	$(Q)data/deps.sh install build run headless test
+	$(Q)$(MAKE) --no-print-directory all
+	+$(Q)BUILD=$(BUILD) tests/soak/services
