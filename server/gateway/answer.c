@@ -31,6 +31,11 @@ static const char *status_line(enum fault_code code)
 	}
 }
 
+unsigned answer_status(enum fault_code code)
+{
+	return (unsigned)g_ascii_strtoull(status_line(code), NULL, 10);
+}
+
 static const char *retry_after(enum fault_code code)
 {
 	return code == FAULT_BUSY          ? "Retry-After: 5\r\n"

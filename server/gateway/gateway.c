@@ -44,6 +44,7 @@ struct gateway {
 	int signals;
 	struct pki *pki;
 	struct jail *jail;
+	struct web_files *web;
 	struct log_limit *noise; /* shared with the workers */
 	struct log_limit own_noise;
 	struct limits *limits;
@@ -84,6 +85,7 @@ static void be_worker(struct gateway *self, enum worker_door door, int fd,
 	const struct worker_world world = {.run_path = self->root->run,
 					   .pki = self->pki,
 					   .jail = self->jail,
+					   .web = self->web,
 					   .noise = self->noise};
 	_exit(worker_run(&world, door, fd, refusal));
 }
@@ -189,9 +191,26 @@ static gboolean write_facts(struct gateway *self, GError **error)
 	return done;
 }
 
+/* A server without its page still serves every other client. */
+static void load_web(struct gateway *self)
+{
+	g_autoptr(GError) error = NULL;
+	struct web_files *fresh = web_files_load(&error);
+	if (!fresh) {
+		log_fault(NULL, error);
+		return;
+	}
+	web_files_free(self->web);
+	self->web = fresh;
+	if (!fresh->novnc)
+		log_warn(NULL, "The web page cannot show desktops: noVNC is "
+			       "not installed. 'make web' fetches it.");
+}
+
 static void reload(struct gateway *self)
 {
 	g_autoptr(GError) error = NULL;
+	load_web(self);
 	struct pki *fresh = pki_open(self->root, &error);
 	if (fresh) {
 		pki_close(self->pki);
@@ -302,6 +321,7 @@ static gboolean open_all(struct gateway *self, GError **error)
 	    listen_tcp(options->listen, &self->rfb_port, "--rfb-port", error);
 	if (self->ports[WORKER_RFB] < 0)
 		return FALSE;
+	load_web(self);
 	self->jail = jail_new(&unconfined);
 	if (!self->jail)
 		log_fault(NULL, unconfined);
@@ -350,6 +370,7 @@ int gateway_main(const struct paths_root *root,
 	g_hash_table_unref(self.clients);
 	limits_free(self.limits);
 	jail_free(self.jail);
+	web_files_free(self.web);
 	pki_close(self.pki);
 	return status;
 }

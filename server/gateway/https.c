@@ -1,4 +1,6 @@
-/* The TLS port: one request head decides where the connection goes. */
+/* The TLS port: a request's head decides where the connection goes. Files are
+ * answered here, as many as are asked for; anything else is the connection's
+ * last request as far as this process reads it. */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -7,20 +9,18 @@
 
 #include "common/fault.h"
 #include "server/gateway/answer.h"
-#include "server/gateway/attach.h"
 #include "server/gateway/http-head.h"
-#include "server/gateway/keeper.h"
+#include "server/gateway/link.h"
 #include "server/gateway/relay.h"
+#include "server/gateway/tunnel.h"
+#include "server/gateway/web.h"
 #include "server/gateway/worker.h"
 
 #define HEAD_US   (10 * G_USEC_PER_SEC) /* handshake and head together */
 #define BROKER_US (4 * G_USEC_PER_SEC)  /* it may be starting again */
-#define REDEEM_US (15 * G_USEC_PER_SEC)
-#define SEND_US   (10 * G_USEC_PER_SEC)
+#define KEEP_US   (20 * G_USEC_PER_SEC) /* between requests for files */
 /* an API connection with nothing to say; the longest answer is held 25 s */
 #define API_IDLE_MS 120000
-
-#define TUNNEL "/tunnel/"
 
 struct request {
 	struct head head;
@@ -45,12 +45,17 @@ static gboolean read_head(struct conn *conn, struct request *request,
 			  gint64 deadline_us, GError **error)
 {
 	for (;;) {
-		const char *reason = "it ended before its head was complete";
-		enum head_result result = HEAD_MORE;
+		const char *reason = NULL;
+		enum head_result result = head_parse(
+		    &request->head, request->bytes, request->have, &reason);
+		if (result == HEAD_DONE)
+			return TRUE;
+		gssize got = 0;
 		/* conn_read returns what there is, at most the buffer's rest */
-		gssize got = conn_read(conn, request->bytes + request->have,
-				       sizeof request->bytes - request->have,
-				       deadline_us, error);
+		if (result == HEAD_MORE)
+			got = conn_read(conn, request->bytes + request->have,
+					sizeof request->bytes - request->have,
+					deadline_us, error);
 		if (got < 0)
 			return FALSE;
 		if (got == 0 && request->have == 0) {
@@ -58,18 +63,24 @@ static gboolean read_head(struct conn *conn, struct request *request,
 				  "The client left without a request.");
 			return FALSE;
 		}
-		request->have += (gsize)got;
-		if (got > 0)
-			result = head_parse(&request->head, request->bytes,
-					    request->have, &reason);
-		if (result == HEAD_DONE)
-			return TRUE;
-		if (result == HEAD_BAD || got == 0) {
+		if (got == 0) {
 			fault_set(error, FAULT_INVALID, NULL,
-				  "The request cannot be read: %s.", reason);
+				  "The request cannot be read: %s.",
+				  reason ? reason
+					 : "it ended before its head was "
+					   "complete");
 			return FALSE;
 		}
+		request->have += (gsize)got;
 	}
+}
+
+/* What came behind a request that has been answered is the next one's. */
+static void next_request(struct request *request)
+{
+	request->have -= request->head.size;
+	memmove(request->bytes, request->bytes + request->head.size,
+		request->have);
 }
 
 /* ---- the API ---- */
@@ -103,138 +114,25 @@ static gboolean pass_to_api(const struct worker_world *world, struct conn *conn,
 	return fine || !*error;
 }
 
-/* ---- tunnels ---- */
-
-static gboolean invalid(GError **error, const char *cause)
+/* FALSE: nothing more is to be served, with or without an error. */
+static gboolean serve_one(const struct worker_world *world, struct conn *conn,
+			  struct request *request, GError **error)
 {
-	fault_set(error, FAULT_INVALID,
-		  "docs/tunnel.md tells how a tunnel is asked for.", "%s",
-		  cause);
-	return FALSE;
-}
-
-static struct span field(const struct head *head, const char *name,
-			 gboolean *twice)
-{
-	bool more = false;
-	const struct head_field *found = head_find(head, name, &more);
-	if (more)
-		*twice = TRUE;
-	return found ? found->value : (struct span){"", 0};
-}
-
-/* The request for the broker; *session is set when it is a resume. */
-static json_t *parse_tunnel(const struct head *head, char **session,
-			    GError **error)
-{
-	gboolean twice = FALSE;
-	struct span connection = field(head, "connection", &twice);
-	struct span upgrade = field(head, "upgrade", &twice);
-	struct span authorization = field(head, "authorization", &twice);
-	struct span length = field(head, "content-length", &twice);
-	struct span coding = field(head, "transfer-encoding", &twice);
-	static const char ticket[] = "Oriel-Ticket ", old[] = "Oriel-Session ";
-	if (!span_is(head->path, TUNNEL "v1/rfb")) {
-		fault_set(error, FAULT_NOT_FOUND, "There is " TUNNEL "v1/rfb.",
-			  "This tunnel does not exist.");
-		return NULL;
-	}
-	if (twice || coding.size || (length.size && !span_is(length, "0"))) {
-		invalid(error, "A tunnel request has no body, and each header "
-			       "field once.");
-		return NULL;
-	}
-	if (!span_is(head->method, "GET") || head->minor != 1 ||
-	    !span_lists(connection, "upgrade") ||
-	    !span_is_nocase(upgrade, "oriel-tunnel")) {
-		invalid(error, "A tunnel is asked for with GET, 'Connection: "
-			       "Upgrade' and 'Upgrade: oriel-tunnel'.");
-		return NULL;
-	}
-	const char *at = authorization.at;
-	gsize size = authorization.size;
-	if (size == strlen(ticket) + ATTACH_TICKET_SIZE &&
-	    memcmp(at, ticket, strlen(ticket)) == 0 &&
-	    attach_is_hex(at + strlen(ticket), ATTACH_TICKET_SIZE,
-			  ATTACH_TICKET_SIZE))
-		return json_pack("{s:s, s:s%}", "op", "redeem", "ticket",
-				 at + strlen(ticket),
-				 (size_t)ATTACH_TICKET_SIZE);
-	if (size == strlen(old) + ATTACH_SESSION_SIZE &&
-	    memcmp(at, old, strlen(old)) == 0 &&
-	    attach_is_hex(at + strlen(old), ATTACH_SESSION_SIZE,
-			  ATTACH_SESSION_SIZE)) {
-		*session = g_strndup(at + strlen(old), ATTACH_SESSION_SIZE);
-		return json_pack("{s:s, s:s}", "op", "resume", "session",
-				 *session);
-	}
-	fault_set(error, FAULT_DENIED, "Ask for a new ticket.",
-		  "The ticket or session is missing or is none.");
-	return NULL;
-}
-
-static gboolean send_switch(struct conn *conn, const char *session,
-			    GError **error)
-{
-	g_autofree char *text =
-	    g_strdup_printf("HTTP/1.1 101 Switching Protocols\r\n"
-			    "Connection: Upgrade\r\n"
-			    "Upgrade: oriel-tunnel\r\n"
-			    "Oriel-Session: %s\r\n"
-			    "Cache-Control: no-store\r\n\r\n",
-			    session);
-	return conn_write(conn, text, strlen(text),
-			  g_get_monotonic_time() + SEND_US, error);
-}
-
-static gboolean relay_tunnel(const struct worker_world *world,
-			     struct conn *conn, struct request *request,
-			     struct attach *attach, GError **error)
-{
-	g_autofree char *path =
-	    g_build_filename(world->run_path, "gateway.sock", NULL);
-	struct keeper *keeper =
-	    keeper_new(g_steal_pointer(&attach->link), path, attach->session,
-		       "rfb", conn->address);
-	const struct log_about about = {.vm = attach->desktop,
-					.client = conn->who};
-	log_info(&about, "Tunnel of user %s opened.", attach->user);
-	const struct relay_job job = {
-	    .conn = conn,
-	    .local = attach->display,
-	    .first = request->bytes + request->head.size,
-	    .first_size = request->have - request->head.size,
-	    .aside = keeper_aside(keeper)};
-	gboolean fine = relay_run(&job, error);
-	g_autofree char *cause =
-	    fine ? g_strdup("it ended in order.") : fault_cause(*error);
-	log_info(&about, "Tunnel closed: %s", cause);
-	g_clear_error(error);
-	keeper_free(keeper);
-	conn_farewell(conn);
-	return TRUE;
-}
-
-static gboolean serve_tunnel(const struct worker_world *world,
-			     struct conn *conn, struct request *request,
-			     GError **error)
-{
-	g_autofree char *session = NULL;
-	json_t *wish = parse_tunnel(&request->head, &session, error);
-	struct attach attach = {.display = -1};
-	if (!wish) {
-		answer_fault(conn, *error, NULL);
+	const struct head *head = &request->head;
+	if (tunnel_wants(head)) {
+		tunnel_serve(world, conn, head, request->bytes + head->size,
+			     request->have - head->size, error);
 		return FALSE;
 	}
-	gboolean fine =
-	    attach_open(&attach, world->run_path, conn, wish, session, "rfb",
-			g_get_monotonic_time() + REDEEM_US, error);
-	if (!fine)
-		answer_fault(conn, *error, attach.session);
-	fine = fine && send_switch(conn, attach.session, error) &&
-	       relay_tunnel(world, conn, request, &attach, error);
-	attach_clear(&attach);
-	return fine;
+	if (web_wants(world->web, head)) {
+		if (!web_serve(world->web, conn, head, error))
+			return FALSE;
+		next_request(request);
+		return TRUE;
+	}
+	if (!pass_to_api(world, conn, request, error) && conn->fd >= 0)
+		answer_fault(conn, *error, NULL);
+	return FALSE;
 }
 
 gboolean https_serve(const struct worker_world *world, struct conn *conn,
@@ -255,17 +153,17 @@ gboolean https_serve(const struct worker_world *world, struct conn *conn,
 		answer_fault(conn, *error, NULL);
 		return FALSE;
 	}
-	if (!read_head(conn, &request, deadline_us, error)) {
-		if (fault_code(*error) != FAULT_CANCELLED)
-			answer_fault(conn, *error, NULL);
-		return FALSE;
+	for (gboolean first = TRUE;; first = FALSE) {
+		if (!read_head(conn, &request, deadline_us, error)) {
+			if (!first && !request.have &&
+			    fault_code(*error) == FAULT_TIMEOUT)
+				g_clear_error(error); /* had what it wanted */
+			else if (fault_code(*error) != FAULT_CANCELLED)
+				answer_fault(conn, *error, NULL);
+			return *error == NULL;
+		}
+		if (!serve_one(world, conn, &request, error))
+			return *error == NULL;
+		deadline_us = g_get_monotonic_time() + KEEP_US;
 	}
-	if (request.head.path.size >= strlen(TUNNEL) &&
-	    memcmp(request.head.path.at, TUNNEL, strlen(TUNNEL)) == 0)
-		return serve_tunnel(world, conn, &request, error);
-	if (pass_to_api(world, conn, &request, error))
-		return TRUE;
-	if (conn->fd >= 0)
-		answer_fault(conn, *error, NULL);
-	return FALSE;
 }

@@ -74,8 +74,8 @@ static gboolean take_message(struct keeper *self, json_t *message,
 	if (event && strcmp(event, "revoked") == 0) {
 		const char *cause =
 		    json_string_value(json_object_get(message, "cause"));
-		fault_set(error, FAULT_DENIED, NULL, "Revoked: %s",
-			  cause ? cause : "no reason was given.");
+		fault_set(error, FAULT_DENIED, NULL, "%s",
+			  cause ? cause : "This session has been revoked.");
 		return FALSE;
 	}
 	if (!event && self->resuming)

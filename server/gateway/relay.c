@@ -37,6 +37,8 @@ struct relay {
 	gboolean net_in, net_out;     /* worth a try */
 	gboolean local_in, local_out; /* likewise */
 	gboolean unflushed;           /* bytes wait in gather */
+	gboolean farewell_heard;      /* by the codec */
+	gboolean farewell_said;       /* by the codec; nothing may follow */
 	gboolean read_needs_out;      /* TLS wants to write before it reads */
 	gboolean write_needs_in;
 	gint64 moved_us; /* last progress either way */
@@ -91,15 +93,59 @@ static gboolean tls_failed(struct relay *self, int result, int err,
 
 /* ---- the four moves; each sets *moved when bytes went on ---- */
 
+/* A piece stands at down's end, behind the room for its head. */
+static void wrap(struct relay *self, gsize size)
+{
+	const struct relay_codec *codec = self->job->codec;
+	guint8 *at = self->down.bytes + self->down.end;
+	gsize head = codec->put_head(codec->data, at, size);
+	if (head < RELAY_CODEC_HEAD) /* a short piece has a short head */
+		memmove(at + head, at + RELAY_CODEC_HEAD, size);
+	self->down.end += head + size;
+}
+
+/* The codec's own words, where they may stand. */
+static void let_codec_say(struct relay *self, gboolean last)
+{
+	const struct relay_codec *codec = self->job->codec;
+	struct stream *down = &self->down;
+	if (!codec || self->farewell_said ||
+	    down->size - down->end < RELAY_CODEC_SAY)
+		return;
+	down->end += codec->say(codec->data, down->bytes + down->end, last);
+	self->farewell_said = last;
+}
+
+static void unwrap(struct relay *self, gsize size)
+{
+	const struct relay_codec *codec = self->job->codec;
+	gboolean ended = FALSE;
+	if (codec)
+		size = codec->take(codec->data, self->up.bytes + self->up.end,
+				   size, &ended);
+	self->up.end += size;
+	if (ended)
+		self->up.in_ended = self->farewell_heard = TRUE;
+}
+
 static gboolean local_read(struct relay *self, gboolean *moved, GError **error)
 {
 	struct stream *down = &self->down;
 	if (down->in_ended || !self->local_in || down->end == down->size)
 		return TRUE;
+	const struct relay_codec *codec = self->job->codec;
 	gsize room = down->size - down->end;
-	ssize_t got = recv(self->job->local, down->bytes + down->end, room, 0);
+	gsize head = codec ? RELAY_CODEC_HEAD : 0;
+	if (room <= head)
+		return TRUE;
+	room = codec ? MIN(room - head, RELAY_CODEC_PIECE) : room;
+	guint8 *at = down->bytes + down->end;
+	ssize_t got = recv(self->job->local, at + head, room, 0);
 	if (got > 0) {
-		down->end += (gsize)got;
+		if (codec)
+			wrap(self, (gsize)got);
+		else
+			down->end += (gsize)got;
 		/* less than asked for: drained */
 		self->local_in = (gsize)got == room;
 		*moved = TRUE;
@@ -161,7 +207,7 @@ static gboolean net_read(struct relay *self, gboolean *moved, GError **error)
 	int got =
 	    SSL_read(self->ssl, up->bytes + up->end, (int)(up->size - up->end));
 	if (got > 0) {
-		up->end += (gsize)got;
+		unwrap(self, (gsize)got);
 		*moved = TRUE;
 		return TRUE;
 	}
@@ -190,8 +236,10 @@ static gboolean local_write(struct relay *self, gboolean *moved, GError **error)
 
 static gboolean move(struct relay *self, gboolean *moved, GError **error)
 {
-	return local_read(self, moved, error) &&
-	       net_write(self, moved, error) && net_read(self, moved, error) &&
+	if (!local_read(self, moved, error))
+		return FALSE;
+	let_codec_say(self, FALSE);
+	return net_write(self, moved, error) && net_read(self, moved, error) &&
 	       local_write(self, moved, error);
 }
 
@@ -203,6 +251,13 @@ static void pass_on_ends(struct relay *self)
 		shutdown(self->job->local, SHUT_WR);
 		self->up.out_ended = TRUE;
 	}
+	/* a client that has said farewell waits for ours, not for pictures */
+	if (self->farewell_heard && self->up.out_ended)
+		self->down.in_ended = TRUE;
+	if (self->down.in_ended)
+		let_codec_say(self, TRUE);
+	if (self->job->codec && !self->farewell_said)
+		return;
 	if (self->down.in_ended && !waiting(&self->down) && !self->unflushed)
 		self->down.out_ended = TRUE;
 }
@@ -364,6 +419,9 @@ static gboolean loop(struct relay *self, GError **error)
 		pass_on_ends(self);
 		if (self->down.out_ended)
 			return TRUE;
+		/* a farewell may have been added just now */
+		moved = moved || (owes_client(self) && self->net_out &&
+				  !self->write_needs_in);
 		if (!wait_more(self, moved, error))
 			return FALSE;
 	}
@@ -388,6 +446,20 @@ static gboolean gather(struct relay *self)
 	return TRUE;
 }
 
+/* Ended from aside, not by the client: it may be told, if it listens. */
+static void say_why(struct relay *self, const GError *error)
+{
+	gboolean moved = FALSE;
+	g_autoptr(GError) ignored = NULL;
+	enum fault_code code = fault_code(error);
+	if (!self->job->codec || code == FAULT_CANCELLED ||
+	    code == FAULT_TIMEOUT)
+		return;
+	self->job->codec->why(self->job->codec->data, error);
+	let_codec_say(self, TRUE);
+	net_write(self, &moved, &ignored);
+}
+
 gboolean relay_run(const struct relay_job *job, GError **error)
 {
 	struct relay self = {
@@ -409,8 +481,10 @@ gboolean relay_run(const struct relay_job *job, GError **error)
 		g_return_val_if_fail(job->first_size <= RELAY_UP, FALSE);
 		if (job->first_size)
 			memcpy(self.up.bytes, job->first, job->first_size);
-		self.up.end = job->first_size;
+		unwrap(&self, job->first_size);
 		fine = loop(&self, error);
+		if (!fine)
+			say_why(&self, *error);
 	}
 	g_free(self.up.bytes);
 	g_free(self.down.bytes);

@@ -32,6 +32,25 @@ struct relay_aside {
 	void *data;
 };
 
+/* What the client's bytes are wrapped in, if not in TLS alone. Reading stays
+ * in place: what is wrapped is never shorter than what is in it. */
+#define RELAY_CODEC_HEAD  4     /* bytes ahead of a piece for the client */
+#define RELAY_CODEC_PIECE 65535 /* the longest of those pieces */
+#define RELAY_CODEC_SAY   254   /* bytes of its own that it adds at once */
+struct relay_codec {
+	/* Unwraps in place; how many bytes are left for the local side. Sets
+	 * *ended when the client will say nothing more that counts. */
+	gsize (*take)(void *data, guint8 *bytes, gsize size, gboolean *ended);
+	/* Writes what goes ahead of size bytes; its own size. */
+	gsize (*put_head)(void *data, guint8 *head, gsize size);
+	/* Writes what it has to say between pieces, 0 for nothing; last: and
+	 * with that a farewell, after which nothing follows. */
+	gsize (*say)(void *data, guint8 *bytes, gboolean last);
+	/* The relay ends for a reason that is not the client's doing. */
+	void (*why)(void *data, const GError *fault);
+	void *data;
+};
+
 struct relay_job {
 	struct conn *conn; /* secured */
 	int local;         /* non-blocking stream socket; stays the caller's */
@@ -39,6 +58,7 @@ struct relay_job {
 	gsize first_size;  /* most RELAY_UP */
 	unsigned idle_ms;  /* end when nothing moves for so long; 0 never */
 	const struct relay_aside *aside; /* or NULL */
+	const struct relay_codec *codec; /* or NULL; unwraps `first`, too */
 };
 
 gboolean relay_run(const struct relay_job *job, GError **error);

@@ -9,6 +9,7 @@
 #include "server/gateway/conn.h"
 #include "server/gateway/jail.h"
 #include "server/gateway/pki.h"
+#include "server/gateway/web-files.h"
 
 enum worker_door { WORKER_HTTPS, WORKER_RFB };
 
@@ -17,6 +18,7 @@ struct worker_world {
 	const char *run_path;
 	const struct pki *pki;
 	const struct jail *jail;
+	const struct web_files *web; /* NULL for none */
 	/* in memory that all workers share, since one of each per second is
 	 * enough of a stranger's garbage, whatever the number of connections */
 	struct log_limit *noise;
