@@ -169,5 +169,5 @@ help:
 	@echo 'make bench-display [QUICK=1]  the display beside other RFB servers'
 	@echo 'make lab | bench-vmm     oriel-vmm boots a desktop under nested KVM; beside QEMU'
 	@echo 'make soak               what takes long'
-	@echo 'make all | lint | fuzz | deps | clean | demo-clean'
+	@echo 'make all | web | lint | fuzz | deps | clean | demo-clean'
 	@echo 'make install | uninstall [DESTDIR=] [PREFIX=/usr/local]'

@@ -13,6 +13,14 @@ list() {
 		[ -x "$file" ] && mode=755
 		printf '%s\t%s\t%s\n' "$PKGDATADIR/$(dirname "${file#data/}")" "$mode" "$file"
 	done
+	# -L: the page's icon is icons/oriel.svg
+	find -L data/web -type f | while read -r file; do
+		printf '%s\t644\t%s\n' "$PKGDATADIR/$(dirname "${file#data/}")" "$file"
+	done
+	share=$BUILD/share/oriel
+	[ ! -d "$share/web" ] || find "$share/web" -type f | while read -r file; do
+		printf '%s\t644\t%s\n' "$PKGDATADIR/$(dirname "${file#"$share"/}")" "$file"
+	done
 	for file in icons/*.svg; do
 		case $file in
 		icons/*-symbolic.svg) printf '%s\t644\t%s\n' "$DATADIR/icons/hicolor/symbolic/apps" "$file" ;;
