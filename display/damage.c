@@ -109,6 +109,30 @@ bool damage_has_tile(const struct damage *self, unsigned column, unsigned row)
 		   1;
 }
 
+void damage_remove_tile(struct damage *self, unsigned column, unsigned row)
+{
+	if (column < self->columns && row < self->rows)
+		self->bits[(size_t)row * self->words + column / 64] &=
+		    ~(1ull << column % 64);
+}
+
+unsigned damage_count(const struct damage *self)
+{
+	size_t words = (size_t)self->words * self->rows;
+	unsigned count = 0;
+	for (size_t i = 0; i < words; i++)
+		count += __builtin_popcountll(self->bits[i]);
+	return count;
+}
+
+struct rect damage_tile(const struct damage *self, unsigned column,
+			unsigned row)
+{
+	unsigned x = column * DAMAGE_TILE, y = row * DAMAGE_TILE;
+	return (struct rect){x, y, MIN(DAMAGE_TILE, self->width - x),
+			     MIN(DAMAGE_TILE, self->height - y)};
+}
+
 /* First stale tile of a row in [from, to), or `to`. */
 static unsigned first_tile(const struct damage *self, unsigned row,
 			   unsigned from, unsigned to)

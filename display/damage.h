@@ -43,6 +43,12 @@ void damage_add_tile(struct damage *self, unsigned column, unsigned row);
 void damage_join(struct damage *self, const struct damage *other);
 bool damage_any(const struct damage *self);
 bool damage_has_tile(const struct damage *self, unsigned column, unsigned row);
+void damage_remove_tile(struct damage *self, unsigned column, unsigned row);
+/* Stale tiles. */
+unsigned damage_count(const struct damage *self);
+/* The tiles' area in pixels of a place, clipped to the picture. */
+struct rect damage_tile(const struct damage *self, unsigned column,
+			unsigned row);
 
 /* Takes the next rectangle of stale tiles out, at most side x side pixels
  * (a multiple of DAMAGE_TILE), in reading order; false when none is left in

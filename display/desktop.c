@@ -7,14 +7,32 @@
 
 struct desktop {
 	unsigned width, height;
-	uint32_t *pixels;
+	uint32_t *pixels;                     /* the frame that is read */
+	uint32_t *painted;                    /* the one that is written */
 	struct rect heads[DESKTOP_HEADS_MAX]; /* w = 0: off */
 	struct desktop_head wanted[DESKTOP_HEADS_MAX];
 	unsigned wanted_count;
 	unsigned serial;
-	struct damage changed;
-	uint32_t *row; /* one converted row of a head */
+	bool laid_out;             /* since the last commit */
+	struct damage changed;     /* tiles in which the two may differ */
+	struct damage damage, all; /* of the last commit */
+	struct moves *moves;
+	struct move moved[MOVES_MAX];
+	uint32_t frame;   /* counts commits */
+	uint32_t *frames; /* per tile: the last one that changed it */
+	uint32_t *row;    /* one converted row of a head */
 };
+
+/* After a new layout every tile counts as changed. */
+static void forget_frames(struct desktop *self)
+{
+	size_t tiles = (size_t)self->changed.columns * self->changed.rows;
+	g_free(self->frames);
+	self->frames = g_new(uint32_t, tiles + 1);
+	self->frame++;
+	for (size_t i = 0; i < tiles; i++)
+		self->frames[i] = self->frame;
+}
 
 struct desktop *desktop_new(void)
 {
@@ -22,8 +40,13 @@ struct desktop *desktop_new(void)
 	self->width = DESKTOP_EMPTY_WIDTH;
 	self->height = DESKTOP_EMPTY_HEIGHT;
 	self->pixels = g_new0(uint32_t, self->width * self->height);
+	self->painted = g_new0(uint32_t, self->width * self->height);
+	self->moves = moves_new();
 	self->row = g_new0(uint32_t, DESKTOP_SIDE_MAX);
 	damage_init(&self->changed, self->width, self->height);
+	damage_init(&self->damage, self->width, self->height);
+	damage_init(&self->all, self->width, self->height);
+	forget_frames(self);
 	return self;
 }
 
@@ -32,6 +55,11 @@ void desktop_free(struct desktop *self)
 	if (!self)
 		return;
 	damage_finish(&self->changed);
+	damage_finish(&self->damage);
+	damage_finish(&self->all);
+	moves_free(self->moves);
+	g_free(self->frames);
+	g_free(self->painted);
 	g_free(self->pixels);
 	g_free(self->row);
 	g_free(self);
@@ -140,12 +168,16 @@ static bool lay_out(struct desktop *self,
 	if (memcmp(heads, self->heads, sizeof heads) == 0 &&
 	    width == self->width && height == self->height)
 		return true;
-	uint32_t *pixels = NULL;
+	uint32_t *pixels = NULL, *painted = NULL;
 	/* 65535: coordinates of RFB */
 	if (width <= 65535 && height <= 65535 &&
-	    width * height <= DESKTOP_PIXELS_MAX)
-		pixels = g_try_malloc0_n(width * height, 4);
-	if (!pixels) {
+	    width * height <= DESKTOP_PIXELS_MAX) {
+		pixels = g_try_malloc_n(width * height, 4);
+		painted = g_try_malloc0_n(width * height, 4);
+	}
+	if (!pixels || !painted) {
+		g_free(pixels);
+		g_free(painted);
 		fault_set(error, FAULT_INVALID, "Choose smaller screens.",
 			  "Screens of %" G_GUINT64_FORMAT
 			  " x %" G_GUINT64_FORMAT
@@ -157,21 +189,27 @@ static bool lay_out(struct desktop *self,
 		unsigned w = MIN(heads[i].w, self->heads[i].w);
 		unsigned h = MIN(heads[i].h, self->heads[i].h);
 		for (unsigned y = 0; y < h && w; y++)
-			memcpy(pixels + (heads[i].y + y) * width + heads[i].x,
-			       self->pixels +
+			memcpy(painted + (heads[i].y + y) * width + heads[i].x,
+			       self->painted +
 				   (size_t)(self->heads[i].y + y) *
 				       self->width +
 				   self->heads[i].x,
 			       (size_t)w * 4);
 	}
+	memcpy(pixels, painted, width * height * 4);
 	g_free(self->pixels);
+	g_free(self->painted);
 	self->pixels = pixels;
+	self->painted = painted;
 	self->width = width;
 	self->height = height;
 	memcpy(self->heads, heads, sizeof heads);
 	self->serial++;
+	self->laid_out = true;
 	damage_init(&self->changed, width, height);
-	damage_all(&self->changed);
+	damage_init(&self->damage, width, height);
+	damage_init(&self->all, width, height);
+	forget_frames(self);
 	return true;
 }
 
@@ -208,24 +246,49 @@ void desktop_arrange(struct desktop *self, const struct desktop_head *wanted,
 	lay_out(self, sizes, NULL); /* too large: stays as it is */
 }
 
+/* Pixels of the source as they lie in a message. */
+typedef uint32_t foreign_pixel __attribute__((aligned(1), may_alias));
+
 /* Copies n pixels; whether any of them differed. The fixed inner count lets
  * the compiler use vectors. */
-static bool renew(uint32_t *restrict to, const uint32_t *restrict from,
+static bool renew(uint32_t *restrict to, const foreign_pixel *restrict from,
 		  unsigned n)
 {
 	uint32_t differ = 0;
 	if (n == DAMAGE_TILE) {
 		for (unsigned i = 0; i < DAMAGE_TILE; i++) {
-			differ |= to[i] ^ from[i];
-			to[i] = from[i];
+			uint32_t pixel = from[i] & 0xffffff;
+			differ |= to[i] ^ pixel;
+			to[i] = pixel;
 		}
 		return differ;
 	}
 	for (unsigned i = 0; i < n; i++) {
-		differ |= to[i] ^ from[i];
-		to[i] = from[i];
+		uint32_t pixel = from[i] & 0xffffff;
+		differ |= to[i] ^ pixel;
+		to[i] = pixel;
 	}
 	return differ;
+}
+
+/* One row of pixels, 0x??RRGGBB, of the desktop from (left, line) on. */
+static void renew_row(struct desktop *self, unsigned left, unsigned line,
+		      unsigned width, const uint8_t *data)
+{
+	const foreign_pixel *from = (const foreign_pixel *)data;
+	uint32_t *to = self->painted + (size_t)line * self->width + left;
+	/* most of a whole frame is as it was; this is the fastest way to see
+	 * it, and fails at once where the unused byte is not zero */
+	if (memcmp(to, data, (size_t)width * 4) == 0)
+		return;
+	for (unsigned x = 0; x < width;) {
+		unsigned column = (left + x) / DAMAGE_TILE;
+		unsigned n = MIN((column + 1) * DAMAGE_TILE - left, width) - x;
+		if (renew(to + x, from + x, n))
+			damage_add_tile(&self->changed, column,
+					line / DAMAGE_TILE);
+		x += n;
+	}
 }
 
 bool desktop_write(struct desktop *self, unsigned number,
@@ -265,30 +328,110 @@ bool desktop_write(struct desktop *self, unsigned number,
 			  part->w, part->h, length, stride_bytes);
 		return false;
 	}
-	unsigned left = head->x + part->x, right = left + part->w;
+	unsigned left = head->x + part->x;
+	bool plain = format == PIXELS_X8R8G8B8 || format == PIXELS_A8R8G8B8;
 	for (unsigned y = 0; y < part->h; y++) {
 		unsigned line = head->y + part->y + y;
-		pixels_convert(format, data + (size_t)y * stride_bytes,
-			       self->row, part->w);
-		uint32_t *to = self->pixels + (size_t)line * self->width;
-		for (unsigned x = left; x < right;) {
-			unsigned column = x / DAMAGE_TILE;
-			unsigned n = MIN((column + 1) * DAMAGE_TILE, right) - x;
-			if (renew(to + x, self->row + (x - left), n))
-				damage_add_tile(&self->changed, column,
-						line / DAMAGE_TILE);
-			x += n;
+		const uint8_t *row = data + (size_t)y * stride_bytes;
+		if (!plain) {
+			pixels_convert(format, row, self->row, part->w);
+			row = (const uint8_t *)self->row;
 		}
+		renew_row(self, left, line, part->w, row);
 	}
 	return true;
 }
 
-const struct damage *desktop_changed(const struct desktop *self)
+/* ---- frames ---- */
+
+/* Brings a tile up to date; whether it differed. */
+static bool commit_tile(struct desktop *self, unsigned column, unsigned row)
 {
-	return &self->changed;
+	struct rect tile = damage_tile(&self->changed, column, row);
+	size_t at = (size_t)tile.y * self->width + tile.x;
+	bool differs = false;
+	for (unsigned y = 0; y < tile.h; y++, at += self->width) {
+		if (!differs && memcmp(self->pixels + at, self->painted + at,
+				       tile.w * 4) == 0)
+			continue;
+		differs = true;
+		memcpy(self->pixels + at, self->painted + at, tile.w * 4);
+	}
+	return differs;
 }
 
-void desktop_forget(struct desktop *self)
+static void note_frame(struct desktop *self, const struct rect *rect)
 {
-	damage_clear(&self->changed);
+	unsigned columns = self->changed.columns;
+	for (unsigned row = rect->y / DAMAGE_TILE;
+	     row <= (rect->y + rect->h - 1) / DAMAGE_TILE; row++)
+		for (unsigned column = rect->x / DAMAGE_TILE;
+		     column <= (rect->x + rect->w - 1) / DAMAGE_TILE; column++)
+			self->frames[(size_t)row * columns + column] =
+			    self->frame;
+}
+
+bool desktop_commit(struct desktop *self, struct desktop_change *change)
+{
+	struct damage *changed = &self->changed, *damage = &self->damage;
+	*change = (struct desktop_change){.moves = self->moved,
+					  .damage = damage,
+					  .all = &self->all,
+					  .laid_out = self->laid_out};
+	bool laid_out = self->laid_out;
+	self->laid_out = false;
+	damage_clear(damage);
+	damage_clear(&self->all);
+	if (!laid_out && !damage_any(changed))
+		return false;
+	self->frame++;
+	if (!laid_out)
+		change->moves_count =
+		    moves_find(self->moves, self->pixels, self->painted,
+			       changed, self->moved);
+	for (unsigned i = 0; i < change->moves_count; i++) {
+		/* what was moved is compared with the rest */
+		damage_add(changed, &self->moved[i].to);
+		damage_add(&self->all, &self->moved[i].to);
+		note_frame(self, &self->moved[i].to);
+	}
+	bool differs = change->moves_count > 0;
+	for (unsigned row = 0; row < changed->rows; row++)
+		for (unsigned i = 0; i < changed->words; i++) {
+			uint64_t rest =
+			    changed->bits[(size_t)row * changed->words + i];
+			for (; rest; rest &= rest - 1) {
+				unsigned column =
+				    i * 64 + __builtin_ctzll(rest);
+				if (!commit_tile(self, column, row))
+					continue;
+				damage_add_tile(damage, column, row);
+				self->frames[(size_t)row * changed->columns +
+					     column] = self->frame;
+				differs = true;
+			}
+		}
+	damage_clear(changed);
+	if (laid_out)
+		damage_all(damage);
+	damage_join(&self->all, damage);
+	return differs || laid_out;
+}
+
+uint32_t desktop_serial(const struct desktop *self, const struct rect *rect)
+{
+	uint32_t newest = 0;
+	struct rect in = *rect;
+	if (!rect_clip(&in, self->width, self->height))
+		return 0;
+	for (unsigned row = in.y / DAMAGE_TILE;
+	     row <= (in.y + in.h - 1) / DAMAGE_TILE; row++)
+		for (unsigned column = in.x / DAMAGE_TILE;
+		     column <= (in.x + in.w - 1) / DAMAGE_TILE; column++) {
+			uint32_t frame =
+			    self->frames[(size_t)row * self->changed.columns +
+					 column];
+			newest = MAX(newest, frame);
+		}
+	return newest;
 }

@@ -5,6 +5,15 @@
  * truly differ count as changed. Heads stand side by side in their order,
  * unless arranged otherwise by desktop_arrange().
  *
+ * There are two pictures: what the source has painted so far, and the frame
+ * that viewers read, which desktop_commit() brings up to date at the end of a
+ * round. So a change is known as a whole, old frame and new one, however many
+ * writes it came in: what moved becomes a copy (moves.h), what is then still
+ * different is damage, and nobody reads half a frame in between.
+ *
+ * Every tile carries the number of the frame that changed it last: while the
+ * greatest number in a rectangle is the same, so are its pixels.
+ *
  * Threads: the main loop's. Ownership: the desktop owns its pixels; a pointer
  * from desktop_pixels() is valid until the next call that writes.
  * Fails: with a fault where the source's numbers make no sense; the picture
@@ -13,7 +22,7 @@
 
 #include <glib.h>
 
-#include "display/damage.h"
+#include "display/moves.h"
 
 #define DESKTOP_HEADS_MAX 16u
 #define DESKTOP_SIDE_MAX  16384u
@@ -37,7 +46,7 @@ void desktop_free(struct desktop *self);
 
 unsigned desktop_width(const struct desktop *self);
 unsigned desktop_height(const struct desktop *self);
-/* Rows are desktop_width() pixels apart. */
+/* The last committed frame; rows are desktop_width() pixels apart. */
 const uint32_t *desktop_pixels(const struct desktop *self);
 /* Heads that are on, in order of number; returns how many. */
 unsigned desktop_heads(const struct desktop *self,
@@ -64,6 +73,17 @@ bool desktop_write(struct desktop *self, unsigned number,
 void desktop_arrange(struct desktop *self, const struct desktop_head *wanted,
 		     unsigned count);
 
-/* What changed since the last desktop_forget(). */
-const struct damage *desktop_changed(const struct desktop *self);
-void desktop_forget(struct desktop *self);
+/* A frame's change: carry out the moves in order, then show the damage. */
+struct desktop_change {
+	const struct move *moves;
+	unsigned moves_count;
+	const struct damage *damage; /* what the moves leave */
+	const struct damage *all;    /* for who carries no moves out */
+	bool laid_out; /* size or heads changed: all is new, without moves */
+};
+
+/* Makes what was written so far the frame that is read. Returns whether it
+ * differs from the one before; *change is valid until the next call. */
+bool desktop_commit(struct desktop *self, struct desktop_change *change);
+/* Greatest number of a frame that changed something in these tiles. */
+uint32_t desktop_serial(const struct desktop *self, const struct rect *rect);

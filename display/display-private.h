@@ -12,6 +12,8 @@ struct display {
 	char *source_path; /* where a lost one is looked for; NULL: nowhere */
 	guint retry;
 	struct desktop *desktop;
+	struct activity *activity;
+	struct jobs *jobs;
 	unsigned layout_serial; /* of what viewers were told */
 	struct clipboard *clipboard;
 	struct agent *agent;

@@ -19,32 +19,39 @@
 
 /* ---- rounds ---- */
 
-static gboolean end_round(gpointer data)
+/* A viewer may be found dead while it is written to. */
+static void flush_viewers(struct display *self)
 {
-	struct display *self = data;
-	self->round = 0;
-	unsigned serial = desktop_layout_serial(self->desktop);
-	const struct damage *changed = desktop_changed(self->desktop);
-	bool laid_out = serial != self->layout_serial;
-	bool painted = laid_out || damage_any(changed);
-	self->layout_serial = serial;
 	g_autoptr(GPtrArray) viewers =
 	    g_ptr_array_copy(self->viewers, NULL, NULL);
-	for (guint i = 0; i < viewers->len; i++) {
-		struct viewer *viewer = viewers->pdata[i];
-		if (laid_out)
-			viewer->ops->laid_out(viewer);
-		else if (painted)
-			viewer->ops->damaged(viewer, changed);
-	}
-	if (painted)
-		desktop_forget(self->desktop);
-	/* a viewer may be found dead while it is written to */
 	for (guint i = 0; i < viewers->len; i++) {
 		struct viewer *viewer = viewers->pdata[i];
 		if (g_ptr_array_find(self->viewers, viewer, NULL))
 			viewer->ops->flush(viewer);
 	}
+}
+
+static void on_jobs_ready(void *data)
+{
+	flush_viewers(data);
+}
+
+static gboolean end_round(gpointer data)
+{
+	struct display *self = data;
+	struct desktop_change change;
+	self->round = 0;
+	bool painted = desktop_commit(self->desktop, &change);
+	self->layout_serial = desktop_layout_serial(self->desktop);
+	if (painted) {
+		activity_note(self->activity, self->desktop, &change,
+			      g_get_monotonic_time());
+		for (guint i = 0; i < self->viewers->len; i++) {
+			struct viewer *viewer = self->viewers->pdata[i];
+			viewer->ops->changed(viewer, &change);
+		}
+	}
+	flush_viewers(self);
 	if (painted && self->hooks && self->hooks->picture_changed)
 		self->hooks->picture_changed(self->hooks_data);
 	return G_SOURCE_REMOVE;
@@ -285,6 +292,16 @@ const struct cursor *display_cursor(const struct display *self)
 	return self->cursor && self->cursor_hidden ? &hidden : self->cursor;
 }
 
+struct activity *display_activity(const struct display *self)
+{
+	return self->activity;
+}
+
+struct jobs *display_jobs(const struct display *self)
+{
+	return self->jobs;
+}
+
 unsigned display_leds(const struct display *self)
 {
 	return self->leds;
@@ -320,6 +337,8 @@ struct display *display_new(const char *name, const char *vm)
 	self->trouble_limit.burst = 5;
 	self->viewers = g_ptr_array_new();
 	self->desktop = desktop_new();
+	self->activity = activity_new();
+	self->jobs = jobs_new(0, on_jobs_ready, self);
 	self->clipboard = clipboard_new();
 	self->agent = agent_new(self->clipboard);
 	self->source = source_new(&sink, self);
@@ -336,6 +355,8 @@ void display_free(struct display *self)
 		g_source_remove(self->round);
 	if (self->retry)
 		g_source_remove(self->retry);
+	jobs_free(self->jobs);
+	activity_free(self->activity);
 	agent_free(self->agent);
 	source_free(self->source);
 	clipboard_free(self->clipboard);

@@ -10,7 +10,9 @@
 #pragma once
 
 #include "display/clipboard.h"
+#include "display/activity.h"
 #include "display/desktop.h"
+#include "display/jobs.h"
 #include "display/source.h"
 
 struct display;
@@ -23,14 +25,15 @@ struct viewer;
 
 struct viewer_ops {
 	const char *protocol; /* "rfb" */
-	/* The picture changed here; only take note. Same size as before. */
-	void (*damaged)(struct viewer *viewer, const struct damage *damage);
-	/* Size or heads changed, all is new. */
-	void (*laid_out)(struct viewer *viewer);
+	/* A frame was committed; only take note (view_changed()). laid_out:
+	 * size or heads changed, all is new. */
+	void (*changed)(struct viewer *viewer,
+			const struct desktop_change *change);
 	void (*cursor_changed)(struct viewer *viewer);
 	void (*leds_changed)(struct viewer *viewer);
 	void (*name_changed)(struct viewer *viewer);
-	/* All notes of this round are given: send what can be sent. */
+	/* All notes of this round are given, or jobs are done: send what can
+	 * be sent. */
 	void (*flush)(struct viewer *viewer);
 	/* display_input_full() is over. */
 	void (*input_ready)(struct viewer *viewer);
@@ -58,6 +61,8 @@ void display_attach(struct display *self, struct viewer *viewer);
 void display_detach(struct viewer *viewer);
 
 const struct desktop *display_desktop(const struct display *self);
+struct activity *display_activity(const struct display *self);
+struct jobs *display_jobs(const struct display *self);
 /* NULL: the machine never defined one, and viewers keep their own. 0 x 0: it
  * is hidden. */
 const struct cursor *display_cursor(const struct display *self);

@@ -11,18 +11,22 @@ display-windows_PKG := gio-unix-2.0 zlib
 
 PROGRAMS += oriel-display
 oriel-display_SRC := display/main.c
-oriel-display_LIBS := display-windows display display1 seamless-wire common
+oriel-display_LIBS := display-windows display codec display1 seamless-wire common
 oriel-display_DIR := libexec
 
 FUZZERS += rfb-message-fuzz rfb-client-fuzz rfb-encoder-fuzz agent-wire-fuzz
 rfb-message-fuzz_SRC := display/rfb/message-fuzz.c display/rfb/message.c
 rfb-client-fuzz_SRC := display/rfb/client-fuzz.c
-rfb-client-fuzz_LIBS := display display1 common
+rfb-client-fuzz_LIBS := display codec display1 common
 rfb-encoder-fuzz_SRC := display/rfb/encoder-fuzz.c
-rfb-encoder-fuzz_LIBS := display display1 common
+rfb-encoder-fuzz_LIBS := display codec display1 common
 agent-wire-fuzz_SRC := display/agent-wire-fuzz.c
-agent-wire-fuzz_LIBS := display display1 common
+agent-wire-fuzz_LIBS := display codec display1 common
 
 TESTS += display-test
 display-test_SRC := tests/unit/display-test.c
-display-test_LIBS := display display1 common
+display-test_LIBS := display codec display1 common
+
+TESTS += pipeline-test
+pipeline-test_SRC := tests/unit/pipeline-test.c
+pipeline-test_LIBS := display codec display1 common

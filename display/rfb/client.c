@@ -47,7 +47,7 @@ void rfb_client_free(struct rfb_client *self)
 	drop_source(&self->free_idle);
 	g_byte_array_unref(self->in);
 	g_byte_array_unref(self->out);
-	g_byte_array_unref(self->later);
+	g_byte_array_unref(self->message);
 	g_free(self);
 }
 
@@ -89,14 +89,13 @@ void rfb_client_send(struct rfb_client *self, const void *bytes, size_t length)
 {
 	if (self->dead || !length)
 		return;
-	if (rfb_client_queued(self) + self->later->len + length > OUT_MAX) {
+	if (rfb_client_queued(self) + self->planned + length > OUT_MAX) {
 		rfb_client_fail(self, "requests without reading the answers");
 		return;
 	}
 	/* between an update's rectangles there is no place for a message */
-	g_byte_array_append(rfb_update_in_progress(self) ? self->later
-							 : self->out,
-			    bytes, length);
+	if (!rfb_plan_add_message(self, bytes, length))
+		g_byte_array_append(self->out, bytes, length);
 }
 
 static gboolean on_writable(int fd, GIOCondition condition, void *data)
@@ -263,14 +262,10 @@ static struct rfb_client *of(struct viewer *viewer)
 	return (struct rfb_client *)viewer;
 }
 
-static void on_damaged(struct viewer *viewer, const struct damage *damage)
+static void on_changed(struct viewer *viewer,
+		       const struct desktop_change *change)
 {
-	damage_join(&of(viewer)->stale, damage);
-}
-
-static void on_laid_out(struct viewer *viewer)
-{
-	rfb_update_laid_out(of(viewer));
+	rfb_update_changed(of(viewer), change);
 }
 
 static void on_cursor_changed(struct viewer *viewer)
@@ -306,8 +301,7 @@ static void on_destroy(struct viewer *viewer)
 
 static const struct viewer_ops viewer_ops = {
     .protocol = "rfb",
-    .damaged = on_damaged,
-    .laid_out = on_laid_out,
+    .changed = on_changed,
     .cursor_changed = on_cursor_changed,
     .leds_changed = on_leds_changed,
     .name_changed = on_name_changed,
@@ -340,7 +334,8 @@ struct rfb_client *rfb_client_new(struct rfb_server *server, int fd,
 	g_strlcpy(self->label, "new", sizeof self->label);
 	self->in = g_byte_array_new();
 	self->out = g_byte_array_new();
-	self->later = g_byte_array_new();
+	self->message = g_byte_array_new();
+	g_queue_init(&self->plan);
 	g_unix_set_fd_nonblocking(fd, TRUE, NULL);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);

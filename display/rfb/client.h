@@ -4,6 +4,7 @@
  *   handshake.c  up to ServerInit
  *   dispatch.c   messages once it is up
  *   update.c     framebuffer updates
+ *   plan.c       what goes out, in order, while it is being encoded
  *   pseudo.c     the rectangles that are not pixels
  *   clip.c       clipboard
  *   keysym.c     keys of clients that send only symbols
@@ -12,8 +13,10 @@
  * is idle, so that any function may fail it; `dead` says so. */
 #pragma once
 
+#include "display/pacer.h"
 #include "display/rfb/encoder.h"
 #include "display/rfb/rfb.h"
+#include "display/view.h"
 
 enum rfb_state {
 	RFB_STATE_VERSION,
@@ -46,33 +49,38 @@ struct rfb_client {
 	bool paused;   /* held back while the machine is behind with input */
 	GByteArray *out;
 	size_t out_at;
-	GByteArray *later; /* messages that wait for the end of an update */
+	GQueue plan; /* struct rfb_item: what follows behind `out`, in order */
+	size_t planned;      /* bytes of messages in it */
+	GByteArray *message; /* the beginning of an update, being composed */
 
 	/* what it can do */
 	enum rfb_encoding encoding;
 	bool can_resize, can_resize_extended, can_name, can_leds, can_motion,
 	    can_extended_key;
 	enum rfb_encoding cursor_encoding; /* RAW: none */
-	bool can_fence, can_continuous;
+	bool can_fence, can_continuous, can_copy;
+	bool can_gradient; /* Tight's filter of that name */
+	int quality_level; /* 0..9 as it asked; -1: everything exact */
+	int compress;      /* 1..9 */
 
 	/* updates */
-	struct rfb_coder coder;
-	struct rfb_wire_format next_format;
+	struct view view;
+	struct pacer pacer;
+	struct rfb_format format; /* of the style's */
+	struct rfb_wire_format wire, next_format;
 	bool format_due;
 	unsigned width, height; /* what the client was told */
-	struct damage stale;    /* of the desktop: what it has not seen */
-	struct damage lossy;    /* shown, but not exactly */
-	struct damage touched;  /* lossy since the last look */
-	struct damage refine;   /* at rest: to be shown exactly */
 	bool requested, continuous;
-	unsigned in_flight; /* updates whose fence has not come back */
+	bool whole; /* requested anew, not only what changed */
 	struct rect wanted, continuous_area;
-	GArray *rects; /* struct rfb_rect16 of the update being written */
-	guint next_rect;
-	bool refining; /* that update is exact */
+	unsigned parts;                /* rectangles of pixels in `plan` */
+	unsigned streams;              /* RFB_STREAM_* that have begun */
+	unsigned cost[VIEW_EXACT + 1]; /* bytes for 1024 pixels, of lately */
+	int quality;                   /* of JPEG as the line allows, 1..100 */
+	unsigned updates_full, updates_easy; /* since quality_us */
+	gint64 quality_us;
 	guint step_idle, rest_timer;
-	uint32_t *pixels; /* one rectangle of the desktop */
-	bool blank_due;   /* the whole of its (other) size is stale */
+	bool blank_due; /* the whole of its (other) size is stale */
 
 	/* pseudo-rectangles that are due */
 	bool size_due, cursor_due, name_due, leds_due, motion_due, key_due;
@@ -118,13 +126,29 @@ void rfb_update_init(struct rfb_client *self);
 void rfb_update_finish(struct rfb_client *self);
 void rfb_update_request(struct rfb_client *self, bool incremental,
 			const struct rect *area);
-void rfb_update_laid_out(struct rfb_client *self);
+void rfb_update_changed(struct rfb_client *self,
+			const struct desktop_change *change);
 /* Sends what may be sent now; called whenever something changed. */
 void rfb_update_pump(struct rfb_client *self);
 /* The client has taken in an update sent without a request. */
 void rfb_update_arrived(struct rfb_client *self);
 #define RFB_UPDATE_FENCE 'u' /* payload that marks those fences */
-bool rfb_update_in_progress(const struct rfb_client *self);
+
+/* ---- plan.c ---- */
+void rfb_plan_clear(struct rfb_client *self);
+/* Behind what is planned; false when nothing is. */
+bool rfb_plan_add_message(struct rfb_client *self, const void *bytes,
+			  size_t length);
+void rfb_plan_add_part(struct rfb_client *self, const struct rfb_style *style,
+		       const struct view_part *part);
+/* fence: the client is asked to answer; else its next request does. full:
+ * there was more to send than room for it. */
+void rfb_plan_add_mark(struct rfb_client *self, bool fence, bool full);
+/* Rectangles whose pixels were not read yet count as not sent. */
+void rfb_plan_give_back(struct rfb_client *self);
+/* As far as bytes and jobs allow. False: its time is up, call again soon. May
+ * fail the client. */
+bool rfb_plan_carry_out(struct rfb_client *self);
 
 /* ---- pseudo.c ---- */
 unsigned rfb_pseudo_count(const struct rfb_client *self);

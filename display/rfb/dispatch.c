@@ -30,10 +30,11 @@ static void set_encodings(struct rfb_client *self,
 	self->cursor_encoding = RFB_ENC_RAW;
 	self->can_resize = self->can_resize_extended = self->can_name =
 	    self->can_leds = self->can_motion = self->can_extended_key =
-		self->can_fence = self->can_continuous =
+		self->can_fence = self->can_continuous = self->can_copy =
 		    self->extended_clipboard = false;
-	self->coder.quality = -1;
-	self->coder.compress = 2;
+	self->quality_level = -1;
+	self->can_gradient = true;
+	self->compress = 2;
 	for (unsigned i = 0; i < message->encodings.count; i++) {
 		int32_t encoding = rfb_encoding_at(message, i);
 		if (!chosen && can_write(encoding)) {
@@ -42,10 +43,10 @@ static void set_encodings(struct rfb_client *self,
 		}
 		if (encoding >= RFB_ENC_QUALITY_0 &&
 		    encoding <= RFB_ENC_QUALITY_9)
-			self->coder.quality = encoding - RFB_ENC_QUALITY_0;
+			self->quality_level = encoding - RFB_ENC_QUALITY_0;
 		if (encoding >= RFB_ENC_COMPRESS_0 &&
 		    encoding <= RFB_ENC_COMPRESS_9)
-			self->coder.compress = encoding - RFB_ENC_COMPRESS_0;
+			self->compress = encoding - RFB_ENC_COMPRESS_0;
 		switch (encoding) {
 		case RFB_ENC_CURSOR_ALPHA:
 			self->cursor_encoding = encoding;
@@ -76,6 +77,13 @@ static void set_encodings(struct rfb_client *self,
 		case RFB_ENC_EXTENDED_KEY:
 			self->can_extended_key = true;
 			break;
+		case RFB_ENC_TIGHT_PNG:
+			/* noVNC, which before 1.5 ends on a gradient */
+			self->can_gradient = false;
+			break;
+		case RFB_ENC_COPYRECT:
+			self->can_copy = true;
+			break;
 		case RFB_ENC_FENCE:
 			self->can_fence = true;
 			break;
@@ -87,9 +95,10 @@ static void set_encodings(struct rfb_client *self,
 			break;
 		}
 	}
+	self->quality = rfb_jpeg_quality(self->quality_level);
 	/* what is new to the client is told; level 0 would be no deflating */
-	if (!self->coder.compress)
-		self->coder.compress = 1;
+	if (!self->compress)
+		self->compress = 1;
 	self->key_due |= self->can_extended_key && !had_key;
 	self->leds_due |= self->can_leds && !had_leds;
 	self->motion_due |= self->can_motion && !had_motion;

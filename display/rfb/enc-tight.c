@@ -1,7 +1,8 @@
 /* Tight (rfbproto.rst, "Tight Encoding"): one colour, two colours, a palette,
  * full colour through zlib, or JPEG where the client asked for a quality and
- * the rectangle has more colours than a palette holds. Streams as everyone
- * uses them: 0 full colour, 1 two colours, 2 palettes. */
+ * the rectangle has more colours than a palette holds. Every piece begins its
+ * stream anew, so that it may be sent to anyone. Streams as everyone uses them:
+ * 0 full colour, 1 two colours, 2 palettes. */
 #include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 
 enum { FILL = 0x80, JPEG = 0x90, FILTER = 0x40, PALETTE = 1, NO_ZLIB = 12 };
 /* JPEG quality per level, as viewers expect of these names. */
-static const int jpeg_quality[10] = {15, 29, 41, 42, 62, 77, 79, 86, 92, 98};
+static const int8_t jpeg_quality[10] = {15, 29, 41, 42, 62, 77, 79, 86, 92, 98};
 /* Smaller ones are cheaper and sharper as they are. */
 #define JPEG_MIN_PIXELS 1024u
 
@@ -29,22 +30,20 @@ static void put_length(GByteArray *out, guint at, unsigned length)
 	memcpy(out->data + at, bytes, n);
 }
 
-/* Control byte, what `filter` holds, and the data through stream `number`. */
+int rfb_jpeg_quality(int level)
+{
+	return level < 0 ? 0 : jpeg_quality[MIN(level, 9)];
+}
+
+/* Control byte, what `filter` holds, and the data through stream `number`,
+ * which the client begins anew each time. */
 static bool put_basic(struct rfb_coder *self, unsigned number,
 		      const uint8_t *filter, size_t filter_length,
 		      const uint8_t *data, size_t length, GByteArray *out)
 {
 	uint8_t control = number << 4 | (filter_length ? FILTER : 0);
-	if (length >= NO_ZLIB && self->tight_on[number] &&
-	    self->tight_level[number] != self->compress) {
-		deflateEnd(&self->tight[number]);
-		self->tight_on[number] = false;
-	}
-	if (length >= NO_ZLIB && !self->tight_on[number]) {
-		/* the client's end of the stream begins anew as well */
-		self->tight_level[number] = self->compress;
+	if (length >= NO_ZLIB)
 		control |= 1u << number;
-	}
 	g_byte_array_append(out, &control, 1);
 	if (filter_length)
 		g_byte_array_append(out, filter, filter_length);
@@ -53,8 +52,8 @@ static bool put_basic(struct rfb_coder *self, unsigned number,
 		return true;
 	}
 	guint at = out->len;
-	if (!rfb_deflate(&self->tight[number], &self->tight_on[number],
-			 self->tight_level[number], data, length, out))
+	g_byte_array_append(out, (const guint8 *)"\x78\x01", 2);
+	if (!rfb_deflate(self, data, length, out))
 		return false;
 	put_length(out, at, out->len - at);
 	return true;
@@ -102,7 +101,8 @@ static void on_jpeg_error(j_common_ptr jpeg)
 }
 
 static bool put_jpeg(struct rfb_coder *self, unsigned w, unsigned h,
-		     const uint32_t *pixels, GByteArray *out)
+		     const uint32_t *pixels, unsigned stride_px,
+		     GByteArray *out)
 {
 	struct jpeg_compress_struct jpeg;
 	struct jpeg_trouble trouble;
@@ -128,15 +128,15 @@ static bool put_jpeg(struct rfb_coder *self, unsigned w, unsigned h,
 	jpeg.in_color_space = JCS_EXT_XRGB;
 #endif
 	jpeg_set_defaults(&jpeg);
-	jpeg_set_quality(&jpeg, jpeg_quality[self->quality], TRUE);
+	jpeg_set_quality(&jpeg, self->style.quality, TRUE);
 	jpeg.dct_method = JDCT_FASTEST;
-	if (self->quality >= 6) /* full colour resolution */
+	if (self->style.full_colour)
 		jpeg.comp_info[0].h_samp_factor =
 		    jpeg.comp_info[0].v_samp_factor = 1;
 	jpeg_start_compress(&jpeg, TRUE);
 	while (jpeg.next_scanline < h) {
 		JSAMPROW row =
-		    (JSAMPROW)(pixels + (size_t)jpeg.next_scanline * w);
+		    (JSAMPROW)(pixels + (size_t)jpeg.next_scanline * stride_px);
 		jpeg_write_scanlines(&jpeg, &row, 1);
 	}
 	jpeg_finish_compress(&jpeg);
@@ -154,7 +154,7 @@ static bool put_jpeg(struct rfb_coder *self, unsigned w, unsigned h,
 }
 
 bool rfb_encode_tight(struct rfb_coder *self, unsigned w, unsigned h,
-		      const uint32_t *pixels, bool lossless, bool *exact,
+		      const uint32_t *pixels, unsigned stride_px, bool *exact,
 		      GByteArray *out)
 {
 	const struct rfb_format *format = &self->format;
@@ -175,9 +175,9 @@ bool rfb_encode_tight(struct rfb_coder *self, unsigned w, unsigned h,
 	if (colours)
 		return put_palette(self, &palette, w, h, out);
 	guint at = out->len;
-	if (!lossless && self->quality >= 0 && format->bytes > 1 &&
+	if (self->style.quality > 0 && format->bytes > 1 &&
 	    count >= JPEG_MIN_PIXELS) {
-		if (put_jpeg(self, w, h, pixels, out)) {
+		if (put_jpeg(self, w, h, pixels, stride_px, out)) {
 			*exact = false;
 			return true;
 		}

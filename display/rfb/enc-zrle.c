@@ -1,5 +1,5 @@
 /* ZRLE: RFC 6143, 7.7.6. Tiles of 64 x 64, each in the smallest of its forms
- * before zlib; one zlib stream for the whole connection. */
+ * before zlib. */
 #include <string.h>
 
 #include "display/rfb/encoder.h"
@@ -126,11 +126,5 @@ bool rfb_encode_zrle(struct rfb_coder *self, unsigned w, unsigned h,
 				       tw * 4);
 			p = put_tile(&self->format, &palette, tile, tw, th, p);
 		}
-	guint at = out->len;
-	rfb_grow(out, 4);
-	if (!rfb_deflate(&self->zrle, &self->zrle_on, self->compress,
-			 self->scratch, p - self->scratch, out))
-		return false;
-	rfb_put32(out->data + at, out->len - at - 4);
-	return true;
+	return rfb_deflate(self, self->scratch, p - self->scratch, out);
 }

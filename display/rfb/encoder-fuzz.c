@@ -13,18 +13,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    RFB_ENC_ZRLE};
 	if (size < 24)
 		return 0;
-	struct rfb_coder coder;
+	struct rfb_style style = {.compress = 2, .format = rfb_native_format};
 	struct rfb_message message;
 	size_t used;
 	const char *why;
 	uint8_t format[20] = {0};
 	memcpy(format + 4, data, 16);
-	rfb_coder_init(&coder);
 	if (rfb_message_parse(format, 20, &message, &used, &why) == RFB_WHOLE)
-		rfb_format_init(&coder.format, &message.format);
+		style.format = message.format;
 	unsigned w = 1 + data[16], h = 1 + data[17] % 80;
-	coder.quality = data[18] % 11 - 1;
-	coder.compress = 1 + data[19] % 9;
+	style.quality = data[18] % 101;
+	style.full_colour = data[18] & 1;
+	style.compress = 1 + data[19] % 9;
 	uint32_t *pixels = g_new0(uint32_t, (size_t)w * h);
 	size -= 20;
 	for (size_t i = 0; i < (size_t)w * h; i++) {
@@ -34,11 +34,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    0xffffff;
 	}
 	GByteArray *out = g_byte_array_new();
-	for (size_t e = 0; e < G_N_ELEMENTS(encodings); e++)
-		rfb_encode(&coder, encodings[e], 0, 0, w, h, pixels, e & 1,
-			   out);
+	for (size_t e = 0; e < G_N_ELEMENTS(encodings); e++) {
+		style.encoding = encodings[e];
+		rfb_encode(&style, pixels, w, w, h, out);
+	}
 	g_byte_array_unref(out);
 	g_free(pixels);
-	rfb_coder_finish(&coder);
 	return 0;
 }

@@ -6,39 +6,56 @@
 #define VALUES_MAX  (RFB_RECT_SIDE * RFB_RECT_SIDE)
 #define SCRATCH_MAX (VALUES_MAX * 5u)
 
-void rfb_coder_init(struct rfb_coder *self)
+static void coder_free(void *data)
 {
-	memset(self, 0, sizeof *self);
-	rfb_format_init(&self->format, &rfb_native_format);
-	self->compress = 2;
-	self->quality = -1;
+	struct rfb_coder *self = data;
+	if (self->stream_on)
+		deflateEnd(&self->stream);
+	tight_encoder_destroy(self->tight);
+	zrle_encoder_destroy(self->zrle);
+	g_free(self->values);
+	g_free(self->scratch);
+	g_free(self);
 }
 
-static void end_stream(z_stream *stream, bool *on)
+static struct rfb_coder *coder_of_thread(const struct rfb_style *style)
 {
-	if (*on)
+	static GPrivate key = G_PRIVATE_INIT(coder_free);
+	struct rfb_coder *self = g_private_get(&key);
+	bool fresh = !self;
+	if (fresh) {
+		self = g_new0(struct rfb_coder, 1);
+		self->values = g_new(uint32_t, VALUES_MAX);
+		self->scratch = g_malloc(SCRATCH_MAX);
+		self->tight = tight_encoder_create();
+		self->zrle = zrle_encoder_create();
+		g_private_set(&key, self);
+	}
+	if (fresh || memcmp(&self->style.format, &style->format,
+			    sizeof style->format) != 0)
+		rfb_format_init(&self->format, &style->format);
+	self->style = *style;
+	return self;
+}
+
+bool rfb_deflate(struct rfb_coder *self, const uint8_t *in, size_t length,
+		 GByteArray *out)
+{
+	z_stream *stream = &self->stream;
+	int level = CLAMP(self->style.compress, 1, 9);
+	if (self->stream_on && self->stream_level != level) {
 		deflateEnd(stream);
-	*on = false;
-}
-
-void rfb_coder_finish(struct rfb_coder *self)
-{
-	end_stream(&self->zlib, &self->zlib_on);
-	end_stream(&self->zrle, &self->zrle_on);
-	for (int i = 0; i < 4; i++)
-		end_stream(&self->tight[i], &self->tight_on[i]);
-	g_clear_pointer(&self->values, g_free);
-	g_clear_pointer(&self->scratch, g_free);
-}
-
-bool rfb_deflate(z_stream *stream, bool *on, int level, const uint8_t *in,
-		 size_t length, GByteArray *out)
-{
-	if (!*on) {
+		self->stream_on = false;
+	}
+	if (!self->stream_on) {
 		memset(stream, 0, sizeof *stream);
-		if (deflateInit(stream, level) != Z_OK)
+		if (deflateInit2(stream, level, Z_DEFLATED, -15, 8,
+				 Z_DEFAULT_STRATEGY) != Z_OK)
 			return false;
-		*on = true;
+		self->stream_on = true;
+		self->stream_level = level;
+	} else if (deflateReset(stream) != Z_OK) {
+		return false;
 	}
 	stream->next_in = (Bytef *)in;
 	stream->avail_in = length;
@@ -112,34 +129,65 @@ static bool encode_zlib(struct rfb_coder *self, unsigned w, unsigned h,
 	uint8_t *p = self->scratch;
 	for (size_t i = 0; i < count; i++)
 		p = rfb_put_pixel(&self->format, self->values[i], p);
-	guint at = out->len;
-	rfb_grow(out, 4);
-	if (!rfb_deflate(&self->zlib, &self->zlib_on, self->compress,
-			 self->scratch, p - self->scratch, out))
-		return false;
-	rfb_put32(out->data + at, out->len - at - 4);
-	return true;
+	return rfb_deflate(self, self->scratch, p - self->scratch, out);
 }
 
-bool rfb_encode(struct rfb_coder *self, enum rfb_encoding encoding, unsigned x,
-		unsigned y, unsigned w, unsigned h, const uint32_t *pixels,
-		bool lossless, GByteArray *out)
+/* ---- formats with 24-bit colour, which nearly all clients use ---- */
+
+/* A CPIXEL's bytes, if they are the three channels in an order that the
+ * encoder knows. */
+static bool zrle_order_of(const struct rfb_format *format,
+			  enum zrle_order *order)
 {
-	g_return_val_if_fail(w <= RFB_RECT_SIDE && h <= RFB_RECT_SIDE, true);
-	if (!self->values) {
-		self->values = g_new(uint32_t, VALUES_MAX);
-		self->scratch = g_malloc(SCRATCH_MAX);
-	}
-	rfb_format_map(&self->format, pixels, self->values, (size_t)w * h);
+	static const uint32_t pixel = 0x010203;
+	uint32_t value;
+	uint8_t bytes[4];
+	rfb_format_map(format, &pixel, &value, 1);
+	if (format->cpixel_bytes != 3 ||
+	    rfb_put_cpixel(format, value, bytes) != bytes + 3)
+		return false;
+	*order = bytes[0] == 1 ? ZRLE_RGB : ZRLE_BGR;
+	return memcmp(bytes, "\1\2\3", 3) == 0 ||
+	       memcmp(bytes, "\3\2\1", 3) == 0;
+}
+
+/* False: not such a format, or not such an encoding. */
+static bool encode_24(struct rfb_coder *self, const struct codec_view *view,
+		      bool *exact, GByteArray *out)
+{
+	const struct rfb_style *style = &self->style;
+	enum zrle_order order;
+	if (style->encoding == RFB_ENC_ZRLE &&
+	    zrle_order_of(&self->format, &order))
+		return zrle_encode(self->zrle, view, order, out);
+	if (style->encoding != RFB_ENC_TIGHT || self->format.tpixel_bytes != 3)
+		return false;
+	struct tight_options options = {
+	    .jpeg_quality = style->quality,
+	    .sampling = style->full_colour ? JPEG_444 : JPEG_420,
+	    .gradient = style->gradient,
+	};
+	return tight_encode(self->tight, view, &options, exact, out);
+}
+
+uint32_t rfb_encode(const struct rfb_style *style, const uint32_t *pixels,
+		    unsigned stride_px, unsigned w, unsigned h, GByteArray *out)
+{
+	g_return_val_if_fail(w <= RFB_RECT_SIDE && h <= RFB_RECT_SIDE,
+			     RFB_ENC_RAW);
+	struct rfb_coder *self = coder_of_thread(style);
+	struct codec_view view = {pixels, stride_px, w, h};
 	guint at = out->len;
-	uint8_t *header = rfb_grow(out, 12);
-	rfb_put16(header, x);
-	rfb_put16(header + 2, y);
-	rfb_put16(header + 4, w);
-	rfb_put16(header + 6, h);
-	rfb_put32(header + 8, encoding);
 	bool done = false, exact = true;
-	switch (encoding) {
+	if (encode_24(self, &view, &exact, out))
+		return (uint32_t)style->encoding |
+		       (exact ? 0 : RFB_OUTCOME_LOSSY);
+	g_byte_array_set_size(out, at);
+	for (unsigned y = 0; y < h; y++)
+		rfb_format_map(&self->format, pixels + (size_t)y * stride_px,
+			       self->values + (size_t)y * w, w);
+	exact = true;
+	switch (style->encoding) {
 	case RFB_ENC_HEXTILE:
 		done = rfb_encode_hextile(self, w, h, out);
 		break;
@@ -150,16 +198,49 @@ bool rfb_encode(struct rfb_coder *self, enum rfb_encoding encoding, unsigned x,
 		done = rfb_encode_zrle(self, w, h, out);
 		break;
 	case RFB_ENC_TIGHT:
-		done =
-		    rfb_encode_tight(self, w, h, pixels, lossless, &exact, out);
+		done = rfb_encode_tight(self, w, h, pixels, stride_px, &exact,
+					out);
 		break;
 	default:
 		break;
 	}
 	if (done)
-		return exact;
-	g_byte_array_set_size(out, at + 12);
-	rfb_put32(out->data + at + 8, RFB_ENC_RAW);
+		return (uint32_t)style->encoding |
+		       (exact ? 0 : RFB_OUTCOME_LOSSY);
+	g_byte_array_set_size(out, at);
 	encode_raw(self, w, h, out);
-	return true;
+	return RFB_ENC_RAW;
+}
+
+static uint32_t on_job(const void *style, const uint32_t *pixels,
+		       unsigned stride_px, unsigned width, unsigned height,
+		       GByteArray *out)
+{
+	return rfb_encode(style, pixels, stride_px, width, height, out);
+}
+
+G_STATIC_ASSERT(sizeof(struct rfb_style) <= JOBS_STYLE_MAX);
+const struct job_kind rfb_job_kind = {on_job, sizeof(struct rfb_style)};
+
+void rfb_frame(enum rfb_encoding encoding, unsigned x, unsigned y, unsigned w,
+	       unsigned h, const uint8_t *body, size_t length, unsigned *begun,
+	       GByteArray *out)
+{
+	uint8_t *p = rfb_grow(out, 12);
+	rfb_put16(p, x);
+	rfb_put16(p + 2, y);
+	rfb_put16(p + 4, w);
+	rfb_put16(p + 6, h);
+	rfb_put32(p + 8, encoding);
+	unsigned stream = encoding == RFB_ENC_ZLIB   ? RFB_STREAM_ZLIB
+			  : encoding == RFB_ENC_ZRLE ? RFB_STREAM_ZRLE
+						     : 0;
+	if (stream) {
+		bool first = !(*begun & stream);
+		*begun |= stream;
+		rfb_put32(rfb_grow(out, 4), length + (first ? 2 : 0));
+		if (first) /* RFC 1950: deflate, window of 32 KiB */
+			g_byte_array_append(out, (const guint8 *)"\x78\x01", 2);
+	}
+	g_byte_array_append(out, body, length);
 }

@@ -1,16 +1,23 @@
 /* encoder.h - rectangles of pixels into RFB's encodings. RFC 6143, 7.7, and
  * the community's Tight.
  *
- * A coder holds what one client's decoder holds too: the state of its zlib
- * streams. It is used by one thread at a time and knows nothing of sockets or
- * of the desktop, so that updates may be encoded anywhere.
+ * Encoding is a pure function of pixels and of a style. The zlib streams of
+ * RFB, which live as long as the connection, do not stand against it: what is
+ * deflated here refers to nothing before it and ends at a byte (Tight resets
+ * the viewer's stream besides), so the same bytes may be put into any viewer's
+ * stream at any time. That is what lets workers encode in any order and
+ * viewers share what was encoded.
  *
- * Fails: never on pixels. Where zlib has no memory for a stream at all, the
- * rectangle goes out raw. Units: pixels. */
+ * Threads: any; each keeps memory of its own between calls.
+ * Fails: never on pixels. Where zlib or libjpeg has no memory the rectangle
+ * becomes raw. Units: pixels. */
 #pragma once
 
 #include <zlib.h>
 
+#include "display/codec/tight.h"
+#include "display/codec/zrle.h"
+#include "display/jobs.h"
 #include "display/rfb/format.h"
 
 enum rfb_encoding {
@@ -31,6 +38,7 @@ enum rfb_encoding {
 	RFB_ENC_COMPRESS_9 = -247,
 	RFB_ENC_POINTER_MOTION = -257,
 	RFB_ENC_EXTENDED_KEY = -258,
+	RFB_ENC_TIGHT_PNG = -260,
 	RFB_ENC_LED_STATE = -261,
 	RFB_ENC_DESKTOP_NAME = -307,
 	RFB_ENC_EXTENDED_DESKTOP_SIZE = -308,
@@ -40,30 +48,53 @@ enum rfb_encoding {
 	RFB_ENC_EXTENDED_CLIPBOARD = (int)0xc0a1e5ce,
 };
 
-/* Sides of a rectangle given to a coder; 256 x 256 is Tight's usual limit of
- * 65536 pixels, and at most some 5 ms of work. */
+/* Sides of a rectangle; 256 x 256 is Tight's usual limit of 65536 pixels, and
+ * at most some 5 ms of work. */
 #define RFB_RECT_SIDE 256u
 
+/* All that a client wants of an encoding; padding is zero. */
+struct rfb_style {
+	int8_t encoding;    /* of enum rfb_encoding, those that carry pixels */
+	int8_t compress;    /* 1..9 */
+	int8_t quality;     /* 1..100 for JPEG; 0: lossless */
+	int8_t full_colour; /* JPEG with all of the colours' detail */
+	int8_t gradient;    /* knows Tight's gradient filter */
+	struct rfb_wire_format format;
+};
+
+/* A job's outcome: the encoding that was used, and whether the client will
+ * see exactly these pixels. */
+#define RFB_OUTCOME_LOSSY 0x10000u
+extern const struct job_kind rfb_job_kind;
+
+/* Appends a body, for ZLIB and ZRLE without its length and without the
+ * stream's first two bytes. Returns the outcome. */
+uint32_t rfb_encode(const struct rfb_style *style, const uint32_t *pixels,
+		    unsigned stride_px, unsigned w, unsigned h,
+		    GByteArray *out);
+/* Appends the whole rectangle: header and body. *begun tells whether the
+ * client's stream for that encoding has begun (RFB_STREAM_*). */
+#define RFB_STREAM_ZLIB 1u
+#define RFB_STREAM_ZRLE 2u
+void rfb_frame(enum rfb_encoding encoding, unsigned x, unsigned y, unsigned w,
+	       unsigned h, const uint8_t *body, size_t length, unsigned *begun,
+	       GByteArray *out);
+/* JPEG's quality for a level 0..9, as viewers expect of these. */
+int rfb_jpeg_quality(int level);
+
+/* ---- inside: what one thread works with ---- */
+
 struct rfb_coder {
+	struct rfb_style style;
 	struct rfb_format format;
-	int compress; /* 0..9 */
-	int quality;  /* 0..9, or -1: lossless */
-	z_stream zlib, zrle, tight[4];
-	bool zlib_on, zrle_on, tight_on[4];
-	int tight_level[4];
+	z_stream stream; /* raw deflate, reset for each piece */
+	bool stream_on;
+	int stream_level;
+	struct tight_encoder *tight; /* for 24-bit colour, and so are these */
+	struct zrle_encoder *zrle;
 	uint32_t *values; /* client pixels of the rectangle */
 	uint8_t *scratch; /* and what is made of them before zlib */
 };
-
-void rfb_coder_init(struct rfb_coder *self);
-void rfb_coder_finish(struct rfb_coder *self);
-
-/* Appends the rectangle's 12-byte header and body. `pixels` are ours, rows w
- * apart, w and h at most RFB_RECT_SIDE. Returns whether the client will see
- * exactly these pixels. */
-bool rfb_encode(struct rfb_coder *self, enum rfb_encoding encoding, unsigned x,
-		unsigned y, unsigned w, unsigned h, const uint32_t *pixels,
-		bool lossless, GByteArray *out);
 
 /* ---- the encodings; values are client pixels, already mapped ---- */
 
@@ -74,12 +105,12 @@ bool rfb_encode_zrle(struct rfb_coder *self, unsigned w, unsigned h,
 		     GByteArray *out);
 /* *exact: no JPEG was used. */
 bool rfb_encode_tight(struct rfb_coder *self, unsigned w, unsigned h,
-		      const uint32_t *pixels, bool lossless, bool *exact,
+		      const uint32_t *pixels, unsigned stride_px, bool *exact,
 		      GByteArray *out);
 
-/* Deflates to a flush point, appending to out; the stream is begun at need. */
-bool rfb_deflate(z_stream *stream, bool *on, int level, const uint8_t *in,
-		 size_t length, GByteArray *out);
+/* Deflates, appending to out. */
+bool rfb_deflate(struct rfb_coder *self, const uint8_t *in, size_t length,
+		 GByteArray *out);
 
 /* Up to `most` (<= 256) different values; 0 when there are more. index gets
  * each pixel's place in the palette. */

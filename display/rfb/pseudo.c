@@ -7,7 +7,7 @@
 static void put_header(struct rfb_client *self, unsigned x, unsigned y,
 		       unsigned w, unsigned h, enum rfb_encoding encoding)
 {
-	uint8_t *p = rfb_grow(self->out, 12);
+	uint8_t *p = rfb_grow(self->message, 12);
 	rfb_put16(p, x);
 	rfb_put16(p + 2, y);
 	rfb_put16(p + 4, w);
@@ -39,7 +39,7 @@ static void put_size(struct rfb_client *self)
 		    (struct desktop_head){0, {0, 0, self->width, self->height}};
 	put_header(self, self->size_reason, self->size_status, self->width,
 		   self->height, RFB_ENC_EXTENDED_DESKTOP_SIZE);
-	uint8_t *p = rfb_grow(self->out, 4 + 16 * count);
+	uint8_t *p = rfb_grow(self->message, 4 + 16 * count);
 	memset(p, 0, 4 + 16 * count);
 	p[0] = count;
 	p += 4;
@@ -79,7 +79,7 @@ static void put_bits(struct rfb_client *self, const struct cursor *cursor,
 		     bool light)
 {
 	unsigned row = (cursor->width + 7) / 8;
-	uint8_t *p = rfb_grow(self->out, (size_t)row * cursor->height);
+	uint8_t *p = rfb_grow(self->message, (size_t)row * cursor->height);
 	memset(p, 0, (size_t)row * cursor->height);
 	for (unsigned y = 0; y < cursor->height; y++)
 		for (unsigned x = 0; x < cursor->width; x++) {
@@ -94,7 +94,7 @@ static void put_alpha_pixels(struct rfb_client *self,
 			     const struct cursor *cursor)
 {
 	size_t count = (size_t)cursor->width * cursor->height;
-	uint8_t *p = rfb_grow(self->out, 4 + count * 4);
+	uint8_t *p = rfb_grow(self->message, 4 + count * 4);
 	rfb_put32(p, RFB_ENC_RAW);
 	p += 4;
 	for (size_t i = 0; i < count; i++, p += 4) {
@@ -117,16 +117,15 @@ static void put_cursor(struct rfb_client *self)
 		put_alpha_pixels(self, cursor);
 	} else if (self->cursor_encoding == RFB_ENC_CURSOR) {
 		uint8_t *p =
-		    rfb_grow(self->out, count * self->coder.format.bytes);
+		    rfb_grow(self->message, count * self->format.bytes);
 		for (size_t i = 0; i < count; i++) {
 			uint32_t colour = plain_colour(cursor->pixels[i]);
-			rfb_format_map(&self->coder.format, &colour, &colour,
-				       1);
-			p = rfb_put_pixel(&self->coder.format, colour, p);
+			rfb_format_map(&self->format, &colour, &colour, 1);
+			p = rfb_put_pixel(&self->format, colour, p);
 		}
 		put_bits(self, cursor, false);
 	} else if (count) { /* XCursor: white on black */
-		uint8_t *p = rfb_grow(self->out, 6);
+		uint8_t *p = rfb_grow(self->message, 6);
 		memset(p, 255, 3);
 		memset(p + 3, 0, 3);
 		put_bits(self, cursor, true);
@@ -146,13 +145,13 @@ void rfb_pseudo_write(struct rfb_client *self)
 	if (self->name_due) {
 		const char *name = display_name(display);
 		put_header(self, 0, 0, 0, 0, RFB_ENC_DESKTOP_NAME);
-		rfb_put32(rfb_grow(self->out, 4), strlen(name));
-		g_byte_array_append(self->out, (const guint8 *)name,
+		rfb_put32(rfb_grow(self->message, 4), strlen(name));
+		g_byte_array_append(self->message, (const guint8 *)name,
 				    strlen(name));
 	}
 	if (self->leds_due) {
 		put_header(self, 0, 0, 0, 0, RFB_ENC_LED_STATE);
-		*rfb_grow(self->out, 1) = display_leds(display);
+		*rfb_grow(self->message, 1) = display_leds(display);
 	}
 	if (self->motion_due) /* x: positions are absolute */
 		put_header(self, 1, 0, 0, 0, RFB_ENC_POINTER_MOTION);

@@ -1,81 +1,72 @@
-/* Framebuffer updates.
+/* Framebuffer updates: when one begins and what it consists of.
  *
- * An update is a list of rectangles whose number is told at its beginning;
- * they are read from the desktop and encoded one by one, only as fast as the
- * client takes the bytes. What changes meanwhile is stale again and comes with
- * the next update. So a slow client costs a bitmap and one rectangle, sees the
- * newest state of each part, and holds nobody.
- *
- * What JPEG made inexact is noted, and sent again exactly once it has rested
- * and nothing newer waits. */
+ * The view says what the client lacks and in which order it is best sent; the
+ * pacer how many bytes its line takes; the plan carries it out. An update is
+ * small: what the line takes in about its round trip, or a few milliseconds
+ * of encoding on a fast one. So what is typed never waits behind a whole
+ * frame, and a slow client is always sent the newest state. */
 #include <string.h>
 
 #include "display/rfb/client.h"
 
-/* Encoded ahead of the socket: enough to keep it busy, little enough that
- * what is encoded is still true when it arrives. */
-#define AHEAD_MAX (128u << 10)
-/* Of the main loop at a stretch, before others get their turn. */
-#define SLICE_US 4000
-/* A part is at rest when it was not touched between two looks. */
-#define REST_MS 60
-/* Updates on their way to a client with continuous updates: one that it
- * shows, one that travels. More would only grow old in buffers. */
-#define IN_FLIGHT_MAX 2
-/* The count of rectangles is 16 bits; what is beyond waits its turn. */
-#define RECTS_MAX 32768u
+/* Pixels of an update for a near client: 4 ms of one worker. */
+#define BATCH_PIXELS (8u * RFB_RECT_SIDE * RFB_RECT_SIDE)
+/* One that is far away and asks for each update is given more at once: what
+ * can be encoded in its round trip, in pixels per microsecond. */
+#define BATCH_SPEED 100
+#define BATCH_MAX   (64u << 20)
+/* The count of rectangles is 16 bits; far fewer make an update. */
+#define RECTS_MAX 4096u
+/* The next update is planned while so many rectangles of the last one are
+ * still being encoded: workers do not run dry. */
+#define PARTS_LEFT 2u
+/* Between two looks at what may have come to rest. */
+#define REST_MS 25
+/* Quality follows the line in steps, so often. */
+#define QUALITY_US    250000
+#define QUALITY_LEAST 30
+/* JPEG below this quality gains nothing from full colour. */
+#define FULL_COLOUR_FROM 75
+/* An update takes so long on the line, and has so many bytes at least. */
+#define UPDATE_US    10000
+#define UPDATE_LEAST 4096
+/* Without marks (a client that is sent updates unasked but knows no fences)
+ * only its socket holds us back. */
+#define ROOM_UNPACED (128u << 10)
 
 void rfb_update_init(struct rfb_client *self)
 {
 	const struct desktop *desktop =
 	    display_desktop(rfb_server_display(self->server));
-	unsigned width = desktop_width(desktop),
-		 height = desktop_height(desktop);
-	rfb_coder_init(&self->coder);
+	self->wire = rfb_native_format;
+	rfb_format_init(&self->format, &self->wire);
 	self->encoding = self->cursor_encoding = RFB_ENC_RAW;
-	damage_init(&self->stale, width, height);
-	damage_init(&self->lossy, width, height);
-	damage_init(&self->touched, width, height);
-	damage_init(&self->refine, width, height);
-	damage_all(&self->stale);
-	self->rects = g_array_new(FALSE, FALSE, sizeof(struct rfb_rect16));
-	self->pixels = g_new(uint32_t, RFB_RECT_SIDE * RFB_RECT_SIDE);
+	self->quality_level = -1;
+	self->compress = 2;
+	view_init(&self->view, desktop_width(desktop), desktop_height(desktop));
+	pacer_init(&self->pacer);
+	/* until they are known: an eighth of a byte a pixel, 3 bytes if exact
+	 */
+	for (int i = 0; i <= VIEW_EXACT; i++)
+		self->cost[i] = i == VIEW_EXACT ? 2048 : 128;
 }
 
 void rfb_update_finish(struct rfb_client *self)
 {
-	if (!self->rects)
-		return;
 	if (self->step_idle)
 		g_source_remove(self->step_idle);
 	if (self->rest_timer)
 		g_source_remove(self->rest_timer);
 	self->step_idle = self->rest_timer = 0;
-	rfb_coder_finish(&self->coder);
-	damage_finish(&self->stale);
-	damage_finish(&self->lossy);
-	damage_finish(&self->touched);
-	damage_finish(&self->refine);
-	g_clear_pointer(&self->rects, g_array_unref);
-	g_clear_pointer(&self->pixels, g_free);
+	rfb_plan_clear(self);
+	view_finish(&self->view);
 }
 
-bool rfb_update_in_progress(const struct rfb_client *self)
-{
-	return self->rects && self->next_rect < self->rects->len;
-}
-
-void rfb_update_laid_out(struct rfb_client *self)
+static void laid_out(struct rfb_client *self)
 {
 	const struct desktop *desktop =
 	    display_desktop(rfb_server_display(self->server));
-	unsigned width = desktop_width(desktop),
-		 height = desktop_height(desktop);
-	damage_init(&self->stale, width, height);
-	damage_init(&self->lossy, width, height);
-	damage_init(&self->touched, width, height);
-	damage_init(&self->refine, width, height);
-	damage_all(&self->stale);
+	view_init(&self->view, desktop_width(desktop), desktop_height(desktop));
 	if (self->can_resize) {
 		if (!self->size_due) {
 			self->size_reason = 0;
@@ -87,14 +78,33 @@ void rfb_update_laid_out(struct rfb_client *self)
 	}
 }
 
+void rfb_update_changed(struct rfb_client *self,
+			const struct desktop_change *change)
+{
+	if (change->laid_out) {
+		laid_out(self);
+		return;
+	}
+	if (change->moves_count)
+		rfb_plan_give_back(self);
+	view_changed(&self->view, change,
+		     display_activity(rfb_server_display(self->server)));
+	if (!self->can_copy)
+		view_drop_moves(&self->view);
+}
+
 void rfb_update_request(struct rfb_client *self, bool incremental,
 			const struct rect *area)
 {
 	if (!incremental) {
-		damage_add(&self->stale, area);
+		damage_add(&self->view.stale, area);
+		self->whole = true;
 		/* rfbproto, ExtendedDesktopSize: so a client learns of it */
 		self->size_due |= self->can_resize_extended;
 	}
+	/* who asks has taken in what it asked for before */
+	if (!self->continuous)
+		pacer_arrived_all(&self->pacer, g_get_monotonic_time());
 	if (!self->requested) {
 		self->wanted = *area;
 	} else {
@@ -109,159 +119,272 @@ void rfb_update_request(struct rfb_client *self, bool incremental,
 	self->requested = true;
 }
 
-/* ---- exactness of what rests ---- */
-
-static gboolean on_rest(gpointer data)
+void rfb_update_arrived(struct rfb_client *self)
 {
-	struct rfb_client *self = data;
-	size_t count = (size_t)self->lossy.words * self->lossy.rows;
-	for (size_t i = 0; i < count; i++) {
-		uint64_t rested = self->lossy.bits[i] & ~self->touched.bits[i];
-		self->refine.bits[i] |= rested;
-		self->lossy.bits[i] &= ~rested;
-	}
-	damage_clear(&self->touched);
-	bool more = damage_any(&self->lossy);
-	if (!more)
-		self->rest_timer = 0;
-	rfb_update_pump(self);
-	return more ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
+	pacer_arrived(&self->pacer, g_get_monotonic_time());
 }
 
-static void note_inexact(struct rfb_client *self, const struct rect *rect)
-{
-	damage_add(&self->lossy, rect);
-	damage_add(&self->touched, rect);
-	if (!self->rest_timer)
-		self->rest_timer = g_timeout_add(REST_MS, on_rest, self);
-}
-
-/* ---- writing ---- */
+/* ---- style ---- */
 
 static void apply_format(struct rfb_client *self)
 {
 	if (!self->format_due)
 		return;
 	self->format_due = false;
-	rfb_format_init(&self->coder.format, &self->next_format);
-	if (self->coder.format.colour_map)
-		rfb_format_write_map(self->out);
+	self->wire = self->next_format;
+	rfb_format_init(&self->format, &self->wire);
+	if (self->format.colour_map)
+		rfb_format_write_map(self->message);
 	/* a cursor is made of pixels, too */
 	self->cursor_due |= self->cursor_encoding == RFB_ENC_CURSOR &&
 			    display_cursor(rfb_server_display(self->server));
 }
 
-static void begin_message(struct rfb_client *self, unsigned count)
+static bool may_lose(const struct rfb_client *self)
 {
-	uint8_t header[4] = {0};
-	rfb_put16(header + 2, count);
-	g_byte_array_append(self->out, header, 4);
+	return self->quality_level >= 0 && self->encoding == RFB_ENC_TIGHT &&
+	       self->format.bytes > 1;
 }
 
-/* Rectangles of `from` that the client may have now. */
-static void collect(struct rfb_client *self, struct damage *from,
-		    const struct rect *within)
+static void style_of(const struct rfb_client *self, bool exact,
+		     struct rfb_style *out)
 {
-	struct rect rect;
-	while (self->rects->len < RECTS_MAX &&
-	       damage_take(from, within, RFB_RECT_SIDE, &rect)) {
-		if (!rect_clip(&rect, self->width, self->height))
-			continue;
-		struct rfb_rect16 item = {rect.x, rect.y, rect.w, rect.h};
-		g_array_append_val(self->rects, item);
+	const struct rfb_wire_format *wire = &self->wire;
+	memset(out, 0, sizeof *out); /* padding counts */
+	out->encoding = (int8_t)self->encoding;
+	out->compress = (int8_t)self->compress;
+	out->gradient = self->can_gradient;
+	if (!exact && may_lose(self)) {
+		out->quality = (int8_t)self->quality;
+		out->full_colour = self->quality_level >= 6 &&
+				   self->quality >= FULL_COLOUR_FROM;
+	}
+	out->format.bpp = wire->bpp;
+	out->format.depth = wire->depth;
+	out->format.big_endian = wire->big_endian;
+	out->format.true_colour = wire->true_colour;
+	for (int c = 0; c < 3; c++) {
+		out->format.max[c] = wire->max[c];
+		out->format.shift[c] = wire->shift[c];
 	}
 }
 
-/* A client that cannot follow a change of size gets all of its own size. */
-static void collect_all(struct rfb_client *self)
+/* While the line is full most of the time, pictures become coarser, so that
+ * more of them arrive; it costs nothing later: what rests is sent exactly. */
+static void follow_line(struct rfb_client *self, bool full, gint64 now)
 {
-	self->blank_due = false;
-	damage_clear(&self->stale);
-	for (unsigned y = 0; y < self->height; y += RFB_RECT_SIDE)
-		for (unsigned x = 0; x < self->width; x += RFB_RECT_SIDE) {
-			struct rfb_rect16 item = {
-			    x, y, MIN(RFB_RECT_SIDE, self->width - x),
-			    MIN(RFB_RECT_SIDE, self->height - y)};
-			g_array_append_val(self->rects, item);
-		}
+	int most = rfb_jpeg_quality(self->quality_level);
+	full ? self->updates_full++ : self->updates_easy++;
+	if (now - self->quality_us < QUALITY_US)
+		return;
+	if (self->updates_full > self->updates_easy)
+		self->quality =
+		    MAX(self->quality - 8, MIN(QUALITY_LEAST, most));
+	else if (!self->updates_full)
+		self->quality = MIN(self->quality + 6, most);
+	self->updates_full = self->updates_easy = 0;
+	self->quality_us = now;
 }
 
-/* Begins an update if one may begin and there is something to tell. */
+/* ---- composing ---- */
+
+static void put_header(GByteArray *out, unsigned x, unsigned y, unsigned w,
+		       unsigned h, enum rfb_encoding encoding)
+{
+	uint8_t *p = rfb_grow(out, 12);
+	rfb_put16(p, x);
+	rfb_put16(p + 2, y);
+	rfb_put16(p + 4, w);
+	rfb_put16(p + 6, h);
+	rfb_put32(p + 8, encoding);
+}
+
+/* An update of `count` rectangles begins with what is in self->message from
+ * `at` on behind its header. */
+static void set_count(struct rfb_client *self, guint at, unsigned count)
+{
+	memset(self->message->data + at, 0, 2);
+	rfb_put16(self->message->data + at + 2, count);
+}
+
+/* The moves, or none when the client shows something else than the whole. */
+static unsigned put_moves(struct rfb_client *self, const struct rect *within)
+{
+	struct view *view = &self->view;
+	bool whole = !within->x && !within->y && within->w >= self->width &&
+		     within->h >= self->height &&
+		     self->width == view->stale.width &&
+		     self->height == view->stale.height;
+	if (!whole)
+		view_drop_moves(view);
+	unsigned count = view->moves_count;
+	for (unsigned i = 0; i < count; i++) {
+		struct rect from = move_from(&view->moves[i]);
+		const struct rect *to = &view->moves[i].to;
+		put_header(self->message, to->x, to->y, to->w, to->h,
+			   RFB_ENC_COPYRECT);
+		uint8_t *p = rfb_grow(self->message, 4);
+		rfb_put16(p, from.x);
+		rfb_put16(p + 2, from.y);
+	}
+	view->moves_count = 0;
+	return count;
+}
+
+/* A client that cannot follow a change of size gets all of its own size. */
+static unsigned plan_all(struct rfb_client *self, GArray *parts)
+{
+	self->blank_due = false;
+	damage_clear(&self->view.stale);
+	view_drop_moves(&self->view);
+	damage_clear(&self->view.stale);
+	for (unsigned y = 0; y < self->height; y += RFB_RECT_SIDE)
+		for (unsigned x = 0; x < self->width; x += RFB_RECT_SIDE) {
+			struct view_part part = {
+			    VIEW_FRESH,
+			    {x, y, MIN(RFB_RECT_SIDE, self->width - x),
+			     MIN(RFB_RECT_SIDE, self->height - y)},
+			    true};
+			g_array_append_val(parts, part);
+		}
+	return parts->len;
+}
+
+/* The parts that the client is best sent, as many as there is room for.
+ * Returns whether room was what ended it. */
+static bool plan_parts(struct rfb_client *self, GArray *parts,
+		       const struct rect *within, size_t room, gint64 now)
+{
+	struct display *display = rfb_server_display(self->server);
+	struct activity *activity = display_activity(display);
+	guint64 batch = BATCH_PIXELS;
+	if (self->whole && !self->can_continuous)
+		batch = BATCH_MAX;
+	else if (!self->continuous)
+		batch = CLAMP((guint64)pacer_rtt_us(&self->pacer) * BATCH_SPEED,
+			      BATCH_PIXELS, BATCH_MAX);
+	struct view_wish wish = {
+	    .within = within, .side = RFB_RECT_SIDE, .lossy = may_lose(self)};
+	activity_cool(activity, now);
+	while (parts->len < RECTS_MAX && batch > 0) {
+		struct view_part part;
+		if (!room)
+			return true;
+		for (int i = 0; i <= VIEW_EXACT; i++)
+			wish.pixels[i] = (unsigned)MIN(
+			    MIN(room * 1024 / MAX(self->cost[i], 8), batch),
+			    RFB_RECT_SIDE * RFB_RECT_SIDE);
+		if (!view_next(&self->view, display_desktop(display), activity,
+			       &wish, now, &part))
+			return false;
+		if (!rect_clip(&part.rect, self->width, self->height))
+			continue;
+		g_array_append_val(parts, part);
+		guint64 pixels = (guint64)part.rect.w * part.rect.h;
+		guint64 cost = pixels * self->cost[part.what] / 1024 + 20;
+		room -= MIN(room, cost);
+		batch -= MIN(batch, pixels);
+	}
+	return false;
+}
+
+static void plan_message(struct rfb_client *self)
+{
+	gint64 now = g_get_monotonic_time();
+	if (!self->message->len)
+		return;
+	if (!rfb_plan_add_message(self, self->message->data,
+				  self->message->len)) {
+		g_byte_array_append(self->out, self->message->data,
+				    self->message->len);
+		pacer_sent(&self->pacer, self->message->len, now);
+	}
+	g_byte_array_set_size(self->message, 0);
+}
+
+/* Plans an update if one may begin and there is something to tell. */
 static bool begin_update(struct rfb_client *self)
 {
 	const struct desktop *desktop =
 	    display_desktop(rfb_server_display(self->server));
+	gint64 now = g_get_monotonic_time();
 	bool resized =
 	    self->can_resize && (self->width != desktop_width(desktop) ||
 				 self->height != desktop_height(desktop));
 	bool unasked = !self->requested && self->continuous;
+	bool fenced = unasked && self->can_fence;
+	bool paced = fenced || !self->continuous;
 	if (!self->requested && !unasked)
 		return false;
-	if (unasked && self->can_fence && self->in_flight >= IN_FLIGHT_MAX)
+	if (self->parts > PARTS_LEFT)
 		return false;
-	g_array_set_size(self->rects, 0);
-	self->next_rect = 0;
+	size_t room = paced ? pacer_room(&self->pacer, now) : ROOM_UNPACED;
+	/* short updates: the line is measured often, and what is typed gets
+	 * in between */
+	if (fenced && pacer_rate(&self->pacer))
+		room = MIN(room,
+			   MAX(pacer_rate(&self->pacer) * UPDATE_US / 1000000,
+			       UPDATE_LEAST));
+	/* some simple clients take the first update for the whole picture */
+	if (self->whole && !self->can_continuous)
+		room = BATCH_MAX;
+	if (fenced && (!room || !pacer_may_mark(&self->pacer))) {
+		if (damage_any(&self->view.stale))
+			pacer_filled(&self->pacer);
+		return false;
+	}
+	g_byte_array_set_size(self->message, 0);
+	apply_format(self);
+	guint at = self->message->len;
+	rfb_grow(self->message, 4);
 	if (resized) {
 		/* alone: the client lays itself out anew before it asks on */
 		self->size_due = true;
-		apply_format(self);
-		unsigned pseudo = rfb_pseudo_count(self);
-		begin_message(self, pseudo);
+		set_count(self, at, rfb_pseudo_count(self));
 		rfb_pseudo_write(self);
+		plan_message(self);
 		self->requested = false;
 		return true;
 	}
-	self->refining = false;
 	const struct rect *within =
 	    self->requested ? &self->wanted : &self->continuous_area;
-	if (self->blank_due)
-		collect_all(self);
-	else
-		collect(self, &self->stale, within);
-	bool pseudo_due = rfb_pseudo_count(self) > 0;
-	if (!self->rects->len && !pseudo_due) {
-		collect(self, &self->refine, within);
-		self->refining = true;
-	}
-	if (!self->rects->len && !pseudo_due)
-		return false;
-	apply_format(self);
-	begin_message(self, self->rects->len + rfb_pseudo_count(self));
+	struct rect area = *within;
+	g_autoptr(GArray) parts =
+	    g_array_new(FALSE, FALSE, sizeof(struct view_part));
+	unsigned count = rfb_pseudo_count(self);
+	bool full = false;
 	rfb_pseudo_write(self);
-	self->requested = false;
-	if (unasked && self->can_fence) {
-		/* goes out behind the update's last rectangle */
-		static const uint8_t fence[10] = {
-		    248, 0, 0, 0, 0x80, 0, 0, 0, 1, RFB_UPDATE_FENCE};
-		self->in_flight++;
-		rfb_client_send(self, fence, sizeof fence);
+	if (self->blank_due) {
+		plan_all(self, parts);
+	} else {
+		count += put_moves(self, &area);
+		full = plan_parts(self, parts, &area, MAX(room, 1), now);
 	}
+	count += parts->len;
+	if (!count) {
+		/* a new format's colour map alone goes out with the next */
+		self->format_due |= at > 0;
+		g_byte_array_set_size(self->message, 0);
+		return false;
+	}
+	set_count(self, at, count);
+	plan_message(self);
+	for (guint i = 0; i < parts->len; i++) {
+		const struct view_part *part =
+		    &g_array_index(parts, struct view_part, i);
+		struct rfb_style style;
+		style_of(self, part->exact, &style);
+		rfb_plan_add_part(self, &style, part);
+	}
+	if (paced) {
+		rfb_plan_add_mark(self, fenced, full);
+		follow_line(self, full, now);
+	}
+	self->requested = self->whole = false;
 	return true;
 }
 
-void rfb_update_arrived(struct rfb_client *self)
-{
-	if (self->in_flight)
-		self->in_flight--;
-}
-
-static void write_rect(struct rfb_client *self)
-{
-	const struct desktop *desktop =
-	    display_desktop(rfb_server_display(self->server));
-	const struct rfb_rect16 *item =
-	    &g_array_index(self->rects, struct rfb_rect16, self->next_rect++);
-	struct rect rect = {item->x, item->y, item->w, item->h};
-	desktop_read(desktop, &rect, self->pixels);
-	if (!rfb_encode(&self->coder, self->encoding, rect.x, rect.y, rect.w,
-			rect.h, self->pixels, self->refining, self->out))
-		note_inexact(self, &rect);
-	if (!rfb_update_in_progress(self) && self->later->len) {
-		g_byte_array_append(self->out, self->later->data,
-				    self->later->len);
-		g_byte_array_set_size(self->later, 0);
-	}
-}
+/* ---- going on ---- */
 
 static gboolean on_step(gpointer data)
 {
@@ -271,29 +394,40 @@ static gboolean on_step(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
+static gboolean on_rest(gpointer data)
+{
+	struct rfb_client *self = data;
+	self->rest_timer = 0;
+	rfb_update_pump(self);
+	return G_SOURCE_REMOVE;
+}
+
+/* What is not exact has to be looked at again when it may have come to rest;
+ * not while the client does not want anything. */
+static void look_later(struct rfb_client *self)
+{
+	if (self->rest_timer || self->dead || !view_waits(&self->view) ||
+	    (!self->requested && !self->continuous))
+		return;
+	self->rest_timer = g_timeout_add(REST_MS, on_rest, self);
+}
+
 void rfb_update_pump(struct rfb_client *self)
 {
-	gint64 until = g_get_monotonic_time() + SLICE_US;
 	if (self->dead || self->state != RFB_STATE_UP || self->step_idle)
 		return;
-	while (!self->dead) {
-		if (rfb_client_queued(self) >= AHEAD_MAX)
-			rfb_client_flush(self);
-		if (self->dead || rfb_client_queued(self) >= AHEAD_MAX)
-			return; /* goes on when the socket takes more */
-		if (!rfb_update_in_progress(self) && !begin_update(self))
-			break;
-		if (rfb_update_in_progress(self))
-			write_rect(self);
-		if (!rfb_update_in_progress(self))
-			rfb_client_flush(self);
-		if (g_get_monotonic_time() >= until) {
-			rfb_client_flush(self);
-			if (!self->dead)
-				self->step_idle = g_idle_add_full(
-				    G_PRIORITY_DEFAULT, on_step, self, NULL);
+	for (;;) {
+		bool in_time = rfb_plan_carry_out(self);
+		if (self->dead)
 			return;
+		if (!in_time) {
+			self->step_idle = g_idle_add_full(G_PRIORITY_DEFAULT,
+							  on_step, self, NULL);
+			break;
 		}
+		if (!begin_update(self))
+			break;
 	}
 	rfb_client_flush(self);
+	look_later(self);
 }

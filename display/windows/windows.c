@@ -13,19 +13,19 @@
 
 /* ---- the viewer: what the display tells us ---- */
 
-static void on_damaged(struct viewer *viewer, const struct damage *damage)
+static void on_changed(struct viewer *viewer,
+		       const struct desktop_change *change)
 {
 	struct windows *self = (struct windows *)viewer;
 	struct window *window;
+	if (change->laid_out) {
+		windows_all_stale(self);
+		return;
+	}
 	for (unsigned i = 0; (window = table_at(self->table, i)); i++)
 		if (window->valid && window->at.w)
 			atlas_damage_join(&window->changed, &window->at,
-					  damage);
-}
-
-static void on_laid_out(struct viewer *viewer)
-{
-	windows_all_stale((struct windows *)viewer);
+					  change->all);
 }
 
 static void on_flush(struct viewer *viewer)
@@ -48,8 +48,7 @@ static void on_destroy(struct viewer *viewer)
 
 static const struct viewer_ops viewer_ops = {
     .protocol = "windows",
-    .damaged = on_damaged,
-    .laid_out = on_laid_out,
+    .changed = on_changed,
     .cursor_changed = on_nothing,
     .leds_changed = on_nothing,
     .name_changed = on_nothing,

@@ -2,9 +2,10 @@
  *
  * Serves contract B as a VMM does: listens on a unix path, is the D-Bus
  * authentication server, offers consoles, keyboard, mouse and one port
- * (com.redhat.spice.0, or another by --port). Commands come as lines on stdin, what happened goes
- * as lines to stdout; see help[] below. Every command is answered "done" or
- * "failed CAUSE", pictures only once the other side has taken them.
+ * (com.redhat.spice.0, or another by --port). Commands come as lines on stdin,
+ * what happened goes as lines to stdout; see help[] below. Every command is
+ * answered "done" or "failed CAUSE", pictures only once the other side has
+ * taken them.
  *
  *   display1-player PATH WIDTHxHEIGHT [WIDTHxHEIGHT...] [--map]
  *                  [--port NAME] */
@@ -18,6 +19,9 @@
 static const char help[] =
     "paint HEAD KIND SEED [X Y W H]  paint and send; KIND is flat, text,\n"
     "                                few, gradient, noise\n"
+    "shift HEAD X Y W H DX DY        moves what is there and sends both "
+    "places\n"
+    "                                as one; whole: sends everything\n"
     "pixels HEAD X Y HEX...          a row of single pixels\n"
     "resize HEAD W H                 a new mode; 0 0 sends Disable\n"
     "placeholder HEAD W H            what QEMU shows for a head that is off\n"
@@ -85,6 +89,33 @@ static bool do_pixels(char **word, unsigned words)
 		head->pixels[y * head->width + x + i - 4] =
 		    strtoul(word[i], NULL, 16);
 	head_send_update(head, x, y, words - 4, 1, true);
+	return true;
+}
+
+static bool do_shift(char **word, unsigned words)
+{
+	struct head *head = head_of(word[1]);
+	int v[6];
+	if (words < 8 || !head || !head->pixels)
+		return false;
+	for (int i = 0; i < 6; i++)
+		v[i] = atoi(word[2 + i]);
+	int left = MIN(v[0], v[0] + v[4]), top = MIN(v[1], v[1] + v[5]);
+	int w = v[2] + abs(v[4]), h = v[3] + abs(v[5]);
+	if (left < 0 || top < 0 || v[2] < 1 || v[3] < 1 ||
+	    left + w > (int)head->width || top + h > (int)head->height)
+		return false;
+	for (int i = 0; i < v[3]; i++) {
+		int row = v[1] + (v[5] > 0 ? v[3] - 1 - i : i);
+		memmove(head->pixels + (row + v[5]) * (int)head->width + v[0] +
+			    v[4],
+			head->pixels + row * (int)head->width + v[0],
+			(size_t)v[2] * 4);
+	}
+	if (words > 8)
+		head_send_update(head, 0, 0, head->width, head->height, true);
+	else
+		head_send_update(head, left, top, w, h, true);
 	return true;
 }
 
@@ -229,6 +260,8 @@ static bool obey(char **word, unsigned words)
 	const char *command = words ? word[0] : "";
 	if (strcmp(command, "paint") == 0)
 		return do_paint(word, words);
+	if (strcmp(command, "shift") == 0)
+		return do_shift(word, words);
 	if (strcmp(command, "pixels") == 0)
 		return do_pixels(word, words);
 	if (strcmp(command, "resize") == 0)

@@ -127,6 +127,8 @@ static void put(struct desktop *desktop, unsigned head, unsigned x, unsigned y,
 	desktop_write(desktop, head, &part, w * 4, PIXELS_X8R8G8B8,
 		      (const uint8_t *)pixels, w * h * 4, &error);
 	g_assert_no_error(error);
+	struct desktop_change change;
+	desktop_commit(desktop, &change);
 }
 
 static uint32_t at(struct desktop *desktop, unsigned x, unsigned y)
@@ -221,13 +223,31 @@ static void test_desktop_changes(void)
 	struct rect r;
 	desktop_set_head(desktop, 0, 200, 100, NULL);
 	put(desktop, 0, 0, 0, 200, 100, 5);
-	desktop_forget(desktop);
-	put(desktop, 0, 0, 0, 200, 100, 5);
-	g_assert_false(damage_any(desktop_changed(desktop)));
-	put(desktop, 0, 31, 15, 2, 2, 6);
+	struct rect part = {0, 0, 200, 100};
+	struct desktop_change change;
+	static uint32_t fives[200 * 100], sixes[4] = {6, 6, 6, 6};
+	for (unsigned i = 0; i < 200 * 100; i++)
+		fives[i] = 0xff000005; /* the unused byte counts for nothing */
+	g_assert_true(desktop_write(desktop, 0, &part, 800, PIXELS_X8R8G8B8,
+				    (const uint8_t *)fives, sizeof fives,
+				    NULL));
+	g_assert_false(desktop_commit(desktop, &change));
+	g_assert_false(damage_any(change.damage));
+	uint32_t serial = desktop_serial(desktop, &part);
+	part = (struct rect){31, 15, 2, 2};
+	g_assert_true(desktop_write(desktop, 0, &part, 8, PIXELS_X8R8G8B8,
+				    (const uint8_t *)sixes, sizeof sixes,
+				    NULL));
+	/* readers see whole frames */
+	g_assert_cmphex(at(desktop, 31, 15), ==, 5);
+	g_assert_true(desktop_commit(desktop, &change));
+	g_assert_cmphex(at(desktop, 31, 15), ==, 6);
+	g_assert_cmpuint(desktop_serial(desktop, &part), >, serial);
+	part = (struct rect){48, 0, 16, 16};
+	g_assert_cmpuint(desktop_serial(desktop, &part), ==, serial);
 	struct damage copy = {0};
 	damage_init(&copy, 200, 100);
-	damage_join(&copy, desktop_changed(desktop));
+	damage_join(&copy, change.damage);
 	g_assert_true(damage_take(&copy, NULL, 64, &r));
 	g_assert_cmpuint(r.x, ==, 16);
 	g_assert_cmpuint(r.y, ==, 0);

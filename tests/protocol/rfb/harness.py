@@ -203,7 +203,7 @@ class Viewer:
             self.socket.connect(address)
         self.cursor = self.cursor_hot = self.leds = None
         self.rects, self.texts, self.extended, self.fences, self.sizes = [], [], [], [], []
-        self.updates = self.ended_continuous = 0
+        self.updates = self.ended_continuous = self.taken = 0
         self.absolute = self.extended_keys = None
         self.zlib, self.zrle, self.tight = zlib.decompressobj(), zlib.decompressobj(), [None] * 4
         if handshake:
@@ -239,6 +239,7 @@ class Viewer:
             if not more:
                 raise Closed()
             data += more
+        self.taken += count
         return data
 
     def u(self, form):
@@ -348,6 +349,13 @@ class Viewer:
         self.rects.append((encoding, x, y, w, h))
         if encoding == RAW:
             self.put(x, y, w, h, self.read(w * h * 4))
+        elif encoding == COPYRECT:
+            fx, fy = self.u("HH")
+            assert max(x, fx) + w <= self.width and max(y, fy) + h <= self.height
+            rows = [bytes(self.picture[((fy + r) * self.width + fx) * 4:][:w * 4]) for r in range(h)]
+            self.put(x, y, w, h, b"".join(rows))
+        elif encoding == TIGHT:
+            self.put(x, y, w, h, self.tight_body(w, h))
         elif encoding == ZLIB:
             self.put(x, y, w, h, self.zlib.decompress(self.read(self.u("I"))))
         elif encoding == ZRLE:
@@ -382,6 +390,57 @@ class Viewer:
             self.extended_keys = True
         else:
             raise AssertionError("encoding %d" % encoding)
+
+    def tight_body(self, w, h):
+        """Pixels of a Tight rectangle without JPEG."""
+        control = self.u("B")
+        for stream in range(4):
+            if control >> stream & 1:
+                self.tight[stream] = None
+        form = control >> 4
+        if form == 8:
+            r, g, b = self.read(3)
+            return bytes((b, g, r, 0)) * (w * h)
+        assert form < 8, "JPEG, or control byte %#x" % control
+        which = self.u("B") if form & 4 else 0
+        if which == 1:
+            count = self.u("B") + 1
+            palette = [bytes((c[2], c[1], c[0], 0)) for c in (self.read(3) for _ in range(count))]
+            row = (w + 7) // 8 if count == 2 else w
+        else:
+            row = w * 3
+        size = row * h
+        if size < 12:
+            data = self.read(size)
+        else:
+            length = shift = 0
+            while shift < 21:
+                byte = self.u("B")
+                length |= (byte if shift == 14 else byte & 127) << shift
+                shift += 7
+                if byte < 128:
+                    break
+            if self.tight[form & 3] is None:
+                self.tight[form & 3] = zlib.decompressobj()
+            data = self.tight[form & 3].decompress(self.read(length))
+            assert len(data) == size, (len(data), size)
+        out = bytearray(w * h * 4)
+        if which == 1 and count == 2:
+            return b"".join(palette[data[y * row + x // 8] >> (7 - x % 8) & 1] for y in range(h) for x in range(w))
+        if which == 1:
+            return b"".join(palette[i] for i in data)
+        if which == 2:  # gradient: left + above - both, within a byte
+            rows = bytearray(data)
+            for y in range(h):
+                for i in range(row):
+                    left = rows[y * row + i - 3] if i >= 3 else 0
+                    above = rows[(y - 1) * row + i] if y else 0
+                    both = rows[(y - 1) * row + i - 3] if y and i >= 3 else 0
+                    guess = min(max(left + above - both, 0), 255)
+                    rows[y * row + i] = (rows[y * row + i] + guess) & 255
+            data = bytes(rows)
+        out[0::4], out[1::4], out[2::4] = data[2::3], data[1::3], data[0::3]
+        return out
 
     def put_hextile(self, x, y, w, h):
         background = foreground = b"\0\0\0\0"

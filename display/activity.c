@@ -1,0 +1,227 @@
+#include "display/activity.h"
+
+#include <string.h>
+
+/* A change within so long of the last one heats a tile. 3 frames a second is
+ * the slowest that still looks like a moving picture. */
+#define AGAIN_MS 350
+/* So many such changes make it hot: a quarter of a second of video. */
+#define HOT      6u
+#define HEAT_MAX 12u
+/* A hot tile that has not changed for so long is hot no more. */
+#define COOL_MS 400
+/* Rest before a part is shown exactly: a line of typing pauses longer, and two
+ * frames of a 10 Hz animation are not taken for rest. */
+#define REST_MS     50
+#define REST_HOT_MS 110
+
+struct tile {
+	uint32_t changed_ms; /* last change of its pixels */
+	uint8_t heat;
+	uint8_t kind;
+	bool judged;
+	int8_t like_picture; /* memory: above 0 it mostly was one */
+};
+
+struct activity {
+	unsigned columns, rows;
+	struct tile *tiles;
+	struct damage hot;
+	uint32_t now_ms;
+};
+
+struct activity *activity_new(void)
+{
+	return g_new0(struct activity, 1);
+}
+
+void activity_free(struct activity *self)
+{
+	if (!self)
+		return;
+	damage_finish(&self->hot);
+	g_free(self->tiles);
+	g_free(self);
+}
+
+static struct tile *at(const struct activity *self, unsigned column,
+		       unsigned row)
+{
+	return &self->tiles[(size_t)row * self->columns + column];
+}
+
+static void changed(struct activity *self, unsigned column, unsigned row)
+{
+	struct tile *tile = at(self, column, row);
+	uint32_t since = self->now_ms - tile->changed_ms;
+	tile->judged = false;
+	if (since > AGAIN_MS) {
+		tile->heat = 1;
+	} else if (since && tile->heat < HEAT_MAX) {
+		/* two writes of one frame count once */
+		tile->heat++;
+	}
+	tile->changed_ms = self->now_ms;
+	if (tile->heat >= HOT)
+		damage_add_tile(&self->hot, column, row);
+}
+
+void activity_note(struct activity *self, const struct desktop *desktop,
+		   const struct desktop_change *change, int64_t now_us)
+{
+	const struct damage *damage = change->damage;
+	self->now_ms = now_us / 1000;
+	if (change->laid_out || !self->tiles) {
+		self->columns = damage->columns;
+		self->rows = damage->rows;
+		g_free(self->tiles);
+		self->tiles =
+		    g_new0(struct tile, (size_t)self->columns * self->rows + 1);
+		damage_init(&self->hot, damage->width, damage->height);
+	}
+	for (unsigned i = 0; i < change->moves_count; i++) {
+		const struct rect *to = &change->moves[i].to;
+		for (unsigned row = to->y / DAMAGE_TILE;
+		     row <= (to->y + to->h - 1) / DAMAGE_TILE; row++)
+			for (unsigned column = to->x / DAMAGE_TILE;
+			     column <= (to->x + to->w - 1) / DAMAGE_TILE;
+			     column++) {
+				at(self, column, row)->changed_ms =
+				    self->now_ms;
+				at(self, column, row)->judged = false;
+			}
+	}
+	for (unsigned row = 0; row < damage->rows; row++)
+		for (unsigned i = 0; i < damage->words; i++) {
+			uint64_t rest =
+			    damage->bits[(size_t)row * damage->words + i];
+			for (; rest; rest &= rest - 1)
+				changed(self, i * 64 + __builtin_ctzll(rest),
+					row);
+		}
+}
+
+void activity_cool(struct activity *self, int64_t now_us)
+{
+	self->now_ms = now_us / 1000;
+	for (unsigned row = 0; row < self->hot.rows; row++)
+		for (unsigned i = 0; i < self->hot.words; i++) {
+			uint64_t rest =
+			    self->hot.bits[(size_t)row * self->hot.words + i];
+			for (; rest; rest &= rest - 1) {
+				unsigned column =
+				    i * 64 + __builtin_ctzll(rest);
+				struct tile *tile = at(self, column, row);
+				if (self->now_ms - tile->changed_ms < COOL_MS)
+					continue;
+				tile->heat = 0;
+				damage_remove_tile(&self->hot, column, row);
+			}
+		}
+}
+
+const struct damage *activity_hot(const struct activity *self)
+{
+	return &self->hot;
+}
+
+bool activity_rested(const struct activity *self, unsigned column, unsigned row,
+		     int64_t now_us)
+{
+	if (column >= self->columns || row >= self->rows)
+		return true;
+	const struct tile *tile = at(self, column, row);
+	uint32_t since = (uint32_t)(now_us / 1000) - tile->changed_ms;
+	return since >= (tile->heat >= HOT ? REST_HOT_MS : REST_MS);
+}
+
+/* ---- looks ---- */
+
+/* Neighbours whose channels all differ by no more than this are a soft edge:
+ * noise of a camera, shading of a drawing. */
+#define SOFT 12
+
+static bool soft(uint32_t a, uint32_t b)
+{
+	for (int shift = 0; shift < 24; shift += 8) {
+		int d = (int)(a >> shift & 0xff) - (int)(b >> shift & 0xff);
+		if (d > SOFT || d < -SOFT)
+			return false;
+	}
+	return true;
+}
+
+/* Text has a ground: most pixels equal their neighbour, and where they do not
+ * the edge is hard or one of few shades. A photograph hardly ever has two
+ * equal neighbours. */
+static enum tile_kind judge(const struct desktop *desktop,
+			    const struct rect *rect)
+{
+	unsigned stride = desktop_width(desktop), equal = 0, near = 0, all = 0;
+	const uint32_t *row =
+	    desktop_pixels(desktop) + (size_t)rect->y * stride + rect->x;
+	for (unsigned y = 0; y < rect->h; y++, row += stride)
+		for (unsigned x = 1; x < rect->w; x++, all++) {
+			if (row[x] == row[x - 1])
+				equal++;
+			else
+				near += soft(row[x], row[x - 1]);
+		}
+	if (equal == all)
+		return TILE_PLAIN;
+	if (equal * 5 >= all * 2) /* 40 % */
+		return TILE_TEXT;
+	return near * 3 >= (all - equal) ? TILE_PICTURE
+	       : equal * 6 >= all        ? TILE_TEXT
+					 : TILE_PICTURE;
+}
+
+static enum tile_kind looks(struct activity *self,
+			    const struct desktop *desktop, unsigned column,
+			    unsigned row)
+{
+	struct tile *tile = at(self, column, row);
+	if (tile->judged)
+		return tile->kind;
+	struct rect rect = damage_tile(&self->hot, column, row);
+	tile->kind = judge(desktop, &rect);
+	tile->judged = true;
+	/* what was a moving picture many times does not become text by one
+	 * flat frame */
+	if (tile->heat < HOT)
+		tile->like_picture = 0;
+	if (tile->kind == TILE_PICTURE)
+		tile->like_picture = MIN(tile->like_picture + 2, 12);
+	else
+		tile->like_picture = MAX(tile->like_picture - 1, 0);
+	if (tile->kind == TILE_TEXT && tile->like_picture > 2)
+		tile->kind = TILE_PICTURE;
+	return tile->kind;
+}
+
+enum tile_kind activity_kind(struct activity *self,
+			     const struct desktop *desktop, unsigned column,
+			     unsigned row)
+{
+	if (column >= self->columns || row >= self->rows ||
+	    self->hot.width != desktop_width(desktop) ||
+	    self->hot.height != desktop_height(desktop))
+		return TILE_TEXT;
+	enum tile_kind kind = looks(self, desktop, column, row);
+	if (kind != TILE_TEXT || at(self, column, row)->heat < HOT)
+		return kind;
+	unsigned pictures = 0;
+	if (column)
+		pictures +=
+		    looks(self, desktop, column - 1, row) == TILE_PICTURE;
+	if (row)
+		pictures +=
+		    looks(self, desktop, column, row - 1) == TILE_PICTURE;
+	if (column + 1 < self->columns)
+		pictures +=
+		    looks(self, desktop, column + 1, row) == TILE_PICTURE;
+	if (row + 1 < self->rows)
+		pictures +=
+		    looks(self, desktop, column, row + 1) == TILE_PICTURE;
+	return pictures >= 3 ? TILE_PICTURE : TILE_TEXT;
+}

@@ -1,0 +1,445 @@
+/* How a displacement is guessed. A hash of 32 pixels runs along every row of
+ * what changed, in both frames; where its upper bits happen to be zero, which
+ * depends on the pixels alone and so happens at the same feature in both
+ * frames, the hash is widened by the rows below and remembered. A feature that
+ * the old frame has exactly once tells where it came from, and the places that
+ * most features agree on are tried. Flat areas have no features, repeated ones
+ * (the same words in every line) are not unique, and what is left of ordinary
+ * text is some hundreds. Cost: about 1 ns a changed pixel.
+ *
+ * Where the tiles of the new frame equal the old ones at that distance, they
+ * are joined to rectangles, and these grown by pixels beyond the tiles' grid.
+ * Tiles that did not change but fit as well (the blank between words) help to
+ * make them large. */
+#include "display/moves.h"
+
+#include <glib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WINDOW       32u /* pixels of a feature's first row; 64 bits / 2 */
+#define FEATURE_ROWS 14u
+#define PLACES       16384u /* of a power of two; half of them in use */
+#define VOTES        2048u
+#define CANDIDATES   6u
+/* Features that must agree before a displacement is tried. */
+#define VOTES_MIN 4u
+/* Changed tiles below which nothing is looked for: they cost little. */
+#define TILES_MIN 12u
+/* Changed tiles that a copy must save to be worth a rectangle. */
+#define TILES_WORTH 2u
+
+struct place {
+	uint32_t key; /* 0: empty */
+	uint16_t x, y;
+	bool twice;
+};
+
+struct vote {
+	int dx, dy;
+	unsigned count; /* 0: empty */
+};
+
+struct moves {
+	struct place places[PLACES];
+	struct vote votes[VOTES];
+	unsigned used_places, used_votes;
+	struct damage left; /* changed and not explained yet */
+	struct damage done; /* in a rectangle of this displacement */
+};
+
+struct moves *moves_new(void)
+{
+	return g_new0(struct moves, 1);
+}
+
+void moves_free(struct moves *self)
+{
+	if (!self)
+		return;
+	damage_finish(&self->left);
+	damage_finish(&self->done);
+	g_free(self);
+}
+
+/* ---- features ---- */
+
+struct frame {
+	const uint32_t *pixels;
+	unsigned width, height;
+};
+
+static uint32_t widen(const struct frame *frame, uint64_t hash, unsigned x,
+		      unsigned y)
+{
+	const uint32_t *at = frame->pixels + (size_t)y * frame->width + x;
+	for (unsigned row = 1; row < FEATURE_ROWS; row += 2) {
+		at += 2 * (size_t)frame->width;
+		for (unsigned i = 0; i < WINDOW; i += 4)
+			hash = (hash ^ at[-(int)i]) * 0x9e3779b97f4a7c15u;
+		hash ^= hash >> 29;
+	}
+	return (uint32_t)(hash >> 32) | 1;
+}
+
+static void remember(struct moves *self, uint32_t key, unsigned x, unsigned y)
+{
+	unsigned at = key * 2654435761u % PLACES;
+	while (self->places[at].key && self->places[at].key != key)
+		at = (at + 1) % PLACES;
+	struct place *place = &self->places[at];
+	if (place->key) {
+		place->twice = true;
+		return;
+	}
+	if (self->used_places == PLACES / 2)
+		return;
+	self->used_places++;
+	*place = (struct place){key, x, y, false};
+}
+
+static void vote(struct moves *self, uint32_t key, unsigned x, unsigned y)
+{
+	unsigned at = key * 2654435761u % PLACES;
+	while (self->places[at].key && self->places[at].key != key)
+		at = (at + 1) % PLACES;
+	const struct place *place = &self->places[at];
+	if (!place->key || place->twice)
+		return;
+	int dx = (int)x - place->x, dy = (int)y - place->y;
+	if (!dx && !dy)
+		return;
+	at = ((unsigned)dx * 31 + (unsigned)dy * 2654435761u) % VOTES;
+	while (self->votes[at].count &&
+	       (self->votes[at].dx != dx || self->votes[at].dy != dy))
+		at = (at + 1) % VOTES;
+	struct vote *voted = &self->votes[at];
+	if (!voted->count) {
+		if (self->used_votes == VOTES / 2)
+			return;
+		self->used_votes++;
+		voted->dx = dx;
+		voted->dy = dy;
+	}
+	voted->count++;
+}
+
+typedef void (*use_feature)(struct moves *, uint32_t, unsigned, unsigned);
+
+/* Features whose first row lies in [from, to) of row y. */
+static void scan_row(struct moves *self, const struct frame *frame, unsigned y,
+		     unsigned from, unsigned to, unsigned bits, use_feature use)
+{
+	const uint32_t *row = frame->pixels + (size_t)y * frame->width;
+	unsigned seldom = 64 - bits;
+	uint64_t hash = 0;
+	uint32_t last = row[from];
+	for (unsigned x = from; x < to; x++) {
+		uint32_t pixel = row[x];
+		hash = (hash << 2) + (uint64_t)pixel * 0xc2b2ae3d27d4eb4fu;
+		/* only at an edge: flat areas would give one feature often */
+		if (pixel != last && !(hash >> seldom) &&
+		    x >= from + WINDOW - 1)
+			use(self, widen(frame, hash, x, y), x, y);
+		last = pixel;
+	}
+}
+
+static void scan(struct moves *self, const struct frame *frame,
+		 const struct damage *changed, unsigned bits, use_feature use)
+{
+	unsigned last = frame->height - FEATURE_ROWS - 1;
+	for (unsigned row = 0; row < changed->rows; row++) {
+		unsigned column = 0;
+		while (column < changed->columns) {
+			if (!damage_has_tile(changed, column, row)) {
+				column++;
+				continue;
+			}
+			unsigned from = column;
+			while (column < changed->columns &&
+			       damage_has_tile(changed, column, row))
+				column++;
+			if (column - from < WINDOW / DAMAGE_TILE)
+				continue;
+			for (unsigned y = row * DAMAGE_TILE;
+			     y < (row + 1) * DAMAGE_TILE && y <= last; y++)
+				scan_row(
+				    self, frame, y, from * DAMAGE_TILE,
+				    MIN(column * DAMAGE_TILE, frame->width),
+				    bits, use);
+		}
+	}
+}
+
+static int by_count(const void *a, const void *b)
+{
+	const struct vote *x = a, *y = b;
+	return (x->count < y->count) - (x->count > y->count);
+}
+
+/* ---- rectangles of one displacement ---- */
+
+struct shift {
+	uint32_t *old;
+	const uint32_t *new_;
+	unsigned width, height;
+	int dx, dy;
+};
+
+/* Whether a rectangle came from there; its source may lie outside. */
+static bool came(const struct shift *shift, unsigned x, unsigned y, unsigned w,
+		 unsigned h)
+{
+	int64_t sx = (int64_t)x - shift->dx, sy = (int64_t)y - shift->dy;
+	if (sx < 0 || sy < 0 || sx + w > shift->width || sy + h > shift->height)
+		return false;
+	const uint32_t *to = shift->new_ + (size_t)y * shift->width + x;
+	const uint32_t *from = shift->old + (size_t)sy * shift->width + sx;
+	for (unsigned row = 0; row < h; row++) {
+		if (memcmp(to, from, (size_t)w * 4) != 0)
+			return false;
+		to += shift->width;
+		from += shift->width;
+	}
+	return true;
+}
+
+static bool tile_came(const struct moves *self, const struct shift *shift,
+		      unsigned column, unsigned row)
+{
+	struct rect tile = damage_tile(&self->left, column, row);
+	return !damage_has_tile(&self->done, column, row) &&
+	       came(shift, tile.x, tile.y, tile.w, tile.h);
+}
+
+/* Adds lines of pixels beyond the tiles, as long as they fit. */
+static void grow(const struct shift *shift, struct rect *rect)
+{
+	for (unsigned i = 0; i < DAMAGE_TILE && rect->y; i++) {
+		if (!came(shift, rect->x, rect->y - 1, rect->w, 1))
+			break;
+		rect->y--;
+		rect->h++;
+	}
+	for (unsigned i = 0;
+	     i < DAMAGE_TILE && rect->y + rect->h < shift->height; i++) {
+		if (!came(shift, rect->x, rect->y + rect->h, rect->w, 1))
+			break;
+		rect->h++;
+	}
+	for (unsigned i = 0; i < DAMAGE_TILE && rect->x; i++) {
+		if (!came(shift, rect->x - 1, rect->y, 1, rect->h))
+			break;
+		rect->x--;
+		rect->w++;
+	}
+	for (unsigned i = 0;
+	     i < DAMAGE_TILE && rect->x + rect->w < shift->width; i++) {
+		if (!came(shift, rect->x + rect->w, rect->y, 1, rect->h))
+			break;
+		rect->w++;
+	}
+}
+
+/* A rectangle of tiles from (column, row) on, which came itself; counts those
+ * of them that had changed. */
+static struct rect join_tiles(struct moves *self, const struct shift *shift,
+			      unsigned column, unsigned row, unsigned *saved)
+{
+	unsigned wide = 1, high = 1, columns = self->left.columns;
+	while (column + wide < columns &&
+	       tile_came(self, shift, column + wide, row))
+		wide++;
+	for (; row + high < self->left.rows; high++) {
+		unsigned run = 0;
+		while (run < wide &&
+		       tile_came(self, shift, column + run, row + high))
+			run++;
+		if (run < wide)
+			break;
+	}
+	*saved = 0;
+	for (unsigned y = row; y < row + high; y++)
+		for (unsigned x = column; x < column + wide; x++) {
+			*saved += damage_has_tile(&self->left, x, y);
+			damage_add_tile(&self->done, x, y);
+		}
+	struct rect first = damage_tile(&self->left, column, row);
+	struct rect last =
+	    damage_tile(&self->left, column + wide - 1, row + high - 1);
+	return (struct rect){first.x, first.y, last.x + last.w - first.x,
+			     last.y + last.h - first.y};
+}
+
+/* So that none reads what another has overwritten already: the one that lies
+ * farthest in the direction of the movement goes first. */
+static int by_direction(const void *a, const void *b)
+{
+	const struct move *m = a, *n = b;
+	int64_t at = (int64_t)m->to.y - n->to.y;
+	if (m->dy > 0)
+		at = -at;
+	if (!m->dy || !at) {
+		at = (int64_t)m->to.x - n->to.x;
+		if (m->dx > 0)
+			at = -at;
+	}
+	return at < 0 ? -1 : at > 0;
+}
+
+static unsigned try_shift(struct moves *self, const struct shift *shift,
+			  struct move *out, unsigned room)
+{
+	unsigned count = 0;
+	damage_clear(&self->done);
+	for (unsigned row = 0; row < self->left.rows && count < room; row++)
+		for (unsigned column = 0;
+		     column < self->left.columns && count < room; column++) {
+			unsigned saved;
+			if (!damage_has_tile(&self->left, column, row) ||
+			    !tile_came(self, shift, column, row))
+				continue;
+			struct rect rect =
+			    join_tiles(self, shift, column, row, &saved);
+			if (saved < TILES_WORTH)
+				continue;
+			grow(shift, &rect);
+			out[count++] =
+			    (struct move){rect, shift->dx, shift->dy};
+		}
+	qsort(out, count, sizeof *out, by_direction);
+	for (unsigned i = 0; i < count; i++)
+		moves_apply(shift->old, shift->width, &out[i]);
+	return count;
+}
+
+static bool tile_differs(const struct moves *self, const struct shift *shift,
+			 unsigned column, unsigned row)
+{
+	struct rect tile = damage_tile(&self->left, column, row);
+	const struct shift still = {shift->old,    shift->new_, shift->width,
+				    shift->height, 0,           0};
+	return !came(&still, tile.x, tile.y, tile.w, tile.h);
+}
+
+/* What is left to explain: of the tiles that had changed, those that differ.
+ * Returns how many. */
+static unsigned look_again(struct moves *self, const struct shift *shift)
+{
+	unsigned count = 0;
+	for (unsigned row = 0; row < self->left.rows; row++)
+		for (unsigned i = 0; i < self->left.words; i++) {
+			uint64_t *word =
+			    &self->left
+				 .bits[(size_t)row * self->left.words + i];
+			for (uint64_t rest = *word; rest; rest &= rest - 1) {
+				unsigned bit = __builtin_ctzll(rest);
+				if (tile_differs(self, shift, i * 64 + bit,
+						 row))
+					count++;
+				else
+					*word &= ~(1ull << bit);
+			}
+		}
+	return count;
+}
+
+unsigned moves_find(struct moves *self, uint32_t *old, const uint32_t *new_,
+		    const struct damage *changed, struct move *out)
+{
+	unsigned tiles = damage_count(changed), count = 0;
+	if (tiles < TILES_MIN || changed->height <= FEATURE_ROWS ||
+	    changed->width < WINDOW)
+		return 0;
+	/* at most a few thousand features: of so many pixels one */
+	unsigned bits = 3;
+	while (bits < 12 && tiles * 256u >> bits > PLACES / 2)
+		bits++;
+	memset(self->places, 0, sizeof self->places);
+	memset(self->votes, 0, sizeof self->votes);
+	self->used_places = self->used_votes = 0;
+	struct frame before = {old, changed->width, changed->height};
+	struct frame after = {new_, changed->width, changed->height};
+	scan(self, &before, changed, bits, remember);
+	if (self->used_places < VOTES_MIN)
+		return 0;
+	scan(self, &after, changed, bits, vote);
+	qsort(self->votes, VOTES, sizeof *self->votes, by_count);
+	if (self->votes[0].count < VOTES_MIN)
+		return 0;
+	damage_init(&self->left, changed->width, changed->height);
+	damage_init(&self->done, changed->width, changed->height);
+	damage_join(&self->left, changed);
+	for (unsigned i = 0; i < CANDIDATES && count < MOVES_MAX; i++) {
+		const struct vote *voted = &self->votes[i];
+		if (voted->count < VOTES_MIN ||
+		    voted->count < self->votes[0].count / 64)
+			break;
+		struct shift shift = {
+		    old,       new_,     changed->width, changed->height,
+		    voted->dx, voted->dy};
+		unsigned found =
+		    try_shift(self, &shift, out + count, MOVES_MAX - count);
+		count += found;
+		if (found && look_again(self, &shift) < TILES_MIN)
+			break;
+	}
+	return count;
+}
+
+/* ---- moving ---- */
+
+void moves_apply(uint32_t *pixels, unsigned width, const struct move *move)
+{
+	struct rect from = move_from(move);
+	for (unsigned i = 0; i < move->to.h; i++) {
+		/* downward from the last row on */
+		unsigned row = move->dy > 0 ? move->to.h - 1 - i : i;
+		memmove(pixels + (size_t)(move->to.y + row) * width +
+			    move->to.x,
+			pixels + (size_t)(from.y + row) * width + from.x,
+			(size_t)move->to.w * 4);
+	}
+}
+
+static bool any_tile(const struct damage *damage, unsigned x, unsigned y,
+		     unsigned w, unsigned h)
+{
+	for (unsigned row = y / DAMAGE_TILE; row <= (y + h - 1) / DAMAGE_TILE;
+	     row++)
+		for (unsigned column = x / DAMAGE_TILE;
+		     column <= (x + w - 1) / DAMAGE_TILE; column++)
+			if (damage_has_tile(damage, column, row))
+				return true;
+	return false;
+}
+
+void moves_shift(struct damage *stale, const struct move *move)
+{
+	if (!damage_any(stale))
+		return;
+	struct damage before = {0};
+	damage_init(&before, stale->width, stale->height);
+	damage_join(&before, stale);
+	const struct rect *to = &move->to;
+	for (unsigned row = to->y / DAMAGE_TILE;
+	     row <= (to->y + to->h - 1) / DAMAGE_TILE; row++)
+		for (unsigned column = to->x / DAMAGE_TILE;
+		     column <= (to->x + to->w - 1) / DAMAGE_TILE; column++) {
+			struct rect tile = {column * DAMAGE_TILE,
+					    row * DAMAGE_TILE, DAMAGE_TILE,
+					    DAMAGE_TILE};
+			struct rect part;
+			if (!rect_clip(&tile, stale->width, stale->height) ||
+			    !rect_intersect(&tile, to, &part))
+				continue;
+			if (any_tile(&before, part.x - (unsigned)move->dx,
+				     part.y - (unsigned)move->dy, part.w,
+				     part.h))
+				damage_add_tile(stale, column, row);
+			else if (part.w == tile.w && part.h == tile.h)
+				damage_remove_tile(stale, column, row);
+		}
+	damage_finish(&before);
+}

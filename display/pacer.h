@@ -1,0 +1,62 @@
+/* pacer.h - how much may be on its way to a viewer.
+ *
+ * A picture that waits in a buffer grows old there, and what is typed waits
+ * behind it. So a viewer is sent no more than its line carries in one round
+ * trip and a little (PACER_QUEUE_US) beyond, which is measured: marks go out
+ * among the bytes, and when a viewer has taken one in, that tells the round
+ * trip and the bytes that arrived meanwhile. The rate is the best of lately,
+ * as long as the line was kept full; the round trip is the shortest of
+ * lately. The little beyond keeps the line busy, finds more room when there
+ * is some, and is all that anything has to wait behind.
+ *
+ * It does not matter what lies between (a gateway, its buffers, a tunnel): a
+ * mark is answered by the viewer's end.
+ *
+ * Threads: one at a time; pure, the caller tells the time. Units: bytes,
+ * microseconds of any steady clock. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PACER_MARKS    64u
+#define PACER_QUEUE_US 15000
+
+struct pacer_mark {
+	uint64_t at;    /* bytes sent before it */
+	uint64_t acked; /* bytes known to have arrived when it was sent */
+	int64_t sent_us, acked_us;
+};
+
+struct pacer {
+	uint64_t sent, acked;
+	uint64_t full_until; /* what was sent up to here filled the window */
+	int64_t acked_us;    /* when `acked` was learned, or sending resumed */
+	struct pacer_mark marks[PACER_MARKS];
+	unsigned first, count;
+	size_t window;
+	bool starting; /* the line's rate is not known yet: doubling */
+	uint64_t rate, rate_before; /* bytes a second: best of each period */
+	int64_t period_us;
+	int64_t rtt_us, rtt_min_us, rtt_min_at_us;
+	int64_t narrow_until_us; /* looking for the true round trip */
+};
+
+void pacer_init(struct pacer *self);
+void pacer_sent(struct pacer *self, size_t bytes, int64_t now_us);
+/* A mark goes out behind what was sent. False: too many are on their way. */
+bool pacer_mark(struct pacer *self, int64_t now_us);
+bool pacer_may_mark(const struct pacer *self);
+/* The oldest mark has come back; more than are on their way are ignored. */
+void pacer_arrived(struct pacer *self, int64_t now_us);
+void pacer_arrived_all(struct pacer *self, int64_t now_us);
+
+/* Bytes that may be sent now; 0: wait for a mark. */
+size_t pacer_room(const struct pacer *self, int64_t now_us);
+/* There is more to send than room: what is on its way fills the line. */
+void pacer_filled(struct pacer *self);
+/* Bytes a second; 0 while not known. */
+uint64_t pacer_rate(const struct pacer *self);
+/* Shortest of lately, 0 while not known. */
+int64_t pacer_rtt_us(const struct pacer *self);

@@ -1,0 +1,186 @@
+/* What goes out, in order: messages, rectangles still to be encoded, marks.
+ *
+ * Rectangles are read from the desktop as late as possible, when a worker is
+ * free and the socket takes bytes, so that they show the newest frame. They
+ * are framed in their order whenever they come back. Until it is read, a
+ * rectangle is a promise only: moves that come meanwhile refer to what the
+ * client holds without it (rfb_plan_give_back()). */
+#include <string.h>
+
+#include "display/rfb/client.h"
+
+/* Encoded ahead of the socket: enough to keep it busy, little enough that
+ * what is encoded is still true when it arrives. */
+#define AHEAD_MAX (128u << 10)
+/* Rectangles of one client that are being encoded: its share of the workers,
+ * and of memory (256 KB each). */
+#define BEGUN_MAX 6u
+/* Of the main loop at a stretch, before others get their turn. */
+#define SLICE_US 4000
+
+enum item_type { ITEM_MESSAGE, ITEM_PART, ITEM_MARK };
+
+struct item {
+	enum item_type type;
+	GByteArray *bytes; /* message */
+	struct view_part part;
+	struct rfb_style style;
+	struct job *job;  /* part: NULL until begun */
+	bool fence, full; /* mark: see rfb_plan_add_mark() */
+};
+
+static void item_free(void *data)
+{
+	struct item *item = data;
+	if (item->bytes)
+		g_byte_array_unref(item->bytes);
+	job_unref(item->job);
+	g_free(item);
+}
+
+void rfb_plan_clear(struct rfb_client *self)
+{
+	g_queue_clear_full(&self->plan, item_free);
+	self->planned = 0;
+	self->parts = 0;
+}
+
+bool rfb_plan_add_message(struct rfb_client *self, const void *bytes,
+			  size_t length)
+{
+	if (g_queue_is_empty(&self->plan))
+		return false;
+	struct item *item = g_queue_peek_tail(&self->plan);
+	if (item->type != ITEM_MESSAGE) {
+		item = g_new0(struct item, 1);
+		item->type = ITEM_MESSAGE;
+		item->bytes = g_byte_array_new();
+		g_queue_push_tail(&self->plan, item);
+	}
+	g_byte_array_append(item->bytes, bytes, length);
+	self->planned += length;
+	return true;
+}
+
+void rfb_plan_add_part(struct rfb_client *self, const struct rfb_style *style,
+		       const struct view_part *part)
+{
+	struct item *item = g_new0(struct item, 1);
+	item->type = ITEM_PART;
+	item->part = *part;
+	item->style = *style;
+	g_queue_push_tail(&self->plan, item);
+	self->parts++;
+}
+
+void rfb_plan_add_mark(struct rfb_client *self, bool fence, bool full)
+{
+	struct item *item = g_new0(struct item, 1);
+	item->type = ITEM_MARK;
+	item->fence = fence;
+	item->full = full;
+	g_queue_push_tail(&self->plan, item);
+}
+
+void rfb_plan_give_back(struct rfb_client *self)
+{
+	for (GList *at = self->plan.head; at; at = at->next) {
+		struct item *item = at->data;
+		if (item->type == ITEM_PART && !item->job)
+			view_give_back(&self->view, &item->part.rect);
+	}
+}
+
+/* Hands the first rectangles to the workers. */
+static void begin_parts(struct rfb_client *self, gint64 until)
+{
+	struct display *display = rfb_server_display(self->server);
+	bool shared = display_viewers(display)->len > 1;
+	unsigned begun = 0;
+	for (GList *at = self->plan.head; at && begun < BEGUN_MAX;
+	     at = at->next) {
+		struct item *item = at->data;
+		if (item->type != ITEM_PART)
+			continue;
+		if (!item->job)
+			item->job = jobs_begin(
+			    display_jobs(display), &rfb_job_kind, &item->style,
+			    display_desktop(display), &item->part.rect, shared);
+		if (!job_done(item->job))
+			begun++;
+		else if (g_get_monotonic_time() >= until)
+			break;
+	}
+}
+
+/* What a part of that sort costs, for the next ones. */
+static void learn_cost(struct rfb_client *self, const struct item *item)
+{
+	const struct rect *rect = &item->part.rect;
+	guint64 cost = (guint64)job_bytes(item->job)->len * 1024 /
+		       ((guint64)rect->w * rect->h);
+	unsigned *known = &self->cost[item->part.what];
+	*known = (*known * 7 + (unsigned)MIN(cost, 8192u)) / 8;
+}
+
+static void append_part(struct rfb_client *self, const struct item *item)
+{
+	const struct rect *rect = &item->part.rect;
+	const GByteArray *body = job_bytes(item->job);
+	uint32_t outcome = job_outcome(item->job);
+	const struct desktop *desktop =
+	    display_desktop(rfb_server_display(self->server));
+	rfb_frame((enum rfb_encoding)(outcome & 0xffff), rect->x, rect->y,
+		  rect->w, rect->h, body->data, body->len, &self->streams,
+		  self->out);
+	if (!item->part.exact && !(outcome & RFB_OUTCOME_LOSSY) &&
+	    desktop_serial(desktop, rect) == job_frame(item->job))
+		view_was_exact(&self->view, rect);
+	learn_cost(self, item);
+	self->parts--;
+}
+
+static void append_mark(struct rfb_client *self, const struct item *item,
+			gint64 now)
+{
+	if (item->fence) {
+		static const uint8_t fence[10] = {
+		    248, 0, 0, 0, 0x80, 0, 0, 0, 1, RFB_UPDATE_FENCE};
+		g_byte_array_append(self->out, fence, sizeof fence);
+	}
+	pacer_mark(&self->pacer, now);
+	if (item->full)
+		pacer_filled(&self->pacer);
+}
+
+bool rfb_plan_carry_out(struct rfb_client *self)
+{
+	gint64 until = g_get_monotonic_time() + SLICE_US, now;
+	while (!self->dead && !g_queue_is_empty(&self->plan)) {
+		if (rfb_client_queued(self) >= AHEAD_MAX)
+			rfb_client_flush(self);
+		if (self->dead || rfb_client_queued(self) >= AHEAD_MAX)
+			return true; /* goes on when the socket takes more */
+		now = g_get_monotonic_time();
+		begin_parts(self, until);
+		struct item *item = g_queue_peek_head(&self->plan);
+		if (item->type == ITEM_PART && !job_done(item->job))
+			return true; /* goes on when it is encoded */
+		guint before = self->out->len;
+		if (item->type == ITEM_PART)
+			append_part(self, item);
+		else if (item->type == ITEM_MESSAGE)
+			g_byte_array_append(self->out, item->bytes->data,
+					    item->bytes->len);
+		else
+			append_mark(self, item, now);
+		if (item->type == ITEM_MESSAGE)
+			self->planned -= item->bytes->len;
+		if (item->type != ITEM_MARK)
+			pacer_sent(&self->pacer, self->out->len - before, now);
+		item_free(g_queue_pop_head(&self->plan));
+		if (now >= until)
+			return false;
+	}
+	return true;
+}

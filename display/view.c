@@ -1,0 +1,261 @@
+#include "display/view.h"
+
+#include <string.h>
+
+/* Calm tiles that change at once and still are the answer to a key: a line of
+ * text, a button, a menu's two entries. */
+#define ECHO_TILES 64u
+/* Smaller pictures are cheaper exact: a JPEG's tables alone are 600 bytes. */
+#define LOSSY_MIN_PIXELS 2048u
+
+void view_init(struct view *self, unsigned width, unsigned height)
+{
+	damage_init(&self->stale, width, height);
+	damage_init(&self->echo, width, height);
+	damage_init(&self->lossy, width, height);
+	damage_all(&self->stale);
+	self->moves_count = 0;
+	self->moved++;
+}
+
+void view_finish(struct view *self)
+{
+	damage_finish(&self->stale);
+	damage_finish(&self->echo);
+	damage_finish(&self->lossy);
+}
+
+void view_drop_moves(struct view *self)
+{
+	for (unsigned i = 0; i < self->moves_count; i++)
+		damage_add(&self->stale, &self->moves[i].to);
+	self->moves_count = 0;
+}
+
+void view_give_back(struct view *self, const struct rect *rect)
+{
+	damage_add(&self->stale, rect);
+}
+
+static void note_echo(struct view *self, const struct damage *damage,
+		      const struct damage *hot)
+{
+	size_t words = (size_t)damage->words * damage->rows;
+	bool comparable =
+	    hot->columns == damage->columns && hot->rows == damage->rows;
+	unsigned calm = 0;
+	for (size_t i = 0; i < words && calm <= ECHO_TILES; i++)
+		calm += __builtin_popcountll(damage->bits[i] &
+					     ~(comparable ? hot->bits[i] : 0));
+	if (calm > ECHO_TILES)
+		return;
+	for (size_t i = 0; i < words; i++)
+		self->echo.bits[i] |=
+		    damage->bits[i] & ~(comparable ? hot->bits[i] : 0);
+}
+
+void view_changed(struct view *self, const struct desktop_change *change,
+		  const struct activity *activity)
+{
+	if (self->moves_count + change->moves_count > VIEW_MOVES_MAX)
+		view_drop_moves(self);
+	for (unsigned i = 0; i < change->moves_count; i++) {
+		const struct move *move = &change->moves[i];
+		moves_shift(&self->stale, move);
+		moves_shift(&self->lossy, move);
+		moves_shift(&self->echo, move);
+		self->moves[self->moves_count++] = *move;
+	}
+	self->moved += change->moves_count > 0;
+	damage_join(&self->stale, change->damage);
+	note_echo(self, change->damage, activity_hot(activity));
+}
+
+/* ---- choosing ---- */
+
+struct choice {
+	struct view *view;
+	const struct desktop *desktop;
+	struct activity *activity;
+	const struct view_wish *wish;
+	int64_t now_us;
+	enum view_what what;
+	unsigned left, top, right, bottom; /* in tiles */
+};
+
+static uint64_t candidates(const struct choice *choice, size_t word)
+{
+	const struct view *view = choice->view;
+	const struct damage *hot = activity_hot(choice->activity);
+	uint64_t stale = view->stale.bits[word];
+	uint64_t burning =
+	    hot->words == view->stale.words && hot->rows == view->stale.rows
+		? hot->bits[word]
+		: 0;
+	switch (choice->what) {
+	case VIEW_ECHO:
+		return stale & view->echo.bits[word];
+	case VIEW_FRESH:
+		return stale & ~burning;
+	case VIEW_HOT:
+		return stale & burning;
+	default:
+		return view->lossy.bits[word] & ~stale;
+	}
+}
+
+static bool is_candidate(const struct choice *choice, unsigned column,
+			 unsigned row)
+{
+	size_t word = (size_t)row * choice->view->stale.words + column / 64;
+	if (!(candidates(choice, word) >> column % 64 & 1))
+		return false;
+	return choice->what != VIEW_EXACT ||
+	       activity_rested(choice->activity, column, row, choice->now_us);
+}
+
+static bool find_first(const struct choice *choice, unsigned *column,
+		       unsigned *row)
+{
+	for (*row = choice->top; *row < choice->bottom; ++*row)
+		for (*column = choice->left; *column < choice->right;) {
+			size_t word = (size_t)*row * choice->view->stale.words +
+				      *column / 64;
+			uint64_t rest =
+			    candidates(choice, word) >> *column % 64;
+			if (!rest) {
+				*column = (*column / 64 + 1) * 64;
+				continue;
+			}
+			*column += __builtin_ctzll(rest);
+			if (*column >= choice->right)
+				break;
+			if (is_candidate(choice, *column, *row))
+				return true;
+			++*column;
+		}
+	return false;
+}
+
+static enum tile_kind kind_of(const struct choice *choice, unsigned column,
+			      unsigned row)
+{
+	if (!choice->wish->lossy || choice->what == VIEW_EXACT)
+		return TILE_PLAIN;
+	return activity_kind(choice->activity, choice->desktop, column, row);
+}
+
+/* Joins a tile to a part if it is wanted and of the part's kind; the first
+ * one that is not plain gives the part its kind. */
+static bool joins(const struct choice *choice, unsigned column, unsigned row,
+		  enum tile_kind *kind)
+{
+	if (!is_candidate(choice, column, row))
+		return false;
+	enum tile_kind own = kind_of(choice, column, row);
+	if (own == TILE_PLAIN || own == *kind)
+		return true;
+	if (*kind != TILE_PLAIN)
+		return false;
+	*kind = own;
+	return true;
+}
+
+static void take_tile(struct view *view, unsigned column, unsigned row)
+{
+	damage_remove_tile(&view->stale, column, row);
+	damage_remove_tile(&view->echo, column, row);
+	damage_remove_tile(&view->lossy, column, row);
+}
+
+static bool take_part(const struct choice *choice, struct view_part *out)
+{
+	struct view *view = choice->view;
+	unsigned column, row, wide = 1, high = 1;
+	if (!find_first(choice, &column, &row))
+		return false;
+	unsigned side = MAX(choice->wish->side / DAMAGE_TILE, 1u);
+	unsigned most = MAX(choice->wish->pixels[choice->what] /
+				(DAMAGE_TILE * DAMAGE_TILE),
+			    1u);
+	enum tile_kind kind = kind_of(choice, column, row);
+	while (wide < side && wide < most && column + wide < choice->right &&
+	       joins(choice, column + wide, row, &kind))
+		wide++;
+	for (; high < side && (high + 1) * wide <= most &&
+	       row + high < choice->bottom;
+	     high++) {
+		enum tile_kind whole = kind;
+		unsigned run = 0;
+		while (run < wide &&
+		       joins(choice, column + run, row + high, &whole))
+			run++;
+		if (run < wide)
+			break;
+		kind = whole;
+	}
+	for (unsigned y = row; y < row + high; y++)
+		for (unsigned x = column; x < column + wide; x++)
+			take_tile(view, x, y);
+	struct rect rect = {column * DAMAGE_TILE, row * DAMAGE_TILE,
+			    wide * DAMAGE_TILE, high * DAMAGE_TILE};
+	rect_clip(&rect, view->stale.width, view->stale.height);
+	bool exact = kind != TILE_PICTURE || rect.w * rect.h < LOSSY_MIN_PIXELS;
+	if (!exact)
+		damage_add(&view->lossy, &rect);
+	*out = (struct view_part){choice->what, rect, exact};
+	return true;
+}
+
+enum view_what view_next(struct view *self, const struct desktop *desktop,
+			 struct activity *activity,
+			 const struct view_wish *wish, int64_t now_us,
+			 struct view_part *out)
+{
+	struct rect area = {0, 0, self->stale.width, self->stale.height};
+	if (wish->within)
+		area = *wish->within;
+	if (!rect_clip(&area, self->stale.width, self->stale.height))
+		return VIEW_NOTHING;
+	struct choice choice = {
+	    .view = self,
+	    .desktop = desktop,
+	    .activity = activity,
+	    .wish = wish,
+	    .now_us = now_us,
+	    .left = area.x / DAMAGE_TILE,
+	    .top = area.y / DAMAGE_TILE,
+	    .right = (area.x + area.w - 1) / DAMAGE_TILE + 1,
+	    .bottom = (area.y + area.h - 1) / DAMAGE_TILE + 1,
+	};
+	/* What moves without end must not keep the rest from becoming exact:
+	 * they take turns. */
+	enum view_what order[] = {VIEW_ECHO, VIEW_FRESH, VIEW_HOT, VIEW_EXACT};
+	if (self->exact_turn) {
+		order[2] = VIEW_EXACT;
+		order[3] = VIEW_HOT;
+	}
+	for (unsigned i = 0; i < G_N_ELEMENTS(order); i++) {
+		choice.what = order[i];
+		if (!take_part(&choice, out))
+			continue;
+		if (order[i] == VIEW_HOT || order[i] == VIEW_EXACT)
+			self->exact_turn = order[i] == VIEW_HOT;
+		return order[i];
+	}
+	return VIEW_NOTHING;
+}
+
+void view_was_exact(struct view *self, const struct rect *rect)
+{
+	for (unsigned row = rect->y / DAMAGE_TILE;
+	     row <= (rect->y + rect->h - 1) / DAMAGE_TILE; row++)
+		for (unsigned column = rect->x / DAMAGE_TILE;
+		     column <= (rect->x + rect->w - 1) / DAMAGE_TILE; column++)
+			damage_remove_tile(&self->lossy, column, row);
+}
+
+bool view_waits(const struct view *self)
+{
+	return damage_any(&self->lossy);
+}
