@@ -41,3 +41,35 @@ TESTS += layout-test
 layout-test_SRC := tests/unit/layout-test.c
 layout-test_LIBS := heads-layout
 layout-test_PKG := glib-2.0
+
+# The agent of single windows. Its objects are the guest's too, except in a
+# sanitized tree: no image with it is built there.
+agent_CFLAGS := $(if $(SANITIZE)$(findstring fuzz,$(OPT)),,$(inguest_CFLAGS))
+
+# Its parts that know no X: packing, turns, messages.
+LIBS += seamless-agent-core
+seamless-agent-core_SRC := seamless/agent/atlas.c seamless/agent/receive.c \
+	seamless/agent/turn.c
+seamless-agent-core_PKG := glib-2.0
+seamless-agent-core_CFLAGS := $(agent_CFLAGS)
+
+PROGRAMS += oriel-agent
+oriel-agent_SRC := $(filter-out $(seamless-agent-core_SRC) %-fuzz.c,\
+	$(wildcard seamless/agent/*.c))
+oriel-agent_LIBS := seamless-agent-core seamless-wire common
+oriel-agent_PKG := x11 xcomposite xdamage xfixes xrandr xrender xext xtst \
+	gio-unix-2.0 gdk-pixbuf-2.0
+oriel-agent_CFLAGS := $(agent_CFLAGS)
+oriel-agent_LDLIBS := $(if $(SANITIZE),,$(inguest_LDLIBS))
+oriel-agent_DIR := libexec
+
+# Plays the client's side for tests.
+PROGRAMS += seamless-peer
+seamless-peer_SRC := tests/tools/seamless-peer.c
+seamless-peer_LIBS := seamless-wire common
+seamless-peer_PKG := x11 xcomposite gio-unix-2.0 jansson
+
+TESTS += seamless-agent-test
+seamless-agent-test_SRC := tests/unit/seamless-agent-test.c
+seamless-agent-test_LIBS := seamless-agent-core seamless-wire
+seamless-agent-test_PKG := glib-2.0

@@ -1,0 +1,199 @@
+/* The windows the agent knows, and how the client hears of them. */
+#include <string.h>
+
+#include "seamless/agent/agent.h"
+
+struct window *window_new(struct agent *agent, enum seam_kind kind,
+			  Window client, const XWindowAttributes *attributes)
+{
+	struct window *self = g_new0(struct window, 1);
+	self->agent = agent;
+	self->client = self->frame = client;
+	/* never used again: 2^32 windows outlast every session */
+	self->peer.id = ++agent->next_id;
+	self->peer.kind = kind;
+	self->x = attributes->x;
+	self->y = attributes->y;
+	self->width = attributes->width + 2 * attributes->border_width;
+	self->height = attributes->height + 2 * attributes->border_width;
+	self->border = attributes->border_width;
+	self->depth = attributes->depth;
+	self->visual = attributes->visual;
+	self->shift_x = agent->origin_x;
+	self->shift_y = agent->origin_y;
+	self->opacity = 255;
+	self->shown = true;
+	self->dirty = DIRTY_CREATE | DIRTY_PROPS | DIRTY_ICON;
+	g_ptr_array_add(agent->windows, self);
+	g_hash_table_insert(agent->by_id, GUINT_TO_POINTER(self->peer.id),
+			    self);
+	g_hash_table_insert(agent->by_xid, GUINT_TO_POINTER(client), self);
+	agent_step_soon(agent);
+	return self;
+}
+
+static void tell_gone(struct window *self)
+{
+	struct agent *agent = self->agent;
+	if (!self->announced)
+		return;
+	self->announced = false;
+	agent->n_announced--;
+	if (self->grabbed) {
+		struct seam_message ungrab = {.type = SEAM_UNGRAB,
+					      .window = self->peer.id};
+		agent_send(agent, &ungrab);
+	}
+	struct seam_message message = {.type = SEAM_WIN_DESTROY,
+				       .window = self->peer.id};
+	agent_send(agent, &message);
+}
+
+void window_free(struct window *self)
+{
+	struct agent *agent = self->agent;
+	bool announced = self->announced;
+	sync_end(self);
+	for (guint i = 0; i < agent->windows->len; i++) {
+		struct window *other = agent->windows->pdata[i];
+		if (other->parent == self)
+			other->parent = NULL;
+	}
+	tell_gone(self);
+	/* its pixels may still be read, until the client says otherwise */
+	paint_end(self, announced);
+	if (agent->focus == self)
+		agent->focus = NULL;
+	if (agent->raised == self)
+		agent->raised = NULL;
+	g_hash_table_remove(agent->by_id, GUINT_TO_POINTER(self->peer.id));
+	g_hash_table_remove(agent->by_xid, GUINT_TO_POINTER(self->client));
+	if (self->frame != self->client) {
+		g_hash_table_remove(agent->by_xid,
+				    GUINT_TO_POINTER(self->frame));
+		XDestroyWindow(agent->display, self->frame);
+	}
+	g_ptr_array_remove(agent->windows, self);
+	g_free(self->title);
+	g_free(self->app_id);
+	g_free(self->role);
+	g_free(self->startup_id);
+	g_free(self);
+	agent_step_soon(agent);
+}
+
+struct window *window_of_xid(struct agent *agent, Window xid)
+{
+	return g_hash_table_lookup(agent->by_xid, GUINT_TO_POINTER(xid));
+}
+
+struct window *window_of_id(struct agent *agent, uint32_t id)
+{
+	return g_hash_table_lookup(agent->by_id, GUINT_TO_POINTER(id));
+}
+
+void window_mark(struct window *self, unsigned dirty)
+{
+	self->dirty |= dirty;
+	agent_step_soon(self->agent);
+}
+
+void window_forget_peer(struct window *self)
+{
+	self->announced = false;
+	self->dirty |= DIRTY_CREATE | DIRTY_PROPS | DIRTY_ICON;
+	self->shown = true;
+	memset(&self->peer.turn, 0, sizeof self->peer.turn);
+	paint_forget_window(self);
+}
+
+/* Where a popup is for the client: from its parent's corner, or on the
+ * client's screens where nobody is its parent. */
+static void popup_place(const struct window *self, int *x, int *y)
+{
+	const struct window *parent = self->parent;
+	*x = self->x - (parent ? parent->x : -self->shift_x);
+	*y = self->y - (parent ? parent->y : -self->shift_y);
+}
+
+static bool announce(struct window *self)
+{
+	struct agent *agent = self->agent;
+	if (self->parent && !self->parent->announced)
+		return false;
+	if (agent->n_announced >= agent->peer_windows_max)
+		return false; /* its turn comes when another has gone */
+	struct seam_message message = {.type = SEAM_WIN_CREATE,
+				       .window = self->peer.id};
+	struct seam_win_create *create = &message.win_create;
+	create->kind = (uint8_t)self->peer.kind;
+	create->area =
+	    (struct seam_rect){self->x + self->shift_x, self->y + self->shift_y,
+			       (uint32_t)self->width, (uint32_t)self->height};
+	if (self->peer.kind != SEAM_TOPLEVEL) {
+		create->parent = self->parent ? self->parent->peer.id : 0;
+		popup_place(self, &self->place_x, &self->place_y);
+		create->area.x = self->place_x;
+		create->area.y = self->place_y;
+	}
+	agent_send(agent, &message);
+	self->announced = true;
+	agent->n_announced++;
+	self->dirty &= ~(unsigned)(DIRTY_CREATE | DIRTY_PLACE);
+	self->dirty |= DIRTY_PROPS | DIRTY_ICON | DIRTY_COMMIT;
+	return true;
+}
+
+static void tell_place(struct window *self)
+{
+	struct seam_message message = {.type = SEAM_GEOM_REQ,
+				       .window = self->peer.id};
+	struct seam_geom_req *request = &message.geom_req;
+	if (self->peer.kind == SEAM_TOPLEVEL) {
+		request->based_on = self->peer.turn.last;
+		request->area = self->wish;
+	} else {
+		popup_place(self, &self->place_x, &self->place_y);
+		request->area = (struct seam_rect){self->place_x, self->place_y,
+						   (uint32_t)self->width,
+						   (uint32_t)self->height};
+	}
+	agent_send(self->agent, &message);
+}
+
+void window_announce_all(struct agent *agent)
+{
+	for (guint i = 0; i < agent->windows->len; i++) {
+		struct window *self = agent->windows->pdata[i];
+		if (!link_has_room(agent->link))
+			return;
+		if (self->kept_back)
+			continue;
+		if ((self->dirty & DIRTY_CREATE) && !announce(self))
+			continue;
+		if (self->dirty & DIRTY_PROPS)
+			props_send(self);
+		if (self->dirty & DIRTY_ICON)
+			props_send_icon(self);
+		if (self->dirty & DIRTY_PLACE)
+			tell_place(self);
+		self->dirty &= DIRTY_COMMIT;
+	}
+}
+
+bool window_all_told(const struct agent *agent)
+{
+	for (guint i = 0; i < agent->windows->len; i++) {
+		const struct window *w = agent->windows->pdata[i];
+		if (w->kept_back || w->starved)
+			continue;
+		if (!w->announced) {
+			if (agent->n_announced >= agent->peer_windows_max)
+				continue;
+			return false;
+		}
+		if (!w->committed)
+			return false;
+	}
+	return true;
+}
