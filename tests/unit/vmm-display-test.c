@@ -515,6 +515,60 @@ static void test_ports(void)
 	forget_world(&w);
 }
 
+/* Several fingers at once, through MultiTouch. */
+static void test_touch(void)
+{
+	static const char *const devices[] = {"--device", "virtio-gpu",
+					      "--device", "virtio-touch", NULL};
+	static const struct {
+		unsigned kind, slot;
+		double x, y;
+	} touches[] = {
+	    {1, 3, 9, 9}, /* moves without a beginning: nothing */
+	    {0, 0, 100, 100}, {0, 1, 500, 300}, {0, 1, 1, 1}, /* twice */
+	    {1, 1, 600, 310}, {2, 0, 0, 0},     {2, 0, 0, 0}, {3, 1, 0, 0},
+	};
+	g_autoptr(GVariant) none = NULL;
+	g_autoptr(GError) error = NULL;
+	struct world w;
+	g_autofree char *said = NULL;
+	int status;
+
+	open_world(&w, "touch", "console", devices);
+	for (int i = 0; i < 1500; i++) {
+		g_autofree char *so_far = said_in(&w);
+
+		if (strstr(so_far, "touch\n"))
+			break;
+		g_usleep(20000);
+	}
+	none = call(&w, "Console_0", "MultiTouch.SendEvent",
+		    g_variant_new("(utdd)", 0, (guint64)10, 1.0, 1.0), &error);
+	g_assert_null(none);
+	g_clear_error(&error);
+	for (unsigned i = 0; i < G_N_ELEMENTS(touches); i++) {
+		/* the guest may power off before the last is answered */
+		g_autoptr(GVariant) reply =
+		    call(&w, "Console_0", "MultiTouch.SendEvent",
+			 g_variant_new("(utdd)", touches[i].kind,
+				       (guint64)touches[i].slot, touches[i].x,
+				       touches[i].y),
+			 i + 1 < G_N_ELEMENTS(touches) ? &error : NULL);
+
+		g_assert_no_error(error);
+	}
+	g_assert_cmpint(waitpid(w.vmm, &status, 0), ==, w.vmm);
+	g_assert_true(WIFEXITED(status));
+	g_assert_cmpint(WEXITSTATUS(status), ==, 0);
+	g_clear_object(&w.display);
+	qmp_unref(w.qmp);
+	said = said_in(&w);
+	g_test_message("%s", said);
+	g_assert_nonnull(strstr(said, "\n1.."));
+	g_assert_null(strstr(said, "not ok"));
+	forget_world(&w);
+}
+
 int main(int argc, char **argv)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -528,5 +582,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/vmm-display/hanging-listener", test_hang);
 	g_test_add_func("/vmm-display/objects", test_objects);
 	g_test_add_func("/vmm-display/ports-and-keys", test_ports);
+	g_test_add_func("/vmm-display/touch", test_touch);
 	return g_test_run();
 }

@@ -158,23 +158,28 @@ void input_touch(struct input_set *set, unsigned head, unsigned kind,
 	struct input_event events[5];
 	unsigned n = 0;
 
+	unsigned before, after;
+	bool lifts = kind >= 2;
+
 	if (!touch || slot >= INPUT_TOUCH_SLOTS || kind > 3)
 		return;
+	before = atomic_load(&touch->fingers);
+	/* what is not down neither moves nor lifts; what is, begins no more */
+	if ((kind == 0) == !!(before & 1u << slot))
+		return;
+	after = lifts ? before & ~(1u << slot) : before | 1u << slot;
+	atomic_store(&touch->fingers, after);
 	events[n++] = (struct input_event){EV_ABS, ABS_MT_SLOT, slot};
-	if (kind >= 2) {
+	if (kind != 1)
+		events[n++] = (struct input_event){EV_ABS, ABS_MT_TRACKING_ID,
+						   lifts ? ~0u : slot};
+	if (!before != !after)
 		events[n++] =
-		    (struct input_event){EV_ABS, ABS_MT_TRACKING_ID, ~0u};
-		events[n++] = (struct input_event){EV_KEY, BTN_TOUCH, 0};
-	} else {
+		    (struct input_event){EV_KEY, BTN_TOUCH, after != 0};
+	if (!lifts) {
 		unsigned px = x > 0 ? (unsigned)MIN(x, 65535.0) : 0;
 		unsigned py = y > 0 ? (unsigned)MIN(y, 65535.0) : 0;
 
-		if (kind == 0) {
-			events[n++] = (struct input_event){
-			    EV_ABS, ABS_MT_TRACKING_ID, slot};
-			events[n++] =
-			    (struct input_event){EV_KEY, BTN_TOUCH, 1};
-		}
 		events[n++] = (struct input_event){EV_ABS, ABS_MT_POSITION_X,
 						   scaled(px, width)};
 		events[n++] = (struct input_event){EV_ABS, ABS_MT_POSITION_Y,

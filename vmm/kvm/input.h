@@ -4,6 +4,7 @@
  * loop; a virtio input device registers itself on the main loop too. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -20,6 +21,7 @@ struct input_event { /* evdev: type, code, value */
 struct input_target {
 	enum input_kind kind;
 	unsigned head; /* tablets and touch screens */
+	atomic_uint fingers; /* slots that are down; a reset lifts them */
 	bool (*ready)(void *device);
 	/* All or nothing; a SYN_REPORT is added. */
 	void (*send)(void *device, const struct input_event *events,

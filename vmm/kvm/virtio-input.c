@@ -244,7 +244,10 @@ static void input_notify(struct virtio *v, unsigned queue)
 
 static void input_reset(struct virtio *v)
 {
-	((struct input_device *)v)->backlog_count = 0;
+	struct input_device *d = (struct input_device *)v;
+
+	d->backlog_count = 0;
+	atomic_store(&d->target.fingers, 0);
 }
 
 static void input_destroy(struct virtio *v)
