@@ -18,7 +18,11 @@ until [ "$port" ]; do
 		[ "$(cat $p/name)" = org.oriel.shell ] && port=/dev/${p##*/}
 	done
 done
-while :; do sh -s <$port >$port 2>&1; done
+# one can open it only once, and it ends while nobody is at its other end
+while :; do
+	sh -s 0<>$port 1>&0 2>&1
+	sleep 1
+done
 """
 MODULES = ["virtio_pci", "virtio_blk", "virtio_net", "virtio_console", "virtio_gpu", "virtio_input", "evdev",
            "virtio_balloon", "virtio-rng", "vmw_vsock_virtio_transport", "pvpanic-mmio"]

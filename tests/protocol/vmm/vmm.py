@@ -37,6 +37,16 @@ class Tap:
         print("%sok %d - %s" % ("" if good else "not ", self.count, text), flush=True)
         return good
 
+    def same(self, got, wanted, text):
+        good = self.ok(got == wanted, text)
+        if not good:
+            print("# got %r, wanted %r" % (got, wanted))
+        return good
+
+    def skip(self, text, why):
+        self.count += 1
+        print("ok %d - %s # skip %s" % (self.count, text, why), flush=True)
+
     def done(self):
         print("1..%d" % self.count)
 
@@ -93,7 +103,7 @@ class Qmp:
 
 
 class Vmm:
-    def __init__(self, guest, *options, memory=64, qmp=True, cmdline="console"):
+    def __init__(self, guest, *options, memory=64, qmp=True, cmdline="console", pass_fds=(), cwd=False):
         self.folder = tempfile.mkdtemp(prefix="oriel-vmm-")
         self.out = os.path.join(self.folder, "out")
         self.qmp_path = os.path.join(self.folder, "qmp.sock")
@@ -102,8 +112,8 @@ class Vmm:
                    "--cmdline", cmdline, "--debugcon", "file:" + self.out]
         if qmp:
             command += ["--qmp", self.qmp_path]
-        self.process = subprocess.Popen(command + list(options), stdin=subprocess.DEVNULL,
-                                        stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen(command + list(options), stdin=subprocess.DEVNULL, pass_fds=pass_fds,
+                                        stdout=self.log, stderr=self.log, cwd=self.folder if cwd else None)
 
     def qmp(self, negotiate=True):
         return Qmp(self.qmp_path, negotiate)
@@ -113,6 +123,17 @@ class Vmm:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             return None
+
+    def reach(self, link, name, seconds=20):
+        """Connects to a socket in its folder as soon as it is there."""
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                return link.connect(os.path.join(self.folder, name))
+            except OSError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.01)
 
     def output(self):
         try:
