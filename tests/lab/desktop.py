@@ -1,5 +1,6 @@
 """oriel-vmm boots debian-lite to its desktop for the host role, and it is used like one."""
-import json, os, re, subprocess, time
+import os, re, subprocess, time
+import devices
 from lab import OUT, Display, Oriel, Qmp, Rfb, done, note, ok, until
 
 SENTENCE = "Four oriels looked out on the quay, and every one of them was lit."
@@ -13,6 +14,9 @@ with open("/tmp/memtest.serial", "w+") as serial:
        "memtest86+ starts")
     memtest.terminate()
     ok(memtest.wait(20) == 0, "and ends by a signal")
+
+# Debian's drivers for every device, in a small guest
+devices.main()
 
 # the server, an image, a pool, a person
 oriel = Oriel()

@@ -3,7 +3,7 @@ import os, socket, subprocess, time
 from lab import OUT, Lines, Qmp, local, note, ok, until
 from small import CMDLINE, INITRD, make_initrd
 
-CPUS, MAC = 16, "52:54:00:6f:72:6a"
+CPUS, MAC = 4, "52:54:00:6f:72:6a"
 INIT = """#!/bin/busybox sh
 /bin/busybox mkdir -p /proc /sys /dev /bin
 /bin/busybox --install -s /bin
@@ -155,6 +155,9 @@ def main():
     ok("return" in qmp.ask("quit") and vmm.wait(30) == 0, "and the process ends in order")
     text = open(log).read()
     ok("broke the rules" not in text and "cannot go on" not in text, "nothing went wrong in the monitor's log")
+    for path in (disk, "/tmp/shell.sock"):
+        if os.path.exists(path):
+            os.unlink(path)
 
 
 if __name__ == "__main__":

@@ -312,7 +312,8 @@ static void lose(struct nbd *n)
 	ioloop_remove(&n->source);
 	close(n->fd);
 	n->fd = -1;
-	kill(n->pid, SIGTERM);
+	if (n->pid > 0)
+		kill(n->pid, SIGTERM);
 	reap(n);
 	n->sent = n->first = NULL;
 	n->last = &n->first;

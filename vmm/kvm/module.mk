@@ -18,6 +18,10 @@ FUZZERS += vmm-device-fuzz
 vmm-device-fuzz_SRC := vmm/kvm/device-fuzz.c
 vmm-device-fuzz_LIBS := vmmkvm display1 common
 
+FUZZERS += vmm-nbd-fuzz
+vmm-nbd-fuzz_SRC := vmm/kvm/disk-nbd-fuzz.c
+vmm-nbd-fuzz_LIBS := vmmkvm display1 common
+
 FUZZERS += vmm-qmp-fuzz
 vmm-qmp-fuzz_SRC := vmm/kvm/qmp-fuzz.c
 vmm-qmp-fuzz_LIBS := vmmkvm display1 common
