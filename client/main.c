@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "client/app.h"
+#include "client/apps-command.h"
 #include "client/events.h"
 #include "client/trust.h"
 #include "common/fault.h"
@@ -85,6 +86,8 @@ int main(int argc, char **argv)
 	g_set_prgname("oriel-client");
 	g_set_application_name("Oriel");
 	events_now_us();
+	if (argc > 1 && apps_command_is(argv[1]))
+		return apps_command(argc - 1, argv + 1);
 	g_autoptr(GOptionContext) context = g_option_context_new("[SERVER]");
 	g_autoptr(GError) error = NULL;
 	g_option_context_set_summary(

@@ -9,20 +9,20 @@ $(CLIENT_RESOURCE): client/oriel-client.gresource.xml client/style.css $(wildcar
 
 LIBS += client
 client_SRC := $(filter-out %-fuzz.c client/main.c,$(wildcard client/*.c))
-client_PKG := gtk+-3.0 x11 libsoup-3.0 jansson libvncclient zlib gio-unix-2.0
+client_PKG := gtk+-3.0 x11 xext xrandr xcursor libsoup-3.0 jansson libvncclient zlib gio-unix-2.0
 client_LDLIBS := -lm
 
 PROGRAMS += oriel-client
 oriel-client_SRC := client/main.c $(CLIENT_RESOURCE)
-oriel-client_LIBS := client common
+oriel-client_LIBS := client seamless-wire common
 oriel-client_DIR := bin
 
 FUZZERS += http-answer-fuzz rfb-clipboard-fuzz
 http-answer-fuzz_SRC := client/http-answer-fuzz.c
-http-answer-fuzz_LIBS := client common
+http-answer-fuzz_LIBS := client seamless-wire common
 rfb-clipboard-fuzz_SRC := client/rfb-clipboard-fuzz.c
-rfb-clipboard-fuzz_LIBS := client common
+rfb-clipboard-fuzz_LIBS := client seamless-wire common
 
 TESTS += client-test
 client-test_SRC := tests/unit/client-test.c
-client-test_LIBS := client common
+client-test_LIBS := client seamless-wire common

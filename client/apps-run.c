@@ -1,0 +1,267 @@
+#include "client/apps-run.h"
+
+#include <gtk/gtk.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "client/apps-link.h"
+#include "client/events.h"
+#include "client/seamless.h"
+#include "common/fault.h"
+#include "common/log.h"
+
+/* After the last window: an application that opens its next one only when
+ * the first is closed (a splash, a sign-in) gets the time for it. */
+#define GRACE_MS 3000
+
+struct wish { /* an application to be launched */
+	char *app;
+	char **files;
+};
+
+struct runner {
+	struct apps_options *options;
+	GApplication *gtk;
+	struct seamless *seamless;
+	struct apps_link *link;
+	GQueue wishes;
+	unsigned launching; /* launches without an answer */
+	gboolean synced, failed;
+	guint grace;
+};
+
+static void wish_free(gpointer data)
+{
+	struct wish *wish = data;
+	g_free(wish->app);
+	g_strfreev(wish->files);
+	g_free(wish);
+}
+
+static void fail(struct runner *runner, const GError *error)
+{
+	if (!runner->failed)
+		fault_print("oriel-client", error);
+	runner->failed = TRUE;
+	g_application_quit(runner->gtk);
+}
+
+/* ---- ending ---- */
+
+static gboolean on_grace_over(gpointer data)
+{
+	struct runner *runner = data;
+	runner->grace = 0;
+	g_application_quit(runner->gtk);
+	return G_SOURCE_REMOVE;
+}
+
+static void consider_ending(struct runner *runner)
+{
+	gboolean needed = !runner->synced || runner->launching ||
+			  seamless_count(runner->seamless) > 0 ||
+			  !g_queue_is_empty(&runner->wishes);
+	if (needed)
+		g_clear_handle_id(&runner->grace, g_source_remove);
+	else if (!runner->grace)
+		runner->grace = g_timeout_add(GRACE_MS, on_grace_over, runner);
+}
+
+/* ---- what the machine says ---- */
+
+static void launch_wishes(struct runner *runner)
+{
+	struct wish *wish;
+	while (runner->synced && seamless_is_attached(runner->seamless) &&
+	       (wish = g_queue_pop_head(&runner->wishes))) {
+		if (seamless_launch(runner->seamless, wish->app,
+				    (const char *const *)wish->files))
+			runner->launching++;
+		events_emit("launching", "{s:s}", "app", wish->app);
+		wish_free(wish);
+	}
+	consider_ending(runner);
+}
+
+static void on_synced(void *data)
+{
+	struct runner *runner = data;
+	runner->synced = TRUE;
+	events_emit("synced", "{s:i,s:i}", "windows",
+		    (int)seamless_count(runner->seamless), "apps",
+		    (int)seamless_apps(runner->seamless)->len);
+	launch_wishes(runner);
+}
+
+static void on_windows(unsigned toplevels, void *data)
+{
+	events_emit("windows", "{s:i}", "count", (int)toplevels);
+	consider_ending(data);
+}
+
+static void show_trouble(const char *title, const char *text)
+{
+	GtkWidget *dialog = gtk_message_dialog_new(
+		NULL, 0, GTK_MESSAGE_WARNING, GTK_BUTTONS_CLOSE, "%s", title);
+	if (text && *text)
+		gtk_message_dialog_format_secondary_text(
+			GTK_MESSAGE_DIALOG(dialog), "%s", text);
+	g_signal_connect(dialog, "response", G_CALLBACK(gtk_widget_destroy),
+			 NULL);
+	gtk_widget_show(dialog);
+}
+
+static void on_launched(unsigned token, gboolean failed, const char *text,
+			void *data)
+{
+	struct runner *runner = data;
+	if (runner->launching)
+		runner->launching--;
+	events_emit("launched", "{s:b,s:s?}", "failed", failed, "text", text);
+	if (failed)
+		show_trouble("The application did not start", text);
+	consider_ending(runner);
+}
+
+static void on_trouble(unsigned fault, const char *text, void *data)
+{
+	struct runner *runner = data;
+	events_emit("trouble", "{s:i,s:s}", "fault", (int)fault, "text", text);
+	if (fault == SEAM_FAULT_TAKEN)
+		apps_link_taken(runner->link);
+}
+
+static void on_notify(const char *app, const char *summary, const char *body,
+		      unsigned urgency, void *data)
+{
+	struct runner *runner = data;
+	g_autoptr(GNotification) note = g_notification_new(summary);
+	g_notification_set_body(note, body);
+	g_notification_set_priority(note, urgency > 1
+						  ? G_NOTIFICATION_PRIORITY_HIGH
+						  : G_NOTIFICATION_PRIORITY_NORMAL);
+	g_application_send_notification(runner->gtk, NULL, note);
+}
+
+static void on_ended(const GError *error, void *data)
+{
+	struct runner *runner = data;
+	g_autofree char *cause = error ? fault_cause(error) : NULL;
+	events_emit("disconnected", "{s:s?}", "cause", cause);
+	apps_link_cut(runner->link, error);
+}
+
+static const struct seamless_handlers seamless_handlers = {
+	.synced = on_synced,
+	.windows = on_windows,
+	.launched = on_launched,
+	.trouble = on_trouble,
+	.notify = on_notify,
+	.ended = on_ended,
+};
+
+/* ---- the way there ---- */
+
+static void on_stream(int fd, struct tunnel *tunnel, void *data)
+{
+	struct runner *runner = data;
+	events_emit("connected", NULL);
+	seamless_attach(runner->seamless, fd, tunnel);
+}
+
+static void on_given_up(const GError *error, void *data)
+{
+	fail(data, error);
+}
+
+static const struct apps_link_handlers link_handlers = {
+	.stream = on_stream,
+	.given_up = on_given_up,
+};
+
+static gboolean begin(struct runner *runner)
+{
+	struct apps_options *options = runner->options;
+	g_autoptr(GError) error = NULL;
+	g_autofree char *prefix =
+		options->server.pool
+			? g_strdup_printf("oriel-%s-", options->server.pool)
+			: g_strdup("oriel-");
+	struct seamless_config config = {
+		.prefix = prefix,
+		.border = options->border,
+		.trusted = options->border == NULL,
+	};
+	runner->seamless =
+		seamless_new(&config, &seamless_handlers, runner, &error);
+	if (runner->seamless)
+		runner->link =
+			apps_link_new(options, &link_handlers, runner, &error);
+	if (!runner->link) {
+		fail(runner, error);
+		return FALSE;
+	}
+	g_application_hold(runner->gtk);
+	return TRUE;
+}
+
+/* This call's, and those of later calls in the same process' place. */
+static int on_command_line(GApplication *gtk, GApplicationCommandLine *line,
+			   struct runner *runner)
+{
+	int count;
+	g_auto(GStrv) words =
+		g_application_command_line_get_arguments(line, &count);
+	if (count > 1 && *words[1]) {
+		struct wish *wish = g_new0(struct wish, 1);
+		wish->app = g_strdup(words[1]);
+		wish->files = g_strdupv(words + 2);
+		g_queue_push_tail(&runner->wishes, wish);
+	}
+	if (!runner->seamless && !begin(runner))
+		return 1;
+	launch_wishes(runner);
+	return 0;
+}
+
+/* One process per machine. */
+static char *application_id(const struct apps_options *options)
+{
+	g_autofree char *key =
+		options->stream ? g_strdup(options->stream)
+				: server_url_key(&options->server);
+	g_autofree char *all = g_strdup_printf(
+		"%s/%s/%s", key,
+		options->server.pool ? options->server.pool : "",
+		options->user ? options->user : "");
+	g_autofree char *digest =
+		g_compute_checksum_for_string(G_CHECKSUM_SHA256, all, -1);
+	return g_strdup_printf("org.oriel.Client.Apps.m%.16s", digest);
+}
+
+int apps_run(struct apps_options *options)
+{
+	struct runner runner = {.options = options};
+	g_autofree char *id = application_id(options);
+	runner.gtk = G_APPLICATION(gtk_application_new(
+		id, G_APPLICATION_HANDLES_COMMAND_LINE |
+			    G_APPLICATION_SEND_ENVIRONMENT));
+	g_signal_connect(runner.gtk, "command-line",
+			 G_CALLBACK(on_command_line), &runner);
+	g_autoptr(GPtrArray) words = g_ptr_array_new();
+	g_ptr_array_add(words, "oriel-client");
+	g_ptr_array_add(words, options->app ? (char *)options->app : "");
+	for (char **file = options->files; file && *file; file++)
+		g_ptr_array_add(words, *file);
+	int count = (int)words->len;
+	g_ptr_array_add(words, NULL);
+	int status = g_application_run(runner.gtk, count,
+				       (char **)words->pdata);
+	events_emit("exit", "{s:i}", "status", runner.failed || status);
+	g_clear_handle_id(&runner.grace, g_source_remove);
+	apps_link_free(runner.link);
+	seamless_free(runner.seamless);
+	g_queue_clear_full(&runner.wishes, wish_free);
+	g_object_unref(runner.gtk);
+	return runner.failed || status;
+}

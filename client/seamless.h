@@ -1,0 +1,79 @@
+/* seamless.h - a guest's windows as windows of the user's own desktop.
+ *
+ * The client's end of docs/seamless.md: takes the oriel-windows stream and
+ * makes a local X window of each guest window. The local window manager owns
+ * place, size, stacking and focus; what the guest asks is bounded here and
+ * asked of the window manager as any application would.
+ *
+ *   seamless-stream.c    bytes <-> checked messages
+ *   seamless.c           what each message does; limits
+ *   seamless-window.c    one local window: hints, states, contents
+ *   seamless-geometry.c  which size was asked, answered, waits (no X in it)
+ *   seamless-events.c    the user's side: X events -> messages
+ *   seamless-screen.c    monitors, work area, keyboard layout, stacking
+ *   seamless-x11.c       the connection to the X server
+ *   seamless-picture.c   icons and cursors from their pieces
+ *
+ * It has an X connection of its own: windows by the hundred need neither
+ * widgets nor a toolkit's idea of frames, and every hint must be exactly what
+ * the guest's window says.
+ *
+ * Threads: main. Ownership: seamless_free() closes everything. Fails: a
+ * stream that breaks the rules ends, by the handler `ended`. */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "client/tunnel.h"
+#include "seamless/wire.h"
+
+struct seamless;
+
+struct seamless_config {
+	const char *prefix; /* of WM_CLASS: tells machines apart */
+	const char *border; /* "#rrggbb" around an untrusted one's windows */
+	gboolean trusted;   /* may have popups of any size */
+};
+
+struct seamless_app { /* strings are valid UTF-8 */
+	char *id, *name, *comment, *categories, *mime_types;
+	unsigned icon_width, icon_height;
+	uint32_t *icon; /* premultiplied 0xAARRGGBB; NULL: none */
+};
+
+struct seamless_handlers {
+	/* A sync is over: windows and applications are all known. */
+	void (*synced)(void *data);
+	/* How many windows there are has changed. */
+	void (*windows)(unsigned toplevels, void *data);
+	/* An answer to seamless_launch(). text may be NULL. */
+	void (*launched)(unsigned token, gboolean failed, const char *text,
+			 void *data);
+	/* The other side says that something is wrong; it may go on. */
+	void (*trouble)(unsigned fault, const char *text, void *data);
+	void (*notify)(const char *app, const char *summary, const char *body,
+		       unsigned urgency, void *data);
+	/* The stream has ended; windows stay as they are. error may be NULL. */
+	void (*ended)(const GError *error, void *data);
+};
+
+/* NULL and a fault where there is no X server. */
+struct seamless *seamless_new(const struct seamless_config *config,
+			      const struct seamless_handlers *handlers,
+			      void *data, GError **error);
+void seamless_free(struct seamless *seamless);
+
+/* Begins on a new stream: a tunnel's (taken), or (tunnel NULL) a connected
+ * socket. Windows of before are kept where the guest still has them. */
+void seamless_attach(struct seamless *seamless, int fd, struct tunnel *tunnel);
+/* As after a cut: windows stay, dimmed, and take no input. */
+void seamless_detach(struct seamless *seamless);
+gboolean seamless_is_attached(const struct seamless *seamless);
+
+/* Starts an application with files (paths in the guest, or NULL); the token
+ * comes back with handler `launched`. 0: not now. */
+unsigned seamless_launch(struct seamless *seamless, const char *app,
+			 const char *const *files);
+unsigned seamless_count(const struct seamless *seamless);
+/* struct seamless_app, until the main loop's next round. */
+const GPtrArray *seamless_apps(const struct seamless *seamless);
