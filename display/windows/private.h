@@ -31,7 +31,7 @@ struct windows {
 	struct seam_hello client_hello;
 	struct pipe *port;   /* NULL: the machine has none */
 	bool port_open;      /* the guest has it open */
-	bool agent;          /* the agent's HELLO has come since ours */
+	bool agent;          /* a sync has begun since our HELLO */
 	uint32_t agent_capabilities;
 	struct table *table;
 	uint32_t focus;

@@ -49,10 +49,9 @@ static void take_agent_hello(struct windows *self,
 			     const struct seam_hello *hello)
 {
 	self->agent_capabilities = hello->capabilities;
-	if (hello->version == SEAM_VERSION) {
-		self->agent = true;
+	if (hello->version == SEAM_VERSION)
 		return;
-	}
+	pipe_reset(self->port, true);
 	windows_agent_gone(self, "The guest's agent is of another version; "
 				 "update the image or the server.");
 }
@@ -79,7 +78,9 @@ void windows_from_agent(void *data, const struct seam_message *message,
 		pipe_send(self->port, &pong);
 		return;
 	}
-	/* before its HELLO: said to a client that has gone */
+	if (message->type == SEAM_SYNC_BEGIN && self->greeted)
+		self->agent = true;
+	/* before that: said to a client that has gone */
 	if (!self->agent || !self->greeted)
 		return;
 	switch (message->type) {
