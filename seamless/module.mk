@@ -64,7 +64,9 @@ oriel-agent_LDLIBS := $(if $(SANITIZE),,$(inguest_LDLIBS))
 oriel-agent_DIR := libexec
 
 # Plays the client's side for tests.
-PROGRAMS += seamless-peer
+PROGRAMS += seamless-peer x-toy
+x-toy_SRC := tests/tools/x-toy.c
+x-toy_PKG := x11 xext glib-2.0
 seamless-peer_SRC := tests/tools/seamless-peer.c
 seamless-peer_LIBS := seamless-wire common
 seamless-peer_PKG := x11 xcomposite gio-unix-2.0 jansson

@@ -645,7 +645,7 @@ static void list(void)
 		struct win *w = value;
 		json_array_append_new(
 		    array,
-		    json_pack("{sisisoss[ii]si}", "id", (int)w->id, "kind",
+		    json_pack("{sisisos[ii]si}", "id", (int)w->id, "kind",
 			      (int)w->kind, "area", rect_of(w->area), "size",
 			      (int)w->commit.width, (int)w->commit.height,
 			      "asked", (int)w->asked));
