@@ -64,7 +64,9 @@ oriel-agent_LDLIBS := $(if $(SANITIZE),,$(inguest_LDLIBS))
 oriel-agent_DIR := libexec
 
 # Plays the client's side for tests.
-PROGRAMS += seamless-peer x-toy
+PROGRAMS += seamless-peer x-toy gtk-windows
+gtk-windows_SRC := tests/tools/gtk-windows.c
+gtk-windows_PKG := gtk+-3.0
 x-toy_SRC := tests/tools/x-toy.c
 x-toy_PKG := x11 xext glib-2.0
 seamless-peer_SRC := tests/tools/seamless-peer.c

@@ -540,9 +540,30 @@ static long compare(const struct win *w, Window window, char **why)
 	return wrong ? wrong : -1;
 }
 
+/* How far a popup lies from where the client has been told, in pixels. */
+static int misplaced(const struct win *w, GHashTable *table)
+{
+	Window own = GPOINTER_TO_UINT(
+	    g_hash_table_lookup(table, GUINT_TO_POINTER(w->id)));
+	Window parent = GPOINTER_TO_UINT(
+	    g_hash_table_lookup(table, GUINT_TO_POINTER(w->parent)));
+	Window root;
+	int x, y, parent_x, parent_y;
+	unsigned width, height, border, depth;
+	if (w->kind == SEAM_TOPLEVEL || !w->parent ||
+	    !XGetGeometry(display, own, &root, &x, &y, &width, &height, &border,
+			  &depth) ||
+	    !XGetGeometry(display, parent, &root, &parent_x, &parent_y, &width,
+			  &height, &border, &depth))
+		return 0;
+	int dx = abs(x - parent_x - w->area.x),
+	    dy = abs(y - parent_y - w->area.y);
+	return MAX(dx, dy);
+}
+
 static void verify(void)
 {
-	int checked = 0, wrong = 0;
+	int checked = 0, wrong = 0, off = 0;
 	g_autofree char *first = NULL;
 	g_autoptr(GHashTable) table = x_windows();
 	GHashTableIter iter;
@@ -554,6 +575,7 @@ static void verify(void)
 		    g_hash_table_lookup(table, GUINT_TO_POINTER(w->id)));
 		char *why = NULL;
 		checked++;
+		off = MAX(off, misplaced(w, table));
 		if (!window)
 			why = g_strdup("no X window");
 		else if (!w->committed)
@@ -565,9 +587,10 @@ static void verify(void)
 			first = g_strdup_printf("window %u: %s", w->id, why);
 		g_free(why);
 	}
-	say(json_pack("{sssisisi ss}", "event", "verified", "windows", checked,
-		      "wrong", wrong, "x", (int)g_hash_table_size(table),
-		      "text", first ? first : ""));
+	say(json_pack("{sssisisisi ss}", "event", "verified", "windows",
+		      checked, "wrong", wrong, "off", off, "x",
+		      (int)g_hash_table_size(table), "text",
+		      first ? first : ""));
 }
 
 static void picture(const struct win *w, const char *path)
