@@ -16,6 +16,7 @@
 /* a person types a password, and may look for it first */
 #define TYPING_US  (120 * G_USEC_PER_SEC)
 #define LOGIN_US   (600 * G_USEC_PER_SEC) /* a desktop boots, maybe emulated */
+#define REDEEM_US  (15 * G_USEC_PER_SEC)
 #define SEND_US    (10 * G_USEC_PER_SEC)
 #define DISPLAY_US (10 * G_USEC_PER_SEC)
 
@@ -103,19 +104,51 @@ static void refuse(struct conn *conn, struct door *door, const GError *error)
 	talk(conn, door, 0, &ignored);
 }
 
-static gboolean login(const struct worker_world *world, struct conn *conn,
-		      struct door *door, struct attach *attach, GError **error)
+static gboolean ask_login(const struct worker_world *world, struct conn *conn,
+			  const struct door *door, struct attach *attach,
+			  GError **error)
 {
 	json_t *request = json_pack("{s:s, s:s, s:s}", "op", "login", "user",
 				    door->user, "password", door->password);
-	door_forget(door);
 	if (!request) { /* jansson takes UTF-8 only */
 		fault_set(error, FAULT_INVALID, NULL,
 			  "User name and password have to be UTF-8 text.");
 		return FALSE;
 	}
-	if (!attach_open(attach, world->run_path, conn, request, NULL, "rfb",
-			 g_get_monotonic_time() + LOGIN_US, error))
+	return attach_open(attach, world->run_path, conn, request, NULL, "rfb",
+			   g_get_monotonic_time() + LOGIN_US, error);
+}
+
+/* A viewer that was started for its user has a ticket for a password. What
+ * looks like one and is none may still be a password: nobody guesses 128
+ * bits, so asking for both gives nothing away. */
+static gboolean ask(const struct worker_world *world, struct conn *conn,
+		    const struct door *door, struct attach *attach,
+		    GError **error)
+{
+	g_autoptr(GError) no_ticket = NULL;
+	if (!attach_is_hex(door->password, strlen(door->password),
+			   ATTACH_TICKET_SIZE))
+		return ask_login(world, conn, door, attach, error);
+	json_t *request =
+	    json_pack("{s:s, s:s}", "op", "redeem", "ticket", door->password);
+	if (attach_open(attach, world->run_path, conn, request, NULL, "rfb",
+			g_get_monotonic_time() + REDEEM_US, &no_ticket))
+		return TRUE;
+	if (fault_code(no_ticket) != FAULT_DENIED) {
+		g_propagate_error(error, g_steal_pointer(&no_ticket));
+		return FALSE;
+	}
+	attach_clear(attach);
+	return ask_login(world, conn, door, attach, error);
+}
+
+static gboolean login(const struct worker_world *world, struct conn *conn,
+		      struct door *door, struct attach *attach, GError **error)
+{
+	gboolean fine = ask(world, conn, door, attach, error);
+	door_forget(door);
+	if (!fine)
 		return FALSE;
 	if (greet_display(attach->display))
 		return TRUE;
