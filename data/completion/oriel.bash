@@ -73,7 +73,8 @@ _oriel() {
 	else
 		case "$noun $verb" in
 		"image build") words=$(_oriel_names "$root" recipe) ;;
-		"desktop create" | "desktop open") words=$(_oriel_names "$root" pool) ;;
+		"desktop create") words=$(_oriel_names "$root" pool) ;;
+		"desktop open") words="$(_oriel_names "$root" pool) $(_oriel_names "$root" desktop)" ;;
 		"user add" | "pool create" | *" list" | "image recipes") ;;
 		*) words=$(_oriel_names "$root" "$noun") ;;
 		esac

@@ -29,6 +29,11 @@ static struct desktop *own(struct request *request)
 	return NULL;
 }
 
+struct desktop *request_desktop(struct request *request)
+{
+	return own(request);
+}
+
 static void answer(struct request *request, int status,
 		   const struct desktop *desktop)
 {

@@ -317,6 +317,16 @@ static gboolean check(struct request *request, struct transport *transport,
 			   error);
 }
 
+char *request_host(const struct request *request)
+{
+	const struct transport *transport = request->transport;
+	GUri *uri = request->local || !transport->message
+			    ? NULL
+			    : soup_server_message_get_uri(transport->message);
+	const char *host = uri ? g_uri_get_host(uri) : NULL;
+	return g_strdup(host && *host ? host : "localhost");
+}
+
 /* The connection ended or the answer is out. */
 static void on_finished(SoupServerMessage *message, void *data)
 {

@@ -51,6 +51,12 @@ struct request {
 const char *request_who(const struct request *request);
 gboolean request_is_admin(const struct request *request);
 
+/* The desktop that parameter 0 names, if the caller may know of it; NULL, and
+ * the request is answered. */
+struct desktop *request_desktop(struct request *request);
+/* Under which name the caller reached us; new string. */
+char *request_host(const struct request *request);
+
 /* Body and query members; defaults where absent. Borrowed. */
 const char *request_text(const struct request *request, const char *key);
 gint64 request_int(const struct request *request, const char *key,
@@ -83,6 +89,7 @@ void handle_desktops(struct request *request);
 void handle_desktop_obtain(struct request *request);
 void handle_desktop(struct request *request);
 void handle_desktop_ticket(struct request *request);
+void handle_desktop_viewer(struct request *request);
 void handle_desktop_picture(struct request *request);
 void handle_desktop_start(struct request *request);
 void handle_desktop_shutdown(struct request *request);

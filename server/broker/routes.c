@@ -65,6 +65,12 @@ SHAPE(desktops, NULL, OBJECTS("desktops", &desktop));
 SHAPE(ticket, NULL, TEXT("ticket", .about = "good once"),
       INT("expires_in", .about = "seconds"),
       {.name = "protocols", .type = SHAPE_STRINGS});
+SHAPE(viewer, "The ticket is the password of a stock viewer, once.",
+      TEXT("protocol"), TEXT("address", .about = "vnc://host:port"),
+      TEXT("host"), INT("port"), TEXT("user"), TEXT("ticket"),
+      INT("expires_in", .about = "seconds"),
+      TEXT("file", .about = "all of it, for remote-viewer (NAME.vv)"),
+      TEXT("fingerprint", .about = "of the certificate", .nullable = TRUE));
 SHAPE(exec_answer, NULL, INT("exit"),
       {.name = "out", .type = SHAPE_BASE64},
       {.name = "err", .type = SHAPE_BASE64});
@@ -170,7 +176,7 @@ SHAPE(events_query, NULL,
 
 const struct shape *const shapes[] = {
 	&fault,	 &error,	 &signed_in, &me,	     &desktop,
-	&desktops, &ticket,	 &exec_answer, &user,	     &users,
+	&desktops, &ticket,	 &viewer, &exec_answer, &user,	     &users,
 	&pool,	 &pools,	 &image_version, &image,     &images,
 	&build_answer, &recipe,	 &recipes,   &task,	     &tasks,
 	&host,	 &counts,	 &status,    &event,	     &events,
@@ -206,6 +212,11 @@ const struct route routes[] = {
 	 "A ticket that opens the desktop once, within a minute",
 	 .answer = &ticket, .errors = E(NOT_FOUND) | E(CONFLICT),
 	 .handle = handle_desktop_ticket},
+	{"POST", "/desktops/{id}/viewer", ROLE_USER, 201,
+	 "What a stock viewer needs to open the desktop once, within a minute",
+	 .answer = &viewer,
+	 .errors = E(NOT_FOUND) | E(CONFLICT) | E(UNAVAILABLE),
+	 .handle = handle_desktop_viewer},
 	{"GET", "/desktops/{id}/picture", ROLE_USER, 200, "What it shows",
 	 .query = &picture_query, .bytes = "image/png",
 	 .errors = E(NOT_FOUND) | E(CONFLICT) | E(UNAVAILABLE) | E(TIMEOUT),

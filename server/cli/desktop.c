@@ -9,8 +9,11 @@
 #include "server/cli/client.h"
 #include "server/cli/follow.h"
 #include "server/cli/table.h"
+#include "server/cli/viewer.h"
 
 static gboolean opt_no_wait, opt_force, opt_stdin;
+static gboolean opt_viewer;
+static char *opt_using, *opt_vv;
 static int opt_width, opt_timeout_s;
 
 static const GOptionEntry wait_options[] = {
@@ -33,6 +36,16 @@ static const GOptionEntry exec_options[] = {
 	 "Give up after this time (60)", "SECONDS"},
 	{"stdin", 'i', 0, G_OPTION_ARG_NONE, &opt_stdin,
 	 "Give the program what is piped in, up to 1 MiB", NULL},
+	{0},
+};
+
+static const GOptionEntry open_options[] = {
+	{"viewer", 0, 0, G_OPTION_ARG_NONE, &opt_viewer,
+	 "In a stock viewer, signed in by ticket", NULL},
+	{"using", 0, 0, G_OPTION_ARG_STRING, &opt_using,
+	 "vncviewer, remote-viewer or remmina; the first installed", "VIEWER"},
+	{"vv", 0, 0, G_OPTION_ARG_FILENAME, &opt_vv,
+	 "Write a file for remote-viewer instead (- prints it)", "FILE"},
 	{0},
 };
 
@@ -371,8 +384,28 @@ static json_t *gateway(struct cli *cli, GError **error)
 	return known;
 }
 
+/* A certain desktop, for a program that is not ours. */
+static gboolean open_viewer(struct cli *cli, GError **error)
+{
+	if (!cli->argc) {
+		fault_set(error, FAULT_INVALID,
+			  "'oriel desktop list' shows what there is.",
+			  "Name the desktop that the viewer shall open.");
+		return FALSE;
+	}
+	cli->client = client_create(cli->run_dir);
+	json_t *answer = call(cli, "POST", "/viewer", NULL, NULL, error);
+	gboolean fine =
+		answer && (opt_vv ? viewer_save(cli, answer, opt_vv, error)
+				  : viewer_start(cli, answer, opt_using, error));
+	json_decref(answer);
+	return fine;
+}
+
 static gboolean open_desktop(struct cli *cli, GError **error)
 {
+	if (opt_viewer || opt_using || opt_vv)
+		return open_viewer(cli, error);
 	json_t *known = gateway(cli, error);
 	if (!known)
 		return FALSE;
@@ -438,8 +471,12 @@ const struct verb desktop_verbs[] = {
 	{D, "picture", "DESKTOP FILE", 2, 2, "Save what it shows, as PNG",
 	 "  oriel desktop picture office-ada screen.png\n", picture_options,
 	 picture, FALSE},
-	{D, "open", "[POOL]", 0, 1,
+	{D, "open", "[POOL | DESKTOP]", 0, 1,
 	 "How to reach it; opens the client where there is a display",
-	 "  oriel desktop open office\n", NULL, open_desktop, TRUE},
+	 "  oriel desktop open office\n"
+	 "  oriel desktop open office-ada --viewer\n"
+	 "  oriel desktop open office/ada --vv ada.vv\n"
+	 "A pool for the client; a desktop for a stock viewer.\n",
+	 open_options, open_desktop, TRUE},
 	{0},
 };
