@@ -77,14 +77,15 @@ function make(pool) {
 		element, desktop: null, shown: "", at: 0, loading: false,
 		picture: part(".picture"), image: part("img"), none: part(".none"), name: part("h2"), state: part(".state"),
 		detail: part(".detail"), progress: part("progress"),
-		open: part(".open"), shutdown: part(".shutdown"), off: part(".off"),
+		open: part(".open"), file: part(".file"), shutdown: part(".shutdown"), off: part(".off"),
 	};
 	part("h2").textContent = pool;
 	part("h2").id = "card-" + pool;
-	for (const button of [card.open, card.shutdown, card.off])
+	for (const button of [card.open, card.file, card.shutdown, card.off])
 		button.setAttribute("aria-describedby", "card-" + pool);
 	card.open.addEventListener("click", () => go("/" + encodeURIComponent(pool)));
 	card.picture.addEventListener("click", () => go("/" + encodeURIComponent(pool)));
+	card.file.addEventListener("click", () => save(card));
 	card.shutdown.addEventListener("click", () => act(card, "shutdown", "Shut down"));
 	card.off.addEventListener("click", () => act(card, "off", "Switch off"));
 	$("cards").append(element);
@@ -112,6 +113,7 @@ function fill(card, desktop) {
 	card.progress.value = desktop.fraction || 0;
 	card.open.textContent = runs ? "Open" : state === "starting" ? "Watch" : "Start";
 	card.open.disabled = state === "stopping";
+	show(card.file, runs);
 	show(card.shutdown, runs);
 	show(card.off, runs || changes);
 	if (!runs)
@@ -147,6 +149,21 @@ async function repicture(card) {
 		/* no picture just now; the state tells what matters */
 	} finally {
 		card.loading = false;
+	}
+}
+
+/* What remote-viewer opens, with a ticket in it. */
+async function save(card) {
+	try {
+		const { file } = await api.call("POST", `/desktops/${card.desktop.id}/viewer`, {});
+		const link = document.createElement("a"), url = URL.createObjectURL(new Blob([file], { type: "application/x-virt-viewer" }));
+		link.href = url;
+		link.download = card.desktop.pool + ".vv";
+		link.click();
+		setTimeout(() => URL.revokeObjectURL(url), 10000);
+		tell($("list-message"), null);
+	} catch (fault) {
+		tell($("list-message"), fault);
 	}
 }
 
