@@ -123,12 +123,14 @@ int main(int argc, char **argv)
 			"`oriel status` on the server shows it: SHA256: and 64 "
 			"hex digits.\n",
 			trust);
+		server_url_clear(&options.server);
 		return EXIT_USAGE;
 	}
 	if ((password_file &&
 	     !(options.password = read_password(password_file, &error))) ||
 	    (events && !events_open(events, &error))) {
 		fault_print("oriel-client", error);
+		server_url_clear(&options.server);
 		return EXIT_NO_START;
 	}
 	options.user = user;
@@ -137,6 +139,7 @@ int main(int argc, char **argv)
 		fprintf(stderr,
 			"oriel-client: no display can be opened.\n"
 			"Start it in a graphical session, or set DISPLAY.\n");
+		server_url_clear(&options.server);
 		return EXIT_NO_START;
 	}
 	int status = app_run(&options) == 0 ? EXIT_DONE : EXIT_NO_START;
