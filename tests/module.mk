@@ -14,10 +14,18 @@ display-record_SRC := tests/bench/display/record.c tests/bench/display/recording
 display-record_PKG := glib-2.0 liblz4 x11 xext xdamage xfixes
 
 PROGRAMS += display-watch
-display-watch_SRC := $(addprefix tests/bench/display/,watch.c session.c wire.c \
+display-watch_SRC := $(addprefix tests/bench/display/,watch.c quality.c session.c wire.c \
 	decode.c decode-tight.c decode-video.c recording.c truth.c)
-display-watch_PKG := glib-2.0 liblz4 zlib libjpeg libavcodec libavutil libswscale
+display-watch_PKG := glib-2.0 liblz4 zlib libjpeg libavcodec libavutil libswscale libcrypto
 display-watch_LDLIBS := -lm
+
+PROGRAMS += display-feed-lvs display-feed-x display-line
+display-feed-lvs_SRC := $(addprefix tests/bench/display/,feed-lvs.c replay.c recording.c truth.c)
+display-feed-lvs_PKG := gio-unix-2.0 liblz4 libvncserver
+display-feed-x_SRC := $(addprefix tests/bench/display/,feed-x.c replay.c recording.c truth.c)
+display-feed-x_PKG := gio-unix-2.0 liblz4 x11 xext
+display-line_SRC := tests/bench/display/line.c
+display-line_PKG := glib-2.0
 
 # The table of docs/display.md; QUICK=1 takes a slice of it.
 .PHONY: bench-display

@@ -19,15 +19,20 @@ def free_port():
         return one.getsockname()[1]
 
 
+def seconds_in(path):
+    with open(path) as file:
+        head, rest = file.read().rsplit(")", 1)
+    return head.split("(", 1)[1], sum(int(f) for f in rest.split()[11:13]) / TICK
+
+
 def cpu_of(pid, without=()):
-    """Seconds of all threads, but those of these names."""
-    total = 0
-    for task in os.listdir("/proc/%d/task" % pid):
-        with open("/proc/%d/task/%s/stat" % (pid, task)) as file:
-            head, rest = file.read().rsplit(")", 1)
-        if head.split("(", 1)[1] not in without:
-            total += sum(int(f) for f in rest.split()[11:13])
-    return total / TICK
+    """Seconds of a process and of threads it had, but those of these names."""
+    total = seconds_in("/proc/%d/stat" % pid)[1]
+    for task in os.listdir("/proc/%d/task" % pid) if without else ():
+        name, seconds = seconds_in("/proc/%d/task/%s/stat" % (pid, task))
+        if name in without:
+            total -= seconds
+    return total
 
 
 class Contender:
@@ -36,16 +41,24 @@ class Contender:
         self.folder = tempfile.mkdtemp(prefix="oriel-bench-")
         self.truth = os.path.join(self.folder, "truth")
         self.port = free_port()
-        self.children = []
+        self.children, self.ticket = [], None
 
     def start(self, *command, inside=True, **more):
         child = subprocess.Popen([*(self.inside if inside else ()), *command], **more)
         self.children.append(child)
         return child
 
-    def player(self, *command, inside=True):
+    def player(self, *command, **more):
         """A program that takes lines and answers them."""
-        return self.start(*command, inside=inside, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        return self.start(*command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **more)
+
+    def say(self, line):
+        self.feeder.stdin.write(line + "\n")
+        self.feeder.stdin.flush()
+        self.wait(self.feeder, "done")
+
+    def replay(self, whole=False):
+        self.say("replay %s" % ("whole" if whole else "exact"))
 
     def wait(self, child, start):
         while True:
@@ -76,28 +89,83 @@ class Contender:
 
 
 class Ours(Contender):
+    """Behind a machine that is played; a ticket where it is not on loopback."""
     name = "oriel"
 
     def __init__(self, recording, mapped=True, flags=(), **where):
         super().__init__(recording, **where)
         path = os.path.join(self.folder, "machine.sock")
-        self.machine = self.player(BIN + "/display1-player", path, "640x480", *(["--map"] if mapped else []), inside=False)
-        self.wait(self.machine, "listening")
-        if self.inside:  # no loopback there: a unix socket, and a relay inside
-            raise NotImplementedError
-        self.server = self.start(BIN + "/oriel-display", "--display1", "unix:" + path, "--rfb",
-                                 "%s:%d" % (self.address, self.port), "--no-auth", *flags, inside=False,
+        self.feeder = self.player(BIN + "/display1-player", path, "640x480", *(["--map"] if mapped else []), inside=False)
+        self.wait(self.feeder, "listening")
+        if self.inside:
+            self.ticket = os.path.join(self.folder, "ticket")
+            with open(os.open(self.ticket, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+                file.write("benching\n")
+        self.server = self.start(BIN + "/oriel-display", "--display1", "unix:" + path, "--rfb", self.rfb(),
+                                 *(["--ticket-file", self.ticket] if self.inside else ["--no-auth"]), *flags,
                                  stderr=subprocess.DEVNULL)
-        self.wait(self.machine, "port registered")
+        self.wait(self.feeder, "port registered")
         self.say("load 0 %s %s" % (recording, self.truth))
-
-    def say(self, line):
-        self.machine.stdin.write(line + "\n")
-        self.machine.stdin.flush()
-        self.wait(self.machine, "done")
 
     def replay(self, whole=False):
         self.say("replay 0 0 %s" % ("whole" if whole else "exact"))
 
     def cpu(self):
         return cpu_of(self.server.pid)
+
+
+class LibVNCServer(Contender):
+    name = "libvncserver"
+
+    def __init__(self, recording, **where):
+        super().__init__(recording, **where)
+        self.feeder = self.player(BIN + "/display-feed-lvs", self.address, str(self.port), recording, self.truth)
+        self.wait(self.feeder, "listening")
+
+    def cpu(self):
+        return cpu_of(self.feeder.pid, ("feeder", "unpack"))
+
+
+class Screened(Contender):
+    """A server of an X screen, on which the recording is an application."""
+
+    def x_server(self, *command, **more):
+        read, write = os.pipe()
+        child = self.start(*command, "-displayfd", str(write), pass_fds=(write,), stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL, **more)
+        os.close(write)
+        with os.fdopen(read) as file:
+            self.env = dict(os.environ, DISPLAY=":" + file.readline().strip())
+        return child
+
+    def feed(self):
+        self.feeder = self.player(BIN + "/display-feed-x", self.recording, self.truth, inside=False, env=self.env)
+        self.wait(self.feeder, "listening")
+
+    def cpu(self):
+        return cpu_of(self.server.pid)
+
+
+class TigerVNC(Screened):
+    """Its CPU is that of the whole X server."""
+    name = "Xtigervnc"
+
+    def __init__(self, recording, **where):
+        super().__init__(recording, **where)
+        self.server = self.x_server("Xtigervnc", "-geometry", "1920x1080", "-depth", "24", "-rfbport", str(self.port),
+                                    "-SecurityTypes", "None", "-AlwaysShared", "-interface", self.address)
+        self.feed()
+
+
+class X11vnc(Screened):
+    name = "x11vnc"
+
+    def __init__(self, recording, **where):
+        super().__init__(recording, **where)
+        self.x_server("Xvfb", "-screen", "0", "1920x1080x24", "-nolisten", "tcp", inside=False)
+        self.feed()
+        self.server = self.start("x11vnc", "-rfbport", str(self.port), "-listen", self.address, "-no6", "-nopw", "-forever",
+                                 "-shared", "-quiet", env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+PEERS = (LibVNCServer, TigerVNC, X11vnc)

@@ -82,6 +82,9 @@ static void *unpack(void *data)
 		}
 		g_async_queue_push(self->ready, ready);
 	}
+	/* stays, so that its CPU time can be told from the others' */
+	while (!atomic_load(&self->stop))
+		g_free(g_async_queue_pop(self->spare));
 	return NULL;
 }
 
@@ -127,6 +130,21 @@ static uint64_t due_ns(struct replay *self, unsigned number)
 	return self->begun_ns + (uint64_t)(ms * 1e6);
 }
 
+static void end(struct replay *self)
+{
+	atomic_store(&self->truth->finished, 1);
+	if (self->ended)
+		self->ended(self->data);
+}
+
+static gboolean on_rest(gpointer data)
+{
+	struct replay *self = data;
+	self->timer = 0;
+	end(self);
+	return G_SOURCE_REMOVE;
+}
+
 static gboolean on_time(gpointer data);
 
 static void plan(struct replay *self)
@@ -158,13 +176,10 @@ static gboolean on_time(gpointer data)
 	g_mutex_unlock(&self->lock);
 	g_async_queue_push(self->spare, ready);
 	self->timer = 0;
-	if (++self->next < self->header->frames) {
+	if (++self->next < self->header->frames)
 		plan(self);
-	} else {
-		atomic_store(&self->truth->finished, 1);
-		if (self->ended)
-			self->ended(self->data);
-	}
+	else
+		end(self);
 	return G_SOURCE_REMOVE;
 }
 
@@ -228,13 +243,11 @@ void replay_start(struct replay *self, double fps, bool whole,
 	self->next = 1;
 	self->thread = g_thread_new("unpack", unpack, self);
 	self->begun_ns = now_ns();
-	if (self->header->frames > 1) {
+	if (self->header->frames > 1)
 		plan(self);
-	} else {
-		atomic_store(&self->truth->finished, 1);
-		if (ended)
-			ended(self->data);
-	}
+	else /* rests as long as it was recorded */
+		self->timer =
+		    g_timeout_add(self->header->end_ms, on_rest, self);
 }
 
 void replay_free(struct replay *self)

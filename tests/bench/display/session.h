@@ -10,8 +10,10 @@
 
 struct session;
 
-/* profile: raw, zrle, lossless (Tight), tightN (JPEG quality N), h264. */
-struct session *session_open(const char *address, const char *profile);
+/* profile: raw, zrle, lossless (Tight), tightN (JPEG quality N), h264.
+ * ticket_file: its first line is the VNC password; NULL: without one. */
+struct session *session_open(const char *address, const char *profile,
+			     const char *ticket_file);
 void session_close(struct session *self);
 struct wire *session_wire(struct session *self);
 struct decoder *session_decoder(struct session *self);
@@ -24,5 +26,6 @@ bool session_message(struct session *self,
 				     unsigned w, unsigned h, int32_t encoding),
 		     void *data);
 void session_key(struct session *self, uint32_t keysym, bool down);
-/* Rectangles taken so far by encoding: raw, copyrect, tight, zrle, h264. */
+/* Rectangles taken so far by encoding: raw, copyrect, tight, zrle, h264.
+ * ticket_file: its first line is the VNC password; NULL: without one. */
 const unsigned *session_counts(const struct session *self);

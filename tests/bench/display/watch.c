@@ -1,6 +1,6 @@
 /* display-watch - measures what a viewer sees while a recording is played.
  *
- *   display-watch ADDRESS PROFILE RECORDING TRUTH [KEYS_SEED]
+ *   display-watch ADDRESS PROFILE RECORDING TRUTH [KEYS_SEED [TICKET_FILE]]
  *
  * Takes the first picture, says "ready", watches until the source has shown
  * all frames and the picture is exact (or 3 s have passed), and prints one
@@ -11,12 +11,11 @@
  * is the time since the source had it. "oldest" is how long the picture was
  * behind at worst: the time since the first frame that was not shown yet. */
 #include <glib.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "tests/bench/display/figures.h"
-#include "tests/bench/display/recording.h"
+#include "tests/bench/display/quality.h"
 #include "tests/bench/display/session.h"
 #include "tests/bench/display/truth.h"
 
@@ -41,10 +40,7 @@ static struct {
 	uint64_t known_exact[TRUTH_TILES]; /* as of its tile_ns */
 	double inexact_ms;
 	uint64_t next_look;
-	/* for PSNR, judged afterwards */
-	uint32_t *snapshot[SNAPSHOTS];
-	int snapshot_frame[SNAPSHOTS];
-	unsigned snapshots;
+	struct quality *quality;
 } self;
 
 /* Keys are pressed by a thread of their own: a viewer that waits for a long
@@ -54,7 +50,9 @@ static struct {
 	GCond answered;
 	GThread *thread;
 	GRand *chance;
-	unsigned pressed, seen;
+	unsigned pressed, seen; /* seen: pressed, once that is answered */
+	int mark;               /* shown now, and */
+	int before;             /* when the key was pressed */
 	uint64_t pressed_ns;
 	bool stop;
 } keys;
@@ -72,6 +70,7 @@ static void *press_keys(void *data)
 			break;
 		keys.pressed++;
 		keys.pressed_ns = now_ns();
+		keys.before = keys.mark;
 		session_key(self.session, 'a', true);
 		session_key(self.session, 'a', false);
 		until = g_get_monotonic_time() + KEY_LOST_NS / 1000;
@@ -93,8 +92,9 @@ static void look_for_key(uint64_t now)
 	int got = mark_read(decoder_pixels(decoder), decoder_width(decoder),
 			    &self.header->key);
 	g_mutex_lock(&keys.lock);
-	if (keys.pressed && got == (int)(keys.pressed & MARK_MAX) &&
-	    keys.seen < keys.pressed) {
+	if (got >= 0 && atomic_load(&self.truth->keys))
+		keys.mark = got;
+	if (keys.mark != keys.before && keys.seen < keys.pressed) {
 		if (now - keys.pressed_ns < KEY_LOST_NS)
 			figures_add(&self.keys,
 				    (double)(now - keys.pressed_ns) / 1e6);
@@ -105,19 +105,6 @@ static void look_for_key(uint64_t now)
 }
 
 /* ---- frames ---- */
-
-static void take_snapshot(int frame)
-{
-	unsigned every = self.header->frames / (SNAPSHOTS + 1);
-	if (self.snapshots == SNAPSHOTS ||
-	    frame < (int)(every * (self.snapshots + 1)))
-		return;
-	struct decoder *decoder = session_decoder(self.session);
-	size_t size = (size_t)self.header->width * self.header->height * 4;
-	self.snapshot[self.snapshots] = g_malloc(size);
-	memcpy(self.snapshot[self.snapshots], decoder_pixels(decoder), size);
-	self.snapshot_frame[self.snapshots++] = frame;
-}
 
 static void look_for_frame(uint64_t now)
 {
@@ -144,7 +131,9 @@ static void look_for_frame(uint64_t now)
 	if (missed)
 		figures_add(&self.oldest, (double)(now - missed) / 1e6);
 	self.shown = frame;
-	take_snapshot(frame);
+	quality_look(self.quality, (unsigned)frame,
+		     (unsigned)atomic_load(&self.truth->frame),
+		     decoder_pixels(decoder));
 }
 
 /* ---- exactness ---- */
@@ -205,58 +194,6 @@ static bool all_exact(void)
 		if (!tile_exact(tile))
 			return false;
 	return true;
-}
-
-/* Peak signal to noise over what the frame changed; 99 when it is exact. */
-static double psnr(unsigned index, const uint32_t *truth)
-{
-	unsigned number = (unsigned)self.snapshot_frame[index];
-	const struct recording_rect *rects =
-	    recording_rects(self.recording, number);
-	const struct mark *key = &self.header->key;
-	double squares = 0, count = 0;
-	for (unsigned i = 0; i < recording_frame(self.recording, number)->rects;
-	     i++)
-		for (unsigned y = rects[i].y; y < rects[i].y + rects[i].h; y++)
-			for (unsigned x = rects[i].x;
-			     x < rects[i].x + rects[i].w; x++) {
-				if (y - key->y < key->block &&
-				    x - key->x < key->block * MARK_BITS)
-					continue;
-				size_t at = (size_t)y * self.header->width + x;
-				uint32_t a = truth[at];
-				uint32_t b = self.snapshot[index][at];
-				for (int s = 0; s < 24; s += 8) {
-					double d = (double)(a >> s & 255) -
-						   (double)(b >> s & 255);
-					squares += d * d;
-				}
-				count += 3;
-			}
-	if (squares == 0 || count == 0)
-		return 99;
-	return MIN(99, 10 * log10(255.0 * 255 * count / squares));
-}
-
-static double judge_snapshots(void)
-{
-	size_t size = (size_t)self.header->width * self.header->height * 4;
-	g_autofree uint32_t *truth = g_malloc0(size);
-	g_autofree uint32_t *pixels = g_malloc(size * 2);
-	struct figures all = {0};
-	unsigned done = 0;
-	for (unsigned frame = 0;
-	     frame < self.header->frames && done < self.snapshots; frame++) {
-		if (recording_frame(self.recording, frame)->raw_bytes >
-			size * 2 ||
-		    !recording_pixels(self.recording, frame, pixels))
-			die("frame %u of the recording is damaged", frame);
-		recording_apply(self.recording, frame, pixels, truth,
-				self.header->width);
-		if (self.snapshot_frame[done] == (int)frame)
-			figures_add(&all, psnr(done++, truth));
-	}
-	return figures_at(&all, 0.5);
 }
 
 /* ---- the run ---- */
@@ -338,7 +275,7 @@ int main(int argc, char **argv)
 	g_autoptr(GError) error = NULL;
 	if (argc < 5) {
 		fprintf(stderr, "usage: display-watch ADDRESS PROFILE "
-				"RECORDING TRUTH [KEYS_SEED]\n");
+				"RECORDING TRUTH [KEYS_SEED [TICKET_FILE]]\n");
 		return 2;
 	}
 	self.recording = recording_open(argv[3], &error);
@@ -347,10 +284,12 @@ int main(int argc, char **argv)
 	if (error)
 		die("%s", error->message);
 	self.header = recording_header(self.recording);
+	self.quality = quality_create(self.recording);
 	self.columns = truth_columns(self.truth);
 	self.tiles = self.columns *
 		     ((self.header->height + TRUTH_TILE - 1) / TRUTH_TILE);
-	self.session = session_open(argv[1], argv[2]);
+	self.session =
+	    session_open(argv[1], argv[2], argc > 6 ? argv[6] : NULL);
 	double first_exact, first = first_picture(&first_exact);
 	uint64_t first_bytes = session_wire(self.session)->received;
 	unsigned seed = argc > 5 ? (unsigned)atoi(argv[5]) : 1;
@@ -367,24 +306,26 @@ int main(int argc, char **argv)
 		g_thread_join(keys.thread);
 	const unsigned *counts = session_counts(self.session);
 	uint64_t bytes = session_wire(self.session)->received - first_bytes;
-	printf("{\"first_ms\": %.1f, \"first_exact_ms\": %.1f, "
-	       "\"first_bytes\": %" G_GUINT64_FORMAT ", "
-	       "\"frames\": %u, \"frames_shown\": %u, "
-	       "\"age_p50\": %.2f, \"age_p99\": %.2f, \"oldest_ms\": %.1f, "
-	       "\"keys\": %u, \"keys_lost\": %u, "
-	       "\"key_p50\": %.2f, \"key_p95\": %.2f, "
-	       "\"bytes\": %" G_GUINT64_FORMAT
-	       ", \"rest_bytes\": %" G_GUINT64_FORMAT
-	       ", \"psnr\": %.1f, \"exact_ms\": %.1f, \"inexact_ms\": %.0f, "
-	       "\"illegible\": %" G_GUINT64_FORMAT
-	       ", \"rects\": [%u, %u, %u, %u, %u]}\n",
-	       first, first_exact, first_bytes, self.header->frames - 1,
-	       self.age.count, figures_at(&self.age, 0.5),
-	       figures_at(&self.age, 0.99), figures_at(&self.oldest, 1),
-	       self.keys.count, self.lost_keys, figures_at(&self.keys, 0.5),
-	       figures_at(&self.keys, 0.95), bytes, rest_bytes,
-	       judge_snapshots(), exact, self.inexact_ms, self.unread,
-	       counts[0], counts[1], counts[2], counts[3], counts[4]);
+	printf(
+	    "{\"seconds\": %.2f, \"first_ms\": %.1f, \"first_exact_ms\": %.1f, "
+	    "\"first_bytes\": %" G_GUINT64_FORMAT ", "
+	    "\"frames\": %u, \"frames_shown\": %u, "
+	    "\"age_p50\": %.2f, \"age_p99\": %.2f, \"oldest_ms\": %.1f, "
+	    "\"keys\": %u, \"keys_lost\": %u, "
+	    "\"key_p50\": %.2f, \"key_p95\": %.2f, "
+	    "\"bytes\": %" G_GUINT64_FORMAT
+	    ", \"rest_bytes\": %" G_GUINT64_FORMAT
+	    ", \"psnr\": %.1f, \"exact_ms\": %.1f, \"inexact_ms\": %.0f, "
+	    "\"illegible\": %" G_GUINT64_FORMAT
+	    ", \"rects\": [%u, %u, %u, %u, %u]}\n",
+	    self.header->end_ms / 1000.0, first, first_exact, first_bytes,
+	    self.header->frames - 1, self.age.count, figures_at(&self.age, 0.5),
+	    figures_at(&self.age, 0.99), figures_at(&self.oldest, 1),
+	    self.keys.count, self.lost_keys, figures_at(&self.keys, 0.5),
+	    figures_at(&self.keys, 0.95), bytes, rest_bytes,
+	    quality_judge(self.quality), exact, self.inexact_ms, self.unread,
+	    counts[0], counts[1], counts[2], counts[3], counts[4]);
+	quality_destroy(self.quality);
 	session_close(self.session);
 	return 0;
 }

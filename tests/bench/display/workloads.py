@@ -1,101 +1,16 @@
-"""Recordings of real applications at 1920x1080, made by the bench itself.
+"""Workloads of the display's bench: real applications at 1920x1080.
 
-Each workload runs under its own Xvfb and is driven step by step: a step is
-said, the application draws, display-record takes the frame. Recordings are
-kept in $XDG_CACHE_HOME/oriel/display by the content of what makes them.
+Each runs under an Xvfb of its own and is driven step by step: a step is said,
+the application draws, display-record takes the frame. Recordings are kept in
+$XDG_CACHE_HOME/oriel/display by the content of what makes them.
 """
-import hashlib, os, random, shutil, subprocess, sys, tempfile, time
+import glob, hashlib, inspect, os, random, subprocess, sys, time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
-BIN = os.path.join(ROOT, os.environ.get("BUILD", "build"), "bin")
-MARKS = ["mark", "0", "0", "8", "mark", "1792", "1072", "8", "key", "512", "0", "8"]
+from stage import HERE, Page, Recorder, Screen
+
 WORDS = ("the of and window a in to machine picture is server that for it line was on guest as with at by "
          "display from or an be this which frame not pixel are but its had their key first one all have been "
          "who more other some than only could time these two may then do such over new any my what").split()
-
-
-class Screen:
-    """An Xvfb with a window manager, and what runs on it."""
-
-    def __init__(self, manager=True):
-        read, write = os.pipe()
-        self.children, self.home = [], tempfile.mkdtemp(prefix="oriel-record-")
-        server = subprocess.Popen(["Xvfb", "-displayfd", str(write), "-screen", "0", "1920x1080x24", "-nolisten",
-                                   "tcp", "-noreset", "+extension", "Composite"],
-                                  pass_fds=(write,), stderr=subprocess.DEVNULL)
-        os.close(write)
-        self.children.append(server)
-        with os.fdopen(read) as file:
-            self.name = ":" + file.readline().strip()
-        self.env = dict(os.environ, DISPLAY=self.name, HOME=self.home, XDG_CONFIG_HOME=self.home,
-                        XDG_CACHE_HOME=self.home, LC_ALL="C.UTF-8")
-        self.run("xsetroot", "-solid", "#3b5068")
-        if manager:
-            self.start("openbox", "--sm-disable")
-            while b"window id" not in self.run("xprop", "-root", "_NET_SUPPORTING_WM_CHECK"):
-                time.sleep(0.05)
-
-    def start(self, *command, **more):
-        child = subprocess.Popen(command, env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **more)
-        self.children.append(child)
-        return child
-
-    def run(self, *command):
-        return subprocess.run(command, env=self.env, check=True, stdout=subprocess.PIPE, timeout=60).stdout
-
-    def window(self, name):
-        """Waits until a window of that title shows; its id."""
-        return self.run("xdotool", "search", "--sync", "--onlyvisible", "--name", "^%s$" % name).split()[0].decode()
-
-    def place(self, window, x, y):
-        self.run("xdotool", "windowmove", "--sync", window, str(x), str(y))
-
-    def terminal(self, title, geometry):
-        """An xterm that shows what is written to it. A short line through the
-        terminal's own input asks for its answer, so a step has been drawn
-        when feed() returns."""
-        fifo = os.path.join(self.home, title)
-        os.mkfifo(fifo)
-        self.start("xterm", "-T", title, "-geometry", geometry, "-fa", "DejaVu Sans Mono", "-fs", "11", "-bg", "white",
-                   "-fg", "black", "+sb", "-uc", "-e", "sh", "-c", "stty -echo; exec cat '%s'" % fifo)
-        self.window(title)
-        return open(fifo, "wb", buffering=0)
-
-    def end(self):
-        for child in reversed(self.children):
-            child.terminate()
-        for child in self.children:
-            try:
-                child.wait(10)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
-        shutil.rmtree(self.home, ignore_errors=True)
-
-
-class Recorder:
-    def __init__(self, screen, path, marks=()):
-        self.process = subprocess.Popen([BIN + "/display-record", path, *marks, *MARKS], env=screen.env, text=True,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.answer()
-
-    def answer(self):
-        line = self.process.stdout.readline().strip()
-        if not line:
-            raise RuntimeError("display-record ended with %s" % self.process.wait())
-        return line
-
-    def frame(self, ms, quiet=12):
-        self.process.stdin.write("frame %d %d\n" % (ms, quiet))
-        self.process.stdin.flush()
-        return self.answer()
-
-    def end(self, ms):
-        self.process.stdin.write("end %d\n" % ms)
-        self.process.stdin.close()
-        assert self.answer() == "done"
-        self.process.wait()
 
 
 def prose(chance, columns):
@@ -145,15 +60,130 @@ def typing(screen, path):
     recorder.end(6000)
 
 
-WORKLOADS = {"terminal": terminal, "typing": typing}
+
+def photographs():
+    found = sorted(glob.glob("/usr/share/backgrounds/mate/nature/*.jpg"))
+    if len(found) < 6:
+        raise RuntimeError("photographs are missing: install the package mate-backgrounds")
+    return found
+
+
+def browser(screen, path):
+    """An article with pictures, scrolled smoothly: 12 pixels a frame."""
+    chance, pictures = random.Random(3), photographs()
+    parts = []
+    for i in range(8):
+        parts.append("<h2>%s</h2>" % prose(chance, 40).title())
+        parts.append("<img src='/%d.jpg'>" % (i % len(pictures)))
+        for _ in range(3):
+            parts.append("<p>%s <a href='#'>%s</a> %s</p>" % (prose(chance, 500), prose(chance, 20), prose(chance, 400)))
+    page = Page(screen, """<!DOCTYPE html><title>page</title><style>
+body { font: 18px/1.5 'DejaVu Serif', serif; margin: 0 auto; width: 1100px; background: #fdfcf8; }
+img { float: right; width: 640px; height: 400px; object-fit: cover; margin: 12px; border-radius: 8px; }
+h2 { font-family: 'DejaVu Sans'; color: #224; clear: both; }
+</style>%s<script>function show(n) { scrollTo(0, 12 * (n + 1)); }</script>""" % "".join(parts), pictures)
+    recorder = Recorder(screen, path)
+    for i in range(1, 136):
+        page.next()
+        recorder.frame(i * 1000 // 30)
+    recorder.end(4500)
+    page.end()
+
+
+def slides(screen, path):
+    """Photographs over the whole screen, one a second."""
+    pictures = photographs()[:7]
+    page = Page(screen, """<!DOCTYPE html><title>slides</title><style>
+body { margin: 0; background: black; overflow: hidden; }
+img { position: absolute; width: 100vw; height: 100vh; object-fit: cover; visibility: hidden; }
+.seen { visibility: visible; }
+</style>%s<script>
+document.images[0].className = 'seen';
+function show(n) { [...document.images].forEach((e, i) => e.className = i == n + 1 ? 'seen' : ''); }
+</script>""" % "".join("<img src='/%d.jpg'>" % i for i in range(len(pictures))), pictures)
+    recorder = Recorder(screen, path)
+    for i in range(1, len(pictures)):
+        page.next()
+        recorder.frame(i * 1000, 60)
+    recorder.end(len(pictures) * 1000)
+    page.end()
+
+
+def drag(screen, path):
+    """A terminal and a photograph pulled over a desktop of text."""
+    chance = random.Random(4)
+    below = screen.terminal("below", "150x50+30+40")
+    above = screen.terminal("above", "90x28+300+300")
+    for out, count, columns in ((below, 60, 150), (above, 40, 90)):
+        for _ in range(count):
+            out.write((prose(chance, columns) + "\r\n").encode())
+    screen.start("display", "-title", "photo", "-geometry", "640x400!", "-resize", "640x400!", photographs()[3])
+    photo = screen.window("photo")
+    recorder, moment = None, 0
+    for window in (screen.window("above"), photo):
+        screen.run("xdotool", "windowactivate", "--sync", window)
+        screen.place(window, 420, 240)
+        time.sleep(0.5)
+        x, y = 540, 248  # on the title bar
+        screen.run("xdotool", "mousemove", str(x), str(y), "mousedown", "1")
+        time.sleep(0.3)
+        recorder = recorder or Recorder(screen, path)
+        for _ in range(75):
+            moment += 1
+            x += 9 if moment % 150 < 75 else 6
+            y += 3 if moment % 50 < 25 else -3
+            screen.run("xdotool", "mousemove", str(x), str(y))
+            recorder.frame(moment * 1000 // 30)
+        screen.run("xdotool", "mouseup", "1")
+    recorder.end(5000)
+
+
+def video(screen, path):
+    """A film of 1280x720 in ffplay, and prose typed beside it."""
+    film = os.path.join(screen.home, "film.mkv")
+    subprocess.run(["ffmpeg", "-v", "error", "-loop", "1", "-i", photographs()[6], "-vf",
+                    "scale=2560:-1,zoompan=z='1.1+0.25*sin(on/40)':x='200+on*3':y='120+60*sin(on/25)':d=300:s=1280x720"
+                    ":fps=30,noise=alls=4:allf=t:all_seed=5", "-frames:v", "260", "-c:v", "mjpeg", "-q:v", "2", film],
+                   check=True)
+    chance = random.Random(5)
+    out = screen.terminal("beside", "62x50+1345+40")
+    for _ in range(30):
+        out.write((prose(chance, 60) + "\r\n").encode())
+    screen.start("ffplay", "-loglevel", "quiet", "-an", "-window_title", "film", "-left", "20", "-top", "60", film)
+    window = screen.window("film")
+    screen.run("xdotool", "windowactivate", "--sync", window)
+    screen.run("xdotool", "key", "s")  # pauses; each further one is a frame
+    time.sleep(0.5)
+    where = dict(line.split("=") for line in
+                 screen.run("xdotool", "getwindowgeometry", "--shell", window).decode().split("\n") if "=" in line)
+    mark = [str((int(where["X"]) + 511) // 16 * 16), str((int(where["Y"]) + 351) // 16 * 16), "16"]
+    recorder, text = Recorder(screen, path, ["mark", *mark]), prose(chance, 60)
+    for i in range(1, 151):
+        screen.run("xdotool", "key", "s")
+        if i % 4 == 0:
+            out.write(text[i // 4 - 1:i // 4].encode())
+        recorder.frame(i * 1000 // 30, 20)
+    recorder.end(5000)
+
+
+def idle(screen, path):
+    """Nothing happens for five seconds."""
+    out = screen.terminal("idle", "140x44+180+60")
+    out.write((prose(random.Random(6), 130) + "\r\n").encode())
+    Recorder(screen, path).end(5000)
+
+
+WORKLOADS = {"terminal": terminal, "typing": typing, "browser": browser, "drag": drag, "video": video,
+             "slides": slides, "idle": idle}
 
 
 def recording(name, say=lambda text: None):
     """The path of a workload's recording; records it when there is none."""
-    sources = [os.path.join(HERE, f) for f in ("workloads.py", "record.c", "recording.c", "recording.h", "mark.h")]
     digest = hashlib.sha256()
-    for source in sources:
-        with open(source, "rb") as file:
+    for maker in (WORKLOADS[name], prose, listing):
+        digest.update(inspect.getsource(maker).encode())
+    for source in ("stage.py", "record.c", "recording.c", "recording.h", "mark.h"):
+        with open(os.path.join(HERE, source), "rb") as file:
             digest.update(file.read())
     folder = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "oriel", "display")
     os.makedirs(folder, exist_ok=True)
@@ -168,6 +198,7 @@ def recording(name, say=lambda text: None):
             WORKLOADS[name](screen, path)
         finally:
             screen.end()
+    os.utime(path)
     return path
 
 

@@ -1,0 +1,41 @@
+"""What many cost: viewers of one desktop, and desktops at rest."""
+import os, subprocess, tempfile, time
+
+from contenders import BIN, Ours, cpu_of
+
+
+def many_viewers(path, watch):
+    """The same frames for one viewer, and for ten."""
+    with Ours(path) as contender:
+        one = watch(contender, "lossless", seed=0)
+    with Ours(path) as contender:
+        others = [subprocess.Popen([BIN + "/display-watch", contender.rfb(), "lossless", path, contender.truth, "0"],
+                                   text=True, stdout=subprocess.PIPE) for _ in range(9)]
+        for other in others:
+            assert other.stdout.readline() == "ready\n"
+        ten = watch(contender, "lossless", seed=0)
+        for other in others:
+            other.wait()
+            other.stdout.close()
+    return dict(one=one, ten=ten)
+
+
+def idle_processes(count=100, seconds=5):
+    """Cores that desktops take at rest, each with a viewer."""
+    from harness import ZRLE, Program
+    programs, viewers = [], []
+    try:
+        for _ in range(count):
+            programs.append(Program("1280x720", control=False))
+            viewer = programs[-1].viewer(encodings=(ZRLE,))
+            viewer.request(0)
+            viewer.message()
+            viewer.request()
+            viewers.append(viewer)
+        time.sleep(1)
+        before = sum(cpu_of(p.process.pid) for p in programs)
+        time.sleep(seconds)
+        return (sum(cpu_of(p.process.pid) for p in programs) - before) / seconds
+    finally:
+        for program in programs:
+            program.__exit__(None, None, None)

@@ -1,0 +1,149 @@
+"""What was promised of the display, line by line, against what was measured.
+
+A verdict is met, not met, or not measured (the run left out what it needs).
+Ratios are of figures of one run.
+"""
+
+
+class Results:
+    def __init__(self, rows):
+        self.rows = rows
+
+    def of(self, workload=None, server=None, profile=None, damage="exact", line="none"):
+        return [r for r in self.rows if (workload in (None, r["workload"])) and (server in (None, r["server"])) and
+                (profile in (None, r["profile"])) and damage == r["damage"] and line == r["line"]]
+
+    def ours(self, workload, profile=None, damage="exact", line="none"):
+        found = self.of(workload, "oriel", profile, damage, line)
+        return found[0] if found else None
+
+    def peers(self, workload, profile=None, line="none"):
+        return [r for r in self.of(workload, None, profile, "exact", line) if r["server"] != "oriel"]
+
+    def workloads(self):
+        return list(dict.fromkeys(r["workload"] for r in self.rows if r["line"] == "none"))
+
+
+def least(rows, key):
+    good = [r[key] for r in rows if r[key] >= 0]
+    return min(good) if good else None
+
+
+def key_to_pixel(all):
+    for workload in all.workloads():
+        ours = [r for r in all.of(workload, "oriel") if r["key_p50"] >= 0]
+        best = least(all.peers(workload), "key_p50")
+        if not ours or best is None:
+            continue
+        median, p95 = max(r["key_p50"] for r in ours), max(r["key_p95"] for r in ours)
+        yield ("key to pixel, %s: median no worse than the best peer's, p95 at most 5 ms" % workload,
+               median <= best * 1.05 and p95 <= 5, "%.1f ms against %.1f; p95 %.1f ms" % (median, best, p95))
+
+
+def terminal(all):
+    ours, best = all.ours("terminal", "lossless"), least(all.peers("terminal", "lossless"), "kb_frame")
+    if ours and best:
+        yield ("terminal: a tenth of the bytes of the best RFB peer", ours["kb_frame"] <= best / 10,
+               "%.1f KB a frame against %.1f: %.2f of it" % (ours["kb_frame"], best, ours["kb_frame"] / best))
+        yield ("terminal: exact all the time", ours["psnr"] >= 99 and not ours["inexact_ms"],
+               "PSNR %.0f, what rests inexact for up to %.0f ms" % (ours["psnr"], ours["inexact_ms"]))
+
+
+def browser(all):
+    ours = all.ours("browser", "tight8")
+    peers = [r for r in all.peers("browser") if ours and r["psnr"] <= ours["psnr"] + 0.1 or r["profile"] == "tight8"]
+    if ours and peers:
+        best = min(peers, key=lambda r: r["kb_frame"])
+        yield ("browser: half the bytes of the best RFB peer, PSNR no less",
+               ours["kb_frame"] <= best["kb_frame"] / 2 and ours["psnr"] >= best["psnr"] - 0.1,
+               "%.0f KB a frame at %.1f dB against %.0f at %.1f (%s)" % (
+                   ours["kb_frame"], ours["psnr"], best["kb_frame"], best["psnr"], best["server"]))
+
+
+def slides(all):
+    ours, best = all.ours("slides", "tight8"), least(all.peers("slides"), "age_p50")
+    if ours and best is not None:
+        yield ("slides: the whole picture as early as the best", ours["age_p50"] <= best * 1.05,
+               "%.0f ms against %.0f" % (ours["age_p50"], best))
+        yield ("slides: exact within 150 ms of rest", not ours["inexact_ms"] and 0 <= ours["exact_ms"] <= 150,
+               "inexact for up to %.0f ms" % max(ours["inexact_ms"], ours["exact_ms"]))
+
+
+def exactness(results):
+    for workload in results.workloads():
+        rows = results.of(workload, "oriel")
+        if not rows:
+            continue
+        worst = max(rows, key=lambda r: max(r["inexact_ms"], r["exact_ms"] if r["exact_ms"] >= 0 else 9999))
+        yield ("%s: exact within 150 ms of rest, region by region, lossy modes too" % workload,
+               all(not r["inexact_ms"] and 0 <= r["exact_ms"] <= 150 for r in rows),
+               "all %s; resting regions inexact for up to %.0f ms (%s)" % (
+                   "%.0f ms" % worst["exact_ms"] if worst["exact_ms"] >= 0 else "not within 3 s",
+                   worst["inexact_ms"], worst["profile"]))
+
+
+def whole_frames(all):
+    for workload in all.workloads():
+        for whole in all.of(workload, "oriel", None, "whole"):
+            exact = all.ours(workload, whole["profile"])
+            if not exact or not whole["frames_shown"] or not exact["frames_shown"]:
+                continue
+            ratio = whole["bytes"] / max(exact["bytes"], 1)
+            later = whole["age_p50"] - exact["age_p50"] if workload != "idle" else 0
+            yield ("%s: whole-frame damage at most 1.2 times the bytes, 3 ms more" % workload, ratio <= 1.2 and later <= 3,
+                   "%.2f times, %+.1f ms" % (ratio, later))
+
+
+def video(all):
+    ours, tight = all.ours("video", "h264"), all.ours("video", "tight8")
+    if not ours or not tight:
+        return
+    if not ours["rects"][4]:
+        yield ("video, viewer with H.264", False, "no H.264 was sent")
+        return
+    yield ("video, H.264: every frame shown, at most 40 ms behind",
+           ours["frames_shown"] == ours["frames"] and ours["age_p99"] <= 40,
+           "%d of %d, p50 %.0f ms, p99 %.0f ms" % (ours["frames_shown"], ours["frames"], ours["age_p50"], ours["age_p99"]))
+    yield ("video, H.264: a fifth of Tight's bytes at equal quality",
+           ours["kb_frame"] <= tight["kb_frame"] / 5 and ours["psnr"] >= tight["psnr"] - 0.5,
+           "%.0f KB at %.1f dB against %.0f at %.1f" % (ours["kb_frame"], ours["psnr"], tight["kb_frame"], tight["psnr"]))
+
+
+def lines(all):
+    for ours in all.of("terminal", "oriel", None, "exact", "20 Mb/s"):
+        fps = ours["frames_shown"] / ours["seconds"]
+        best = max((r["frames_shown"] / r["seconds"] for r in all.peers("terminal", None, "20 Mb/s")), default=0)
+        yield ("20 Mb/s, 40 ms: terminal at least 25 fps, never older than 120 ms", fps >= 25 and ours["oldest_ms"] <= 120,
+               "%.1f fps, %.0f ms (best peer %.1f fps)" % (fps, ours["oldest_ms"], best))
+    for ours in all.of("video", "oriel", None, "exact", "5 Mb/s"):
+        best = least(all.peers("video", None, "5 Mb/s"), "key_p95")
+        yield ("5 Mb/s, 120 ms, 1%% loss, video (%s): typing p95 at most 270 ms" % ours["profile"],
+               0 <= ours["key_p95"] <= 270,
+               "%.0f ms (best peer %s)" % (ours["key_p95"], "%.0f" % best if best is not None else "-"))
+
+
+def first_picture(all):
+    for line, rtt in (("none", 0), ("20 Mb/s", 40)):
+        rows = [r for r in all.of("terminal", "oriel", None, "exact", line)]
+        if rows:
+            worst = max(r["first_ms"] for r in rows)
+            yield ("first picture of a terminal at most 1 RTT + 100 ms%s" % (", 20 Mb/s" if rtt else ""), worst <= rtt + 100,
+                   "%.0f ms" % worst)
+
+
+def crowd(extra):
+    if "ten" in extra:
+        one, ten = extra["one"], extra["ten"]
+        yield ("ten viewers at most 1.3 times the CPU of one", ten["cpu_s"] <= one["cpu_s"] * 1.3,
+               "%.2f times (%.2f s for %d frames, %.2f s for %d)" % (
+                   ten["cpu_s"] / max(one["cpu_s"], 0.01), one["cpu_s"], one["frames_shown"], ten["cpu_s"],
+                   ten["frames_shown"]))
+    if "idle" in extra:
+        yield ("100 idle display processes, a viewer each: at most 0.1 core", extra["idle"] <= 0.1, "%.3f core" % extra["idle"])
+
+
+def verdicts(rows, extra):
+    results = Results(rows)
+    for rule in (key_to_pixel, terminal, browser, slides, exactness, whole_frames, video, lines, first_picture):
+        yield from rule(results)
+    yield from crowd(extra)
