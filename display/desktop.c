@@ -20,6 +20,7 @@ struct desktop {
 	struct move moved[MOVES_MAX];
 	uint32_t frame;   /* counts commits */
 	uint32_t *frames; /* per tile: the last one that changed it */
+	uint16_t *rows;   /* per tile of `damage`: rows that differ */
 	uint32_t *row;    /* one converted row of a head */
 };
 
@@ -28,6 +29,8 @@ static void forget_frames(struct desktop *self)
 {
 	size_t tiles = (size_t)self->changed.columns * self->changed.rows;
 	g_free(self->frames);
+	g_free(self->rows);
+	self->rows = g_new0(uint16_t, tiles + 1);
 	self->frames = g_new(uint32_t, tiles + 1);
 	self->frame++;
 	for (size_t i = 0; i < tiles; i++)
@@ -59,6 +62,7 @@ void desktop_free(struct desktop *self)
 	damage_finish(&self->all);
 	moves_free(self->moves);
 	g_free(self->frames);
+	g_free(self->rows);
 	g_free(self->painted);
 	g_free(self->pixels);
 	g_free(self->row);
@@ -344,17 +348,17 @@ bool desktop_write(struct desktop *self, unsigned number,
 
 /* ---- frames ---- */
 
-/* Brings a tile up to date; whether it differed. */
-static bool commit_tile(struct desktop *self, unsigned column, unsigned row)
+/* Brings a tile up to date; which of its rows differed. */
+static uint16_t commit_tile(struct desktop *self, unsigned column, unsigned row)
 {
 	struct rect tile = damage_tile(&self->changed, column, row);
 	size_t at = (size_t)tile.y * self->width + tile.x;
-	bool differs = false;
+	uint16_t differs = 0;
 	for (unsigned y = 0; y < tile.h; y++, at += self->width) {
-		if (!differs && memcmp(self->pixels + at, self->painted + at,
-				       tile.w * 4) == 0)
+		if (memcmp(self->pixels + at, self->painted + at, tile.w * 4) ==
+		    0)
 			continue;
-		differs = true;
+		differs |= 1u << y;
 		memcpy(self->pixels + at, self->painted + at, tile.w * 4);
 	}
 	return differs;
@@ -376,6 +380,7 @@ bool desktop_commit(struct desktop *self, struct desktop_change *change)
 	struct damage *changed = &self->changed, *damage = &self->damage;
 	*change = (struct desktop_change){.moves = self->moved,
 					  .damage = damage,
+					  .rows = self->rows,
 					  .all = &self->all,
 					  .laid_out = self->laid_out};
 	bool laid_out = self->laid_out;
@@ -403,11 +408,14 @@ bool desktop_commit(struct desktop *self, struct desktop_change *change)
 			for (; rest; rest &= rest - 1) {
 				unsigned column =
 				    i * 64 + __builtin_ctzll(rest);
-				if (!commit_tile(self, column, row))
+				uint16_t rows = commit_tile(self, column, row);
+				size_t tile =
+				    (size_t)row * changed->columns + column;
+				self->rows[tile] = rows;
+				if (!rows)
 					continue;
 				damage_add_tile(damage, column, row);
-				self->frames[(size_t)row * changed->columns +
-					     column] = self->frame;
+				self->frames[tile] = self->frame;
 				differs = true;
 			}
 		}

@@ -78,7 +78,10 @@ struct desktop_change {
 	const struct move *moves;
 	unsigned moves_count;
 	const struct damage *damage; /* what the moves leave */
-	const struct damage *all;    /* for who carries no moves out */
+	/* Per tile of `damage`, in reading order: which of its rows differ,
+	 * the first one in the lowest bit. */
+	const uint16_t *rows;
+	const struct damage *all; /* for who carries no moves out */
 	bool laid_out; /* size or heads changed: all is new, without moves */
 };
 

@@ -9,6 +9,13 @@
 #define WINDOW_MIN (12u << 10)
 /* On lines so slow that this is long, one packet is long, too. */
 #define WINDOW_BEYOND 2048
+/* So near a viewer is on a fast line or on this computer, where turns of the
+ * scheduler are longer than the round trip. */
+#define NEAR_US     2000
+#define WINDOW_NEAR (192u << 10)
+/* Trying a wider window: this often at most, when it did not pay. */
+#define PAUSE_FIRST_US 100000
+#define PAUSE_MAX_US   1000000
 /* A gigabit line with 60 ms. */
 #define WINDOW_MAX (8u << 20)
 /* Rates older than one to two of these are forgotten. */
@@ -41,18 +48,20 @@ bool pacer_may_mark(const struct pacer *self)
 	return self->count < PACER_MARKS;
 }
 
-bool pacer_mark(struct pacer *self, int64_t now_us)
+uint32_t pacer_mark(struct pacer *self, int64_t now_us)
 {
+	uint32_t number = ++self->numbers;
 	if (!pacer_may_mark(self))
-		return false;
+		return number;
 	unsigned at = (self->first + self->count++) % PACER_MARKS;
 	self->marks[at] = (struct pacer_mark){
+	    .number = number,
 	    .at = self->sent,
 	    .acked = self->acked,
 	    .sent_us = now_us,
 	    .acked_us = self->acked_us,
 	};
-	return true;
+	return number;
 }
 
 static void learn_rtt(struct pacer *self, int64_t rtt_us, int64_t now_us)
@@ -124,15 +133,63 @@ static void set_window(struct pacer *self, uint64_t arrived)
 		if (wanted < grown)
 			wanted = grown;
 	}
-	self->window = wanted < WINDOW_MIN   ? WINDOW_MIN
-		       : wanted > WINDOW_MAX ? WINDOW_MAX
-					     : wanted;
+	uint64_t least = self->least > WINDOW_MIN ? self->least : WINDOW_MIN;
+	if (self->rtt_min_us < NEAR_US && least < WINDOW_NEAR)
+		least = WINDOW_NEAR;
+	if (wanted < least)
+		wanted = least;
+	if (self->wide)
+		wanted += wanted / 4;
+	self->window = wanted > WINDOW_MAX ? WINDOW_MAX : wanted;
 }
 
-void pacer_arrived(struct pacer *self, int64_t now_us)
+/* At the end of two rounds of a busy line. */
+static void judge_window(struct pacer *self, uint64_t rate, int64_t now_us)
 {
-	if (!self->count)
+	if (!self->wide) {
+		self->before = rate;
+		if (now_us - self->widened_us < self->pause_us)
+			return;
+		self->wide = true;
+		self->widened_us = now_us;
 		return;
+	}
+	self->wide = false;
+	if (rate > self->before + self->before / 9) {
+		self->least = self->window;
+		self->pause_us = 0;
+		return;
+	}
+	/* it did not: back to what is reckoned, in steps */
+	self->least -= self->least / 8;
+	self->pause_us = self->pause_us ? self->pause_us * 2 : PAUSE_FIRST_US;
+	if (self->pause_us > PAUSE_MAX_US)
+		self->pause_us = PAUSE_MAX_US;
+}
+
+static void end_round(struct pacer *self, int64_t now_us)
+{
+	if (self->acked < self->round_end)
+		return;
+	bool full = self->round_end && self->round_end <= self->full_until;
+	self->rounds = full ? self->rounds + 1 : 0;
+	if (self->rounds == 1 || !full) {
+		self->round_acked = self->acked;
+		self->round_us = now_us;
+	} else if (self->rounds == 3 && now_us > self->round_us) {
+		judge_window(self,
+			     (self->acked - self->round_acked) * 1000000u /
+				 (uint64_t)(now_us - self->round_us),
+			     now_us);
+		self->rounds = 0;
+	}
+	if (!full)
+		self->wide = false;
+	self->round_end = self->sent;
+}
+
+static void oldest_arrived(struct pacer *self, int64_t now_us)
+{
 	struct pacer_mark mark = self->marks[self->first];
 	self->first = (self->first + 1) % PACER_MARKS;
 	self->count--;
@@ -141,13 +198,26 @@ void pacer_arrived(struct pacer *self, int64_t now_us)
 	self->acked_us = now_us;
 	learn_rtt(self, now_us - mark.sent_us, now_us);
 	learn_rate(self, &mark, now_us);
+	if (!self->starting)
+		end_round(self, now_us);
 	set_window(self, arrived);
 }
 
-void pacer_arrived_all(struct pacer *self, int64_t now_us)
+void pacer_arrived(struct pacer *self, uint32_t number, int64_t now_us)
 {
-	while (self->count)
-		pacer_arrived(self, now_us);
+	unsigned last = 0; /* its place among those on their way, from 1 */
+	for (unsigned i = 0; i < self->count; i++)
+		if (self->marks[(self->first + i) % PACER_MARKS].number ==
+		    number)
+			last = i + 1;
+	while (last--)
+		oldest_arrived(self, now_us);
+}
+
+void pacer_arrived_all(struct pacer *self, unsigned but, int64_t now_us)
+{
+	while (self->count > but)
+		oldest_arrived(self, now_us);
 }
 
 size_t pacer_room(const struct pacer *self, int64_t now_us)

@@ -9,6 +9,12 @@
  * lately. The little beyond keeps the line busy, finds more room when there
  * is some, and is all that anything has to wait behind.
  *
+ * That alone would starve a viewer that is slow to answer for other reasons
+ * than a queue (a busy computer, a decoder): little on its way, little
+ * arrives, little is allowed. So now and then a quarter more is sent for
+ * two round trips: if more arrived, it was not the line that held it up, and
+ * the window stays wider.
+ *
  * It does not matter what lies between (a gateway, its buffers, a tunnel): a
  * mark is answered by the viewer's end.
  *
@@ -24,6 +30,7 @@
 #define PACER_QUEUE_US 15000
 
 struct pacer_mark {
+	uint32_t number;
 	uint64_t at;    /* bytes sent before it */
 	uint64_t acked; /* bytes known to have arrived when it was sent */
 	int64_t sent_us, acked_us;
@@ -35,22 +42,34 @@ struct pacer {
 	int64_t acked_us;    /* when `acked` was learned, or sending resumed */
 	struct pacer_mark marks[PACER_MARKS];
 	unsigned first, count;
+	uint32_t numbers;
 	size_t window;
 	bool starting; /* the line's rate is not known yet: doubling */
 	uint64_t rate, rate_before; /* bytes a second: best of each period */
 	int64_t period_us;
 	int64_t rtt_us, rtt_min_us, rtt_min_at_us;
 	int64_t narrow_until_us; /* looking for the true round trip */
+	/* rounds: from a moment until what was sent by then has arrived */
+	uint64_t round_end, round_acked;
+	int64_t round_us;
+	unsigned rounds; /* of this step */
+	bool wide;       /* trying a wider window */
+	size_t least;    /* window found to pay, above what is reckoned */
+	uint64_t before; /* rate before it was widened */
+	int64_t widened_us, pause_us;
 };
 
 void pacer_init(struct pacer *self);
 void pacer_sent(struct pacer *self, size_t bytes, int64_t now_us);
-/* A mark goes out behind what was sent. False: too many are on their way. */
-bool pacer_mark(struct pacer *self, int64_t now_us);
+/* A mark goes out behind what was sent; returns its number. While too many
+ * are on their way (pacer_may_mark() tells) it is not counted. */
+uint32_t pacer_mark(struct pacer *self, int64_t now_us);
 bool pacer_may_mark(const struct pacer *self);
-/* The oldest mark has come back; more than are on their way are ignored. */
-void pacer_arrived(struct pacer *self, int64_t now_us);
-void pacer_arrived_all(struct pacer *self, int64_t now_us);
+/* The mark of that number has come back, and with it all before it. Others
+ * than are on their way are ignored. */
+void pacer_arrived(struct pacer *self, uint32_t number, int64_t now_us);
+/* All but the last `but` marks have, as other signs tell. */
+void pacer_arrived_all(struct pacer *self, unsigned but, int64_t now_us);
 
 /* Bytes that may be sent now; 0: wait for a mark. */
 size_t pacer_room(const struct pacer *self, int64_t now_us);

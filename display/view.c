@@ -7,15 +7,20 @@
 #define ECHO_TILES 64u
 /* Smaller pictures are cheaper exact: a JPEG's tables alone are 600 bytes. */
 #define LOSSY_MIN_PIXELS 2048u
+#define ALL_ROWS         0xffffu
 
 void view_init(struct view *self, unsigned width, unsigned height)
 {
 	damage_init(&self->stale, width, height);
 	damage_init(&self->echo, width, height);
 	damage_init(&self->lossy, width, height);
-	damage_all(&self->stale);
+	g_free(self->rows);
+	self->rows =
+	    g_new(uint16_t, (size_t)self->stale.columns * self->stale.rows + 1);
 	self->moves_count = 0;
 	self->moved++;
+	struct rect whole = {0, 0, width, height};
+	view_add(self, &whole);
 }
 
 void view_finish(struct view *self)
@@ -23,18 +28,66 @@ void view_finish(struct view *self)
 	damage_finish(&self->stale);
 	damage_finish(&self->echo);
 	damage_finish(&self->lossy);
+	g_clear_pointer(&self->rows, g_free);
+}
+
+static uint16_t *rows_of(const struct view *self, unsigned column, unsigned row)
+{
+	return &self->rows[(size_t)row * self->stale.columns + column];
+}
+
+void view_add(struct view *self, const struct rect *rect)
+{
+	struct rect in = *rect;
+	if (!rect_clip(&in, self->stale.width, self->stale.height))
+		return;
+	damage_add(&self->stale, &in);
+	for (unsigned row = in.y / DAMAGE_TILE;
+	     row <= (in.y + in.h - 1) / DAMAGE_TILE; row++)
+		for (unsigned column = in.x / DAMAGE_TILE;
+		     column <= (in.x + in.w - 1) / DAMAGE_TILE; column++)
+			*rows_of(self, column, row) = ALL_ROWS;
+}
+
+void view_clear(struct view *self)
+{
+	damage_clear(&self->stale);
+	damage_clear(&self->echo);
+	self->moves_count = 0;
 }
 
 void view_drop_moves(struct view *self)
 {
 	for (unsigned i = 0; i < self->moves_count; i++)
-		damage_add(&self->stale, &self->moves[i].to);
+		view_add(self, &self->moves[i].to);
 	self->moves_count = 0;
 }
 
 void view_give_back(struct view *self, const struct rect *rect)
 {
-	damage_add(&self->stale, rect);
+	view_add(self, rect);
+}
+
+/* Of tiles that were whole before, only some rows are lacking. */
+static void note_rows(struct view *self, const struct desktop_change *change)
+{
+	const struct damage *damage = change->damage;
+	for (unsigned row = 0; row < damage->rows; row++)
+		for (unsigned i = 0; i < damage->words; i++) {
+			size_t word = (size_t)row * damage->words + i;
+			uint64_t rest = damage->bits[word];
+			for (; rest; rest &= rest - 1) {
+				unsigned column =
+				    i * 64 + (unsigned)__builtin_ctzll(rest);
+				uint16_t now =
+				    change->rows[(size_t)row * damage->columns +
+						 column];
+				uint16_t *lack = rows_of(self, column, row);
+				bool was =
+				    damage_has_tile(&self->stale, column, row);
+				*lack = was ? *lack | now : now;
+			}
+		}
 }
 
 static void note_echo(struct view *self, const struct damage *damage,
@@ -59,6 +112,7 @@ void view_changed(struct view *self, const struct desktop_change *change,
 {
 	if (self->moves_count + change->moves_count > VIEW_MOVES_MAX)
 		view_drop_moves(self);
+	bool had_stale = damage_any(&self->stale);
 	for (unsigned i = 0; i < change->moves_count; i++) {
 		const struct move *move = &change->moves[i];
 		moves_shift(&self->stale, move);
@@ -67,6 +121,11 @@ void view_changed(struct view *self, const struct desktop_change *change,
 		self->moves[self->moves_count++] = *move;
 	}
 	self->moved += change->moves_count > 0;
+	/* what was carried along does not know its rows any more */
+	if (change->moves_count && had_stale)
+		memset(self->rows, 0xff,
+		       (size_t)self->stale.columns * self->stale.rows * 2);
+	note_rows(self, change);
 	damage_join(&self->stale, change->damage);
 	note_echo(self, change->damage, activity_hot(activity));
 }
@@ -168,6 +227,34 @@ static void take_tile(struct view *view, unsigned column, unsigned row)
 	damage_remove_tile(&view->lossy, column, row);
 }
 
+/* Leaves out rows at the top and bottom that the viewer has. */
+static void trim(const struct view *view, struct rect *rect)
+{
+	unsigned columns = (rect->w + DAMAGE_TILE - 1) / DAMAGE_TILE;
+	unsigned column = rect->x / DAMAGE_TILE;
+	unsigned first = rect->y / DAMAGE_TILE;
+	unsigned last = (rect->y + rect->h - 1) / DAMAGE_TILE;
+	unsigned upper = 0, lower = 0;
+	for (unsigned i = 0; i < columns; i++) {
+		bool lossy_first =
+		    damage_has_tile(&view->lossy, column + i, first);
+		bool lossy_last =
+		    damage_has_tile(&view->lossy, column + i, last);
+		upper |=
+		    lossy_first ? ALL_ROWS : *rows_of(view, column + i, first);
+		lower |=
+		    lossy_last ? ALL_ROWS : *rows_of(view, column + i, last);
+	}
+	unsigned above = upper ? (unsigned)__builtin_ctz(upper) : 0;
+	unsigned below =
+	    lower ? DAMAGE_TILE - 1 - (31 - (unsigned)__builtin_clz(lower)) : 0;
+	unsigned end = MIN((last + 1) * DAMAGE_TILE - below, rect->y + rect->h);
+	if (rect->y + above >= end)
+		return;
+	rect->h = end - rect->y - above;
+	rect->y += above;
+}
+
 static bool take_part(const struct choice *choice, struct view_part *out)
 {
 	struct view *view = choice->view;
@@ -194,12 +281,14 @@ static bool take_part(const struct choice *choice, struct view_part *out)
 			break;
 		kind = whole;
 	}
-	for (unsigned y = row; y < row + high; y++)
-		for (unsigned x = column; x < column + wide; x++)
-			take_tile(view, x, y);
 	struct rect rect = {column * DAMAGE_TILE, row * DAMAGE_TILE,
 			    wide * DAMAGE_TILE, high * DAMAGE_TILE};
 	rect_clip(&rect, view->stale.width, view->stale.height);
+	if (choice->what != VIEW_EXACT)
+		trim(view, &rect);
+	for (unsigned y = row; y < row + high; y++)
+		for (unsigned x = column; x < column + wide; x++)
+			take_tile(view, x, y);
 	bool exact = kind != TILE_PICTURE || rect.w * rect.h < LOSSY_MIN_PIXELS;
 	if (!exact)
 		damage_add(&view->lossy, &rect);

@@ -38,6 +38,7 @@ struct view_part {
 
 struct view {
 	struct damage stale, echo, lossy;
+	uint16_t *rows; /* per stale tile: the rows it lacks, as known */
 	struct move moves[VIEW_MOVES_MAX];
 	unsigned moves_count;
 	uint32_t moved; /* counts frames that moved something */
@@ -53,6 +54,10 @@ void view_changed(struct view *self, const struct desktop_change *change,
 /* Gives up the waiting moves: where they lead is stale. */
 void view_drop_moves(struct view *self);
 void view_give_back(struct view *self, const struct rect *rect);
+/* The viewer lacks everything there. */
+void view_add(struct view *self, const struct rect *rect);
+/* ... and nothing any more, moves included. */
+void view_clear(struct view *self);
 
 struct view_wish {
 	const struct rect *within; /* NULL: anywhere */

@@ -130,9 +130,11 @@ void rfb_update_changed(struct rfb_client *self,
 			const struct desktop_change *change);
 /* Sends what may be sent now; called whenever something changed. */
 void rfb_update_pump(struct rfb_client *self);
-/* The client has taken in an update sent without a request. */
-void rfb_update_arrived(struct rfb_client *self);
-#define RFB_UPDATE_FENCE 'u' /* payload that marks those fences */
+/* A fence of ours has come back: an update was taken in. */
+void rfb_update_arrived(struct rfb_client *self, uint32_t number);
+/* Payload of those fences: this byte and the mark's number. */
+#define RFB_UPDATE_FENCE      'u'
+#define RFB_UPDATE_FENCE_SIZE 5
 
 /* ---- plan.c ---- */
 void rfb_plan_clear(struct rfb_client *self);

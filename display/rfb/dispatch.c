@@ -213,9 +213,12 @@ static void answer_fence(struct rfb_client *self,
 	 * before 1, after 2, sync next 4) hold already. */
 	uint8_t head[9] = {248};
 	if (!(message->fence.flags & 0x80000000u)) {
-		if (message->fence.length == 1 &&
-		    message->fence.payload[0] == RFB_UPDATE_FENCE)
-			rfb_update_arrived(self);
+		const uint8_t *p = message->fence.payload;
+		if (message->fence.length == RFB_UPDATE_FENCE_SIZE &&
+		    p[0] == RFB_UPDATE_FENCE)
+			rfb_update_arrived(self, (uint32_t)p[1] << 24 |
+						     p[2] << 16 | p[3] << 8 |
+						     p[4]);
 		return;
 	}
 	rfb_put32(head + 4, message->fence.flags & 7);

@@ -143,14 +143,23 @@ static void append_part(struct rfb_client *self, const struct item *item)
 static void append_mark(struct rfb_client *self, const struct item *item,
 			gint64 now)
 {
-	if (item->fence) {
-		static const uint8_t fence[10] = {
-		    248, 0, 0, 0, 0x80, 0, 0, 0, 1, RFB_UPDATE_FENCE};
-		g_byte_array_append(self->out, fence, sizeof fence);
-	}
-	pacer_mark(&self->pacer, now);
+	uint32_t number = pacer_mark(&self->pacer, now);
 	if (item->full)
 		pacer_filled(&self->pacer);
+	if (!item->fence)
+		return;
+	uint8_t fence[9 + RFB_UPDATE_FENCE_SIZE] = {248,
+						    0,
+						    0,
+						    0,
+						    0x80,
+						    0,
+						    0,
+						    0,
+						    RFB_UPDATE_FENCE_SIZE,
+						    RFB_UPDATE_FENCE};
+	rfb_put32(fence + 10, number);
+	g_byte_array_append(self->out, fence, sizeof fence);
 }
 
 bool rfb_plan_carry_out(struct rfb_client *self)

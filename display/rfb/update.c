@@ -97,14 +97,16 @@ void rfb_update_request(struct rfb_client *self, bool incremental,
 			const struct rect *area)
 {
 	if (!incremental) {
-		damage_add(&self->view.stale, area);
+		view_add(&self->view, area);
 		self->whole = true;
 		/* rfbproto, ExtendedDesktopSize: so a client learns of it */
 		self->size_due |= self->can_resize_extended;
 	}
-	/* who asks has taken in what it asked for before */
+	/* who asks has taken in what it asked for before, or, asking as an
+	 * update begins, all but that one */
 	if (!self->continuous)
-		pacer_arrived_all(&self->pacer, g_get_monotonic_time());
+		pacer_arrived_all(&self->pacer, self->can_fence,
+				  g_get_monotonic_time());
 	if (!self->requested) {
 		self->wanted = *area;
 	} else {
@@ -119,9 +121,9 @@ void rfb_update_request(struct rfb_client *self, bool incremental,
 	self->requested = true;
 }
 
-void rfb_update_arrived(struct rfb_client *self)
+void rfb_update_arrived(struct rfb_client *self, uint32_t number)
 {
-	pacer_arrived(&self->pacer, g_get_monotonic_time());
+	pacer_arrived(&self->pacer, number, g_get_monotonic_time());
 }
 
 /* ---- style ---- */
@@ -235,9 +237,7 @@ static unsigned put_moves(struct rfb_client *self, const struct rect *within)
 static unsigned plan_all(struct rfb_client *self, GArray *parts)
 {
 	self->blank_due = false;
-	damage_clear(&self->view.stale);
-	view_drop_moves(&self->view);
-	damage_clear(&self->view.stale);
+	view_clear(&self->view);
 	for (unsigned y = 0; y < self->height; y += RFB_RECT_SIDE)
 		for (unsigned x = 0; x < self->width; x += RFB_RECT_SIDE) {
 			struct view_part part = {
@@ -313,7 +313,7 @@ static bool begin_update(struct rfb_client *self)
 				 self->height != desktop_height(desktop));
 	bool unasked = !self->requested && self->continuous;
 	bool fenced = unasked && self->can_fence;
-	bool paced = fenced || !self->continuous;
+	bool paced = self->can_fence || !self->continuous;
 	if (!self->requested && !unasked)
 		return false;
 	if (self->parts > PARTS_LEFT)
@@ -377,7 +377,7 @@ static bool begin_update(struct rfb_client *self)
 		rfb_plan_add_part(self, &style, part);
 	}
 	if (paced) {
-		rfb_plan_add_mark(self, fenced, full);
+		rfb_plan_add_mark(self, self->can_fence, full);
 		follow_line(self, full, now);
 	}
 	self->requested = self->whole = false;
