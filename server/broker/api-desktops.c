@@ -204,9 +204,9 @@ void handle_desktop_ticket(struct request *request)
 				       request->session.hash, &error);
 	if (ticket)
 		request_done(request,
-			     json_pack("{s:s, s:i, s:[s]}", "ticket", ticket,
+			     json_pack("{s:s, s:i, s:[ss]}", "ticket", ticket,
 				       "expires_in", TICKET_LIFE_S,
-				       "protocols", "rfb"));
+				       "protocols", "rfb", "windows"));
 	else
 		request_fail(request, error);
 }

@@ -75,6 +75,8 @@ static void take_live(struct desktops *self, struct desktop *desktop,
 	if (desktop->state == DESKTOP_RUNNING) {
 		g_free(desktop->address);
 		desktop->address = text_of(message, "rfb");
+		g_free(desktop->windows);
+		desktop->windows = text_of(message, "windows");
 	}
 	json_t *viewers = json_object_get(message, "viewers");
 	if (json_is_integer(viewers))

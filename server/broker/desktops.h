@@ -24,6 +24,7 @@ struct desktop {
 	/* not in the store */
 	json_t *warning;
 	char *stage, *address, *accelerator;
+	char *windows; /* address of its windows' stream; NULL: none */
 	double fraction;
 	gint64 viewers;
 	gint64 serial;

@@ -92,6 +92,14 @@ static void reject(struct tunnel *tunnel, const GError *error)
 
 /* ---- the way to the display ---- */
 
+/* Where the tunnel's protocol is spoken; NULL where it is not. */
+static const char *address_for(const struct tunnel *tunnel,
+			       const struct desktop *desktop)
+{
+	return strcmp(tunnel->protocol, "windows") == 0 ? desktop->windows
+							: desktop->address;
+}
+
 static void grant(struct tunnel *tunnel, struct desktop *desktop)
 {
 	struct tunnels *self = tunnel->owner;
@@ -108,7 +116,7 @@ static void grant(struct tunnel *tunnel, struct desktop *desktop)
 	}
 	json_t *reply = json_pack("{s:s, s:s, s:s}", "desktop", desktop->id,
 				  "user", tunnel->attach.user, "address",
-				  desktop->address);
+				  address_for(tunnel, desktop));
 	if (tunnel->secret)
 		json_object_set_new(reply, "session",
 				    json_string(tunnel->secret));
@@ -166,7 +174,8 @@ static void await_display(struct tunnel *tunnel)
 	if (!desktop) {
 		error = fault_new(FAULT_NOT_FOUND, "Open the pool again.",
 				  "The desktop has been removed.");
-	} else if (desktop->state == DESKTOP_RUNNING && desktop->address) {
+	} else if (desktop->state == DESKTOP_RUNNING &&
+		   address_for(tunnel, desktop)) {
 		grant(tunnel, desktop);
 		return;
 	} else if (desktop->state == DESKTOP_FAILED ||
@@ -294,10 +303,10 @@ static gboolean check_common(struct tunnel *tunnel, json_t *message,
 		protocol ? jsonline_string(message, "peer", error) : NULL;
 	if (!peer)
 		return FALSE;
-	if (strcmp(protocol, "rfb") != 0) {
+	if (strcmp(protocol, "rfb") != 0 && strcmp(protocol, "windows") != 0) {
 		g_autofree char *quoted = log_quote(protocol,
 						    strlen(protocol));
-		fault_set(error, FAULT_INVALID, "Use rfb.",
+		fault_set(error, FAULT_INVALID, "Use rfb or windows.",
 			  "Protocol %s is not spoken here.", quoted);
 		return FALSE;
 	}

@@ -20,6 +20,7 @@ struct tunnel {
 	const struct worker_world *world;
 	struct conn *conn;
 	const struct head *head;
+	const char *protocol;
 	const void *rest; /* what came behind the head */
 	gsize rest_size;
 	gboolean is_web;
@@ -113,8 +114,19 @@ static json_t *parse_credential(const struct tunnel *self, char **session,
 /* The wrapping, before anybody is asked anything. */
 static gboolean parse_upgrade(struct tunnel *self, GError **error)
 {
-	if (!span_is(self->head->path, TUNNEL "v1/rfb")) {
-		fault_set(error, FAULT_NOT_FOUND, "There is " TUNNEL "v1/rfb.",
+	static const struct {
+		const char *path, *protocol;
+	} kinds[] = {
+		{TUNNEL "v1/rfb", "rfb"},
+		{TUNNEL "v1/windows", "windows"},
+	};
+	for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++)
+		if (span_is(self->head->path, kinds[i].path))
+			self->protocol = kinds[i].protocol;
+	if (!self->protocol) {
+		fault_set(error, FAULT_NOT_FOUND,
+			  "There are " TUNNEL "v1/rfb and " TUNNEL
+			  "v1/windows.",
 			  "This tunnel does not exist.");
 		return FALSE;
 	}
@@ -172,7 +184,7 @@ static void relay(struct tunnel *self, struct attach *attach)
 	    g_build_filename(self->world->run_path, "gateway.sock", NULL);
 	struct keeper *keeper =
 	    keeper_new(g_steal_pointer(&attach->link), path, attach->session,
-		       "rfb", self->conn->address);
+		       self->protocol, self->conn->address);
 	const struct log_about about = {.vm = attach->desktop,
 					.client = self->conn->who};
 	const char *kind = self->is_web ? "Browser's tunnel" : "Tunnel";
@@ -211,8 +223,9 @@ gboolean tunnel_serve(const struct worker_world *world, struct conn *conn,
 	json_t *wish = parse_credential(&self, &session, error);
 	gboolean fine =
 	    wish &&
-	    attach_open(&attach, world->run_path, conn, wish, session, "rfb",
-			g_get_monotonic_time() + REDEEM_US, error);
+	    attach_open(&attach, world->run_path, conn, wish, session,
+			self.protocol, g_get_monotonic_time() + REDEEM_US,
+			error);
 	if (!fine)
 		refuse(&self, *error, attach.session);
 	fine = fine && send_switch(&self, attach.session, error);

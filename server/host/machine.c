@@ -121,9 +121,13 @@ json_t *machine_describe(struct machine *self)
 	if (self->warning && self->life == LIFE_RUNNING)
 		json_object_set_new(out, "warning",
 				    jsonline_from_error(self->warning));
-	if (self->life == LIFE_RUNNING && self->screen)
+	if (self->life == LIFE_RUNNING && self->screen) {
 		json_object_set_new(
 			out, "rfb", json_string(screen_address(self->screen)));
+		json_object_set_new(
+			out, "windows",
+			json_string(screen_windows(self->screen)));
+	}
 	if (self->engine)
 		json_object_set_new(
 			out, "accelerator",

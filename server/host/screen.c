@@ -25,8 +25,8 @@
 /* Ref-counted inside: a handler may free the screen that calls it. */
 struct screen {
 	int refs;
-	char *id, *name, *log, *address;
-	char *pid_file, *rfb, *control;
+	char *id, *name, *log, *address, *windows_address;
+	char *pid_file, *rfb, *windows, *control;
 	const struct screen_handlers *handlers;
 	void *data;
 	pid_t pid;
@@ -51,6 +51,8 @@ struct screen *screen_new(const char *id, const char *name, const char *run_dir,
 	self->control = g_build_filename(run_dir, "control.sock", NULL);
 	self->pid_file = g_build_filename(run_dir, "display.pid", NULL);
 	self->address = g_strconcat("unix:", self->rfb, NULL);
+	self->windows = g_build_filename(run_dir, "windows.sock", NULL);
+	self->windows_address = g_strconcat("unix:", self->windows, NULL);
 	self->handlers = handlers;
 	self->data = data;
 	return self;
@@ -76,6 +78,8 @@ static void release(struct screen *self)
 	g_free(self->name);
 	g_free(self->log);
 	g_free(self->address);
+	g_free(self->windows_address);
+	g_free(self->windows);
 	g_free(self->rfb);
 	g_free(self->control);
 	g_free(self->pid_file);
@@ -115,6 +119,11 @@ gboolean screen_alive(const struct screen *self)
 const char *screen_address(const struct screen *self)
 {
 	return self->address;
+}
+
+const char *screen_windows(const struct screen *self)
+{
+	return self->windows_address;
 }
 
 /* ---- the channel ---- */
@@ -252,12 +261,15 @@ gboolean screen_start(struct screen *self, int fd, GError **error)
 	/* stale sockets would be dialled before the new ones are there */
 	unlink(self->control);
 	unlink(self->rfb);
+	unlink(self->windows);
 	g_autofree char *program = paths_program("oriel-display");
 	g_autofree char *control = g_strconcat("unix:", self->control, NULL);
 	const char *const argv[] = {
-		program, "--display1-fd", "3",	  "--rfb",    self->address,
-		"--control", control,	  "--vm", self->id, "--name",
-		self->name,  NULL};
+		program,     "--display1-fd", "3",
+		"--rfb",     self->address,   "--windows",
+		self->windows_address,	      "--control", control,
+		"--vm",	     self->id,	      "--name",	   self->name,
+		NULL};
 	pid_t pid = proc_spawn(argv, fd, self->log, PROC_STAYS, error);
 	close(fd);
 	if (pid < 0)
@@ -388,5 +400,6 @@ void screen_stop(struct screen *self)
 	unlink(self->pid_file);
 	unlink(self->control);
 	unlink(self->rfb);
+	unlink(self->windows);
 	screen_free(self);
 }
