@@ -61,7 +61,7 @@ enum codec_class codec_classify(unsigned colours,
 	 * photographs above, smooth skies included. */
 	uint64_t all =
 	    (uint64_t)texture->equal + texture->near_ + texture->far_;
-	if (colours && colours <= 64)
+	if (colours && colours <= CODEC_FEW_COLOURS)
 		return CODEC_TEXT;
 	if (texture->equal * 2u > all)
 		return CODEC_TEXT;

@@ -49,6 +49,9 @@ size_t codec_bits(const struct codec_view *view, uint32_t clear, uint8_t *bits);
 void codec_texture(const struct codec_view *view, unsigned step,
 		   struct codec_texture *out);
 
+/* No tile of so few is a picture. */
+#define CODEC_FEW_COLOURS 64u
+
 /* Solid, text or picture. `colours` is the palette's count, 0 for more than
  * 256. Meant for tiles of 16 to 64 pixels a side. */
 enum codec_class codec_classify(unsigned colours,

@@ -18,3 +18,10 @@ codec-video-test_SRC := tests/unit/codec-video-test.c \
 codec-video-test_LIBS := codec common
 codec-video-test_PKG := zlib libjpeg libavcodec libavutil
 codec-video-test_LDLIBS := -lm
+
+PROGRAMS += codec-bench
+codec-bench_SRC := tests/bench/codec.c tests/bench/codec-peer.c \
+	tests/unit/codec-decode.c tests/unit/codec-pictures.c
+codec-bench_LIBS := codec common
+codec-bench_PKG := zlib libjpeg libvncserver
+codec-bench_LDLIBS := -lm

@@ -16,10 +16,11 @@ struct tight_decoder {
 	bool on[4];
 };
 void tight_decoder_finish(struct tight_decoder *self);
-/* Decodes one body; *jpeg tells that it was one. */
-void tight_decode(struct tight_decoder *self, const uint8_t *body,
-		  size_t length, unsigned width, unsigned height,
-		  uint32_t *pixels, bool *jpeg);
+/* Decodes one body at the begin of what is there; *jpeg tells that it was one.
+ * Returns the bytes it took. */
+size_t tight_decode(struct tight_decoder *self, const uint8_t *body,
+		    size_t length, unsigned width, unsigned height,
+		    uint32_t *pixels, bool *jpeg);
 
 struct zrle_decoder {
 	z_stream stream;

@@ -319,13 +319,15 @@ static void test_tight_lossless(void)
 		bool exact, jpeg;
 		g_assert_true(tight_encode(tight, v, &options, &exact, out));
 		g_assert_true(exact);
-		tight_decode(&decoder, out->data, out->len, v->width, v->height,
-			     got, &jpeg);
+		g_assert_cmpuint(tight_decode(&decoder, out->data, out->len,
+					      v->width, v->height, got, &jpeg),
+				 ==, out->len);
 		g_assert_false(jpeg);
 		assert_same(v, got);
 		/* kept bytes are good again, whatever came between */
-		tight_decode(&decoder, out->data, out->len, v->width, v->height,
-			     got, &jpeg);
+		g_assert_cmpuint(tight_decode(&decoder, out->data, out->len,
+					      v->width, v->height, got, &jpeg),
+				 ==, out->len);
 		assert_same(v, got);
 		g_free(s.memory);
 	}
@@ -350,8 +352,9 @@ static void test_tight_lossy(void)
 		    g_new(uint32_t, (size_t)v->width * v->height);
 		bool exact, jpeg;
 		g_assert_true(tight_encode(tight, v, &options, &exact, out));
-		tight_decode(&decoder, out->data, out->len, v->width, v->height,
-			     got, &jpeg);
+		g_assert_cmpuint(tight_decode(&decoder, out->data, out->len,
+					      v->width, v->height, got, &jpeg),
+				 ==, out->len);
 		g_assert_cmpint(jpeg, ==, !exact);
 		g_assert_cmpint(exact, ==, picture <= PICTURE_PALETTE);
 		if (exact)
@@ -386,7 +389,9 @@ static void test_tight_bounds(void)
 	g_autofree uint32_t *got = g_new(uint32_t, 2048 * 512);
 	bool jpeg;
 	g_assert_true(tight_lossless(tight, &most, true, out));
-	tight_decode(&decoder, out->data, out->len, 2048, 512, got, &jpeg);
+	g_assert_cmpuint(
+	    tight_decode(&decoder, out->data, out->len, 2048, 512, got, &jpeg),
+	    ==, out->len);
 	assert_same(&most, got);
 	tight_decoder_finish(&decoder);
 }
