@@ -24,7 +24,7 @@ FN bool solid(const struct codec_view *view, uint32_t colour)
 FN int place_of(struct colour_table *table, struct codec_palette *palette,
 		unsigned most, uint32_t colour)
 {
-	uint32_t at = colour * 2654435761u >> (32 - COLOUR_TABLE_BITS);
+	uint32_t at = colour_slot(colour);
 	while (table->keys[at] != colour) {
 		if (table->keys[at] == NO_COLOUR) {
 			if (palette->count == most)
@@ -50,33 +50,31 @@ FN void palette_build(const struct codec_view *view, unsigned most,
 	int place = place_of(&table, palette, most, last);
 	for (unsigned y = 0; y < view->height; y++, row += view->stride_px) {
 		unsigned x = 0;
-		for (; x + 8 <= view->width; x += 8) {
+		for (; x + 8 <= view->width; x += 8, out += places ? 8 : 0) {
 			if (equal8(row + x, last) == 0xff) {
 				memset(out, place, 8);
-			} else {
-				for (unsigned i = 0; i < 8; i++) {
-					if (row[x + i] != last) {
-						last = row[x + i];
-						place =
-						    place_of(&table, palette,
-							     most, last);
-						if (place < 0)
-							goto many;
-					}
-					out[i] = place;
-				}
+				continue;
 			}
-			out += places ? 8 : 0;
-		}
-		for (; x < view->width; x++) {
-			if (row[x] != last) {
-				last = row[x];
-				place = place_of(&table, palette, most, last);
+			/* each is looked up: whether it is as the one before
+			 * is what a processor guesses badly in text */
+			for (unsigned i = 0; i < 8; i++) {
+				last = row[x + i];
+				uint32_t at = colour_slot(last);
+				place = table.places[at];
+				if (G_UNLIKELY(table.keys[at] != last))
+					place = place_of(&table, palette, most,
+							 last);
 				if (place < 0)
 					goto many;
+				out[i] = place;
 			}
+		}
+		for (; x < view->width; x++, out += places ? 1 : 0) {
+			last = row[x];
+			place = place_of(&table, palette, most, last);
+			if (place < 0)
+				goto many;
 			*out = place;
-			out += places ? 1 : 0;
 		}
 	}
 	return;

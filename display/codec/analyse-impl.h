@@ -27,6 +27,11 @@ struct colour_table {
 	uint8_t places[COLOUR_TABLE];
 };
 
+static inline uint32_t colour_slot(uint32_t colour)
+{
+	return colour * 2654435761u >> (32 - COLOUR_TABLE_BITS);
+}
+
 static inline bool near_pixels(uint32_t a, uint32_t b)
 {
 	for (unsigned shift = 0; shift < 24; shift += 8) {

@@ -18,6 +18,7 @@ enum {
 	BLOCK = 65535,       /* input bytes: what a stored block holds */
 	SEQUENCES = 1 << 14, /* per block; more begin a new one */
 	HASH_BITS = 13,
+	LONG = 32, /* good enough to look no further */
 	LITLEN = 286,
 	DIST = 30,
 	END = 256,
@@ -30,7 +31,7 @@ struct sequence {
 };
 
 struct deflate {
-	uint32_t hash[1 << HASH_BITS]; /* base + place */
+	uint32_t hash[2 << HASH_BITS]; /* base + place */
 	uint32_t base;                 /* older entries are of other inputs */
 	unsigned count;
 	struct sequence sequences[SEQUENCES + 1];
@@ -181,65 +182,102 @@ static void put_match(struct deflate *self, const uint8_t *literals,
 	put_sequence(self, literals, count, length, distance);
 }
 
-/* All three return the end of what they took. */
+struct place {
+	const uint8_t *in, *end;
+	unsigned row_bytes, pixel_bytes;
+};
+
+/* The last two places of what begins with these bytes; then this one too. */
+static inline void enter(struct deflate *self, uint32_t next, size_t place,
+			 uint32_t seen[2])
+{
+	uint32_t *slot =
+	    self->hash + 2 * (next * 2654435761u >> (32 - HASH_BITS));
+	seen[0] = slot[0];
+	seen[1] = slot[1];
+	slot[1] = seen[0];
+	slot[0] = self->base + place;
+}
+
+/* The longest match at p, 0 if there is none. Enters p into the hash. */
+static inline unsigned longest(struct deflate *self, const struct place *at,
+			       const uint8_t *p, unsigned *distance)
+{
+	uint32_t next = load32(p);
+	unsigned best = 0;
+	size_t place = p - at->in;
+	uint32_t seen[2];
+	enter(self, next, place, seen);
+	if (at->row_bytes && place >= at->row_bytes &&
+	    load32(p - at->row_bytes) == next) {
+		best = 4 + alike(p + 4, p + 4 - at->row_bytes, at->end);
+		*distance = at->row_bytes;
+	}
+	if (at->pixel_bytes && place >= at->pixel_bytes &&
+	    load32(p - at->pixel_bytes) == next) {
+		unsigned n = 4 + alike(p + 4, p + 4 - at->pixel_bytes, at->end);
+		if (n > best) {
+			best = n;
+			*distance = at->pixel_bytes;
+		}
+	}
+	if (best >= LONG)
+		return best;
+	for (unsigned i = 0; i < 2; i++) {
+		if (seen[i] < self->base)
+			break;
+		const uint8_t *from = at->in + (seen[i] - self->base);
+		if (p - from > WINDOW)
+			break;
+		if (load32(from) != next || from[best] != p[best])
+			continue;
+		unsigned n = 4 + alike(p + 4, from + 4, at->end);
+		if (n > best) {
+			best = n;
+			*distance = p - from;
+		}
+	}
+	return best;
+}
+
+/* The finders return the end of what they took. */
 
 static const uint8_t *find_matches(struct deflate *self, const uint8_t *in,
 				   const uint8_t *begin, const uint8_t *end,
 				   unsigned row_bytes, unsigned pixel_bytes)
 {
+	const struct place at = {in, end, row_bytes, pixel_bytes};
 	const uint8_t *p = begin, *literals = begin;
-	const uint8_t *last = end - begin > 8 ? end - 8 : begin;
+	const uint8_t *last = end - begin > 9 ? end - 9 : begin;
 	/* room for the pieces of the longest match */
 	const unsigned full = SEQUENCES - (BLOCK / MATCH_MAX + 2);
 	while (p < last && self->count < full) {
-		uint32_t next = load32(p);
-		unsigned best = 0, distance = 0;
-		size_t place = p - in;
-		if (row_bytes && place >= row_bytes &&
-		    load32(p - row_bytes) == next) {
-			best = 4 + alike(p + 4, p + 4 - row_bytes, end);
-			distance = row_bytes;
-		}
-		if (pixel_bytes && place >= pixel_bytes &&
-		    load32(p - pixel_bytes) == next) {
-			unsigned n = 4 + alike(p + 4, p + 4 - pixel_bytes, end);
-			if (n > best) {
-				best = n;
-				distance = pixel_bytes;
-			}
-		}
-		uint32_t *slot =
-		    &self->hash[next * 2654435761u >> (32 - HASH_BITS)];
-		uint32_t seen = *slot;
-		*slot = self->base + place;
-		if (best < 32 && seen >= self->base) {
-			size_t from = seen - self->base;
-			if (place - from <= WINDOW &&
-			    load32(in + from) == next) {
-				unsigned n =
-				    4 + alike(p + 4, in + from + 4, end);
-				if (n > best) {
-					best = n;
-					distance = place - from;
-				}
-			}
-		}
-		if (best) {
-			put_match(self, literals, p - literals, best, distance);
-			p += best;
-			literals = p;
-			if (p < last) /* the match's own tail is found again */
-				self->hash[load32(p - 2) * 2654435761u >>
-					   (32 - HASH_BITS)] =
-				    self->base + (p - 2 - in);
-		} else {
+		unsigned distance, later_distance;
+		unsigned length = longest(self, &at, p, &distance);
+		if (!length) {
 			/* the longer nothing was found, the bigger the steps */
 			p += 1 + ((p - literals) >> 7);
+			continue;
+		}
+		/* a longer one may begin a byte later */
+		while (length < LONG && p + 1 < last) {
+			unsigned later =
+			    longest(self, &at, p + 1, &later_distance);
+			if (later <= length)
+				break;
+			p++;
+			length = later;
+			distance = later_distance;
+		}
+		put_match(self, literals, p - literals, length, distance);
+		p += length;
+		literals = p;
+		for (unsigned back = 1; back <= 2 && p < last; back++) {
+			uint32_t seen[2];
+			enter(self, load32(p - back), p - back - in, seen);
 		}
 	}
-	if (self->count < full)
-		p = end;
-	else if (p > end)
+	if (self->count < full || p > end)
 		p = end;
 	if (p > literals)
 		put_sequence(self, literals, p - literals, 0, 0);
@@ -504,10 +542,12 @@ void deflate_append(struct deflate *self, enum deflate_mode mode,
 	while (p < stop) {
 		const uint8_t *block_end = p + MIN((size_t)(stop - p), BLOCK);
 		begin_block(self);
-		const uint8_t *next =
-		    mode == DEFLATE_RUNS ? find_runs(self, in, p, block_end)
-					 : find_matches(self, in, p, block_end,
-							row_bytes, pixel_bytes);
+		const uint8_t *next;
+		if (mode == DEFLATE_RUNS)
+			next = find_runs(self, in, p, block_end);
+		else
+			next = find_matches(self, in, p, block_end, row_bytes,
+					    pixel_bytes);
 		put_block(&w, self, p, next - p,
 			  end == DEFLATE_LAST && next == stop);
 		p = next;

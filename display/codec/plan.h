@@ -11,7 +11,7 @@
 struct plan_tile {
 	enum { PLAN_SKIP, PLAN_SOLID, PLAN_TEXT, PLAN_PICTURE } kind;
 	uint32_t colour;  /* of a solid one */
-	unsigned colours; /* of text: its palette's count, 0 for more */
+	unsigned colours; /* of text: 0 for more than CODEC_FEW_COLOURS */
 };
 
 struct plan_rect {

@@ -61,6 +61,15 @@ static uint8_t *put_packed(const uint8_t *places, unsigned bits, unsigned w,
 	return p;
 }
 
+/* A length less one, in bytes that add up. */
+static uint8_t *put_run(uint8_t *p, unsigned run)
+{
+	for (run--; run >= 255; run -= 255)
+		*p++ = 255;
+	*p++ = run;
+	return p;
+}
+
 /* Runs of palette places. Returns NULL when they take `most` bytes or more. */
 static uint8_t *put_runs(const uint8_t *places, unsigned count, uint8_t *p,
 			 size_t most)
@@ -78,9 +87,7 @@ static uint8_t *put_runs(const uint8_t *places, unsigned count, uint8_t *p,
 			continue;
 		}
 		*p++ = place | 128;
-		for (run--; run >= 255; run -= 255)
-			*p++ = 255;
-		*p++ = run;
+		p = put_run(p, run);
 	}
 	return p;
 }
@@ -100,6 +107,32 @@ static uint8_t *put_full(const struct codec_view *tile, enum zrle_order order,
 	return p;
 }
 
+/* Runs of pixels, full colour where these would take more. A run may go on
+ * into the next row. */
+static uint8_t *put_many(const struct codec_view *tile, enum zrle_order order,
+			 uint8_t *form)
+{
+	uint8_t *p = form + 1;
+	const uint8_t *stop = p + (size_t)tile->width * tile->height * 3;
+	const uint32_t *row = tile->pixels;
+	uint32_t last = row[0];
+	unsigned run = 0;
+	*form = RUNS;
+	for (unsigned y = 0; y < tile->height; y++, row += tile->stride_px)
+		for (unsigned x = 0; x < tile->width; x++) {
+			if (row[x] == last) {
+				run++;
+				continue;
+			}
+			if (p + 4 + run / 255 >= stop)
+				return put_full(tile, order, form);
+			p = put_run(put_pixel(p, last, order), run);
+			last = row[x];
+			run = 1;
+		}
+	return put_run(put_pixel(p, last, order), run);
+}
+
 static uint8_t *put_tile(struct zrle_encoder *self,
 			 const struct codec_view *tile, enum zrle_order order,
 			 uint8_t *p)
@@ -113,24 +146,30 @@ static uint8_t *put_tile(struct zrle_encoder *self,
 	}
 	codec_palette_build(tile, PALETTE_MAX, &palette, self->places);
 	if (!palette.count)
-		return put_full(tile, order, p);
-	/* Packed where it is possible: deflate finds the repeats of packed
-	 * rows as well as those of runs. Else runs where they are shorter. */
+		return put_many(tile, order, p);
+	/* The shorter of packed places and runs; full colour if both are long.
+	 */
 	uint8_t *form = p++;
 	for (unsigned i = 0; i < palette.count; i++)
 		p = put_pixel(p, palette.colours[i], order);
+	size_t most = (size_t)w * h * 3;
 	if (palette.count <= 16) {
 		unsigned bits = palette.count > 4   ? 4
 				: palette.count > 2 ? 2
 						    : 1;
+		size_t packed = (w * bits + 7) / 8 * h;
+		*form = RUNS + palette.count;
+		uint8_t *end = put_runs(self->places, w * h, p, packed);
+		if (end)
+			return end;
 		*form = palette.count;
 		if (bits == 1)
 			return p + codec_bits(tile, palette.colours[0], p);
 		return put_packed(self->places, bits, w, h, p);
 	}
 	*form = RUNS + palette.count;
-	p = put_runs(self->places, w * h, p, (size_t)w * h * 3);
-	return p ? p : put_full(tile, order, form);
+	p = put_runs(self->places, w * h, p, most);
+	return p ? p : put_many(tile, order, form);
 }
 
 bool zrle_encode(struct zrle_encoder *self, const struct codec_view *view,
