@@ -106,7 +106,9 @@ $(BUILD)/obj/$(BUILD)/gen/%.o: $(BUILD)/gen/%.c
 	uninstall clean distclean help
 all: programs
 programs: $(addprefix $(BUILD)/bin/,$(PROGRAMS)) $(EXTRA_ALL)
+	@:
 tests: programs $(addprefix $(BUILD)/tests/,$(TESTS)) $(EXTRA_TESTS)
+	@:
 
 # demo and check bring their own packages, then read this file anew, since
 # what pkg-config answers may have changed.
