@@ -128,12 +128,14 @@ static void kvm_fingerprint(const struct engine_spec *spec, json_t *facts)
 	json_object_set_new(facts, "layout", json_integer(KVM_LAYOUT));
 }
 
-/* No clone of this engine is ever started, so none gets a card. */
 static void kvm_plug(const struct engine_spec *spec, enum engine_net net,
 		     json_t **netdev, json_t **device)
 {
-	*netdev = json_object();
-	*device = json_object();
+	*netdev = json_pack("{s:s,s:s,s:b,s:{s:s,s:s}}", "type", "stream", "id",
+			    "net", "server", 1, "addr", "type", "unix", "path",
+			    NET_SOCKET);
+	*device = json_pack("{s:s,s:s,s:s,s:s}", "driver", "virtio-net", "id",
+			    "card", "netdev", "net", "mac", spec->mac);
 }
 
 static const struct engine_ops kvm_ops = {

@@ -146,6 +146,19 @@ static void tsc_deadline(void)
 	MMIO32(0xfee003e0) = 0xb;
 	MMIO32(0xfee00380) = 100000;
 	report(wait_interrupt(0x51, 1), "LAPIC: a one-shot timer fires");
+	if (!(d & 1 << 24)) {
+		report(true, "LAPIC: there is no TSC deadline");
+		return;
+	}
+	MMIO32(0xfee00320) = 2 << 17 | 0x53;
+	__asm__ volatile("mfence; rdtsc; add $1000000, %%eax; adc $0, %%edx;"
+			 "mov $0x6e0, %%ecx; wrmsr"
+			 :
+			 :
+			 : "eax", "ecx", "edx", "memory");
+	report(wait_interrupt(0x53, 1), "LAPIC: a TSC deadline fires");
+	report(interrupts[0x53] == 1, "LAPIC: and only once");
+	MMIO32(0xfee00320) = 0x10000;
 }
 
 static void pit(void)

@@ -128,6 +128,18 @@ def main():
             got += len(more)
         ok(got == 300000, "vsock: the guest reaches the host: %d bytes" % got)
 
+    net = {"type": "stream", "id": "n", "server": True, "addr": {"type": "unix", "path": "/tmp/late.sock"}}
+    card = {"driver": "virtio-net-pci", "id": "late", "netdev": "n", "mac": "52:54:00:6f:72:6b"}
+    ok("return" in qmp.ask("netdev_add", **net) and "return" in qmp.ask("device_add", **card) and
+       until(lambda: "52:54:00:6f:72:6b" in shell.run("cat /sys/class/net/*/address"), 60, 1),
+       "Linux finds a card that comes while it runs")
+    qmp.ask("device_del", id="late")
+    try:
+        gone = qmp.wait("DEVICE_DELETED", 60)["data"]["device"] == "late"
+    except (OSError, EOFError):
+        gone = False
+    ok(gone and "52:54:00:6f:72:6b" not in shell.run("cat /sys/class/net/*/address"), "and lets go of it when asked")
+
     shell.run("dd if=/dev/urandom of=/dev/vda bs=1M count=16 conv=fsync 2>/dev/null")
     before = os.stat(disk).st_blocks
     said = shell.run("cat /sys/block/vda/queue/discard_max_bytes /sys/block/vda/queue/write_zeroes_max_bytes "

@@ -1,14 +1,15 @@
 /* acpi.c - RSDP, XSDT, FADT, FACS, DSDT, MADT, MCFG.
  *
- * The hardware is never hot-plugged by ACPI so far, so the DSDT is nearly
- * constant: host bridge with its windows and interrupt routing, the legacy
- * devices, S5. Source: ACPI 6.4. */
+ * The DSDT is nearly constant: host bridge with its windows and interrupt
+ * routing, slots whose cards may come and go (hotplug.c), the legacy devices,
+ * S5. Source: ACPI 6.4. */
 #include "vmm/kvm/acpi.h"
 
 #include <string.h>
 
 #include "vmm/kvm/aml.h"
 #include "vmm/kvm/chips.h"
+#include "vmm/kvm/hotplug.h"
 #include "vmm/kvm/pci.h"
 #include "vmm/kvm/vm.h"
 
@@ -89,6 +90,57 @@ static void routing(aml *a)
 	aml_close(a, prt);
 }
 
+/* Slots 1 to 30; 0 and 31 are the chipset's. */
+#define SLOT_FIRST 1u
+#define SLOT_LAST  30u
+
+static const char *slot_name(unsigned slot, char name[8])
+{
+	g_snprintf(name, 8, "SL%02u", slot);
+	return name;
+}
+
+static void slots(aml *a)
+{
+	static const char *const fields[] = {"PCUP", "PCDN", "PCEJ"};
+	char name[8];
+
+	aml_io_fields(a, "PCHP", HOTPLUG_PORT, fields, 3);
+	for (unsigned slot = SLOT_FIRST; slot <= SLOT_LAST; slot++) {
+		struct aml_mark device = aml_device(a, slot_name(slot, name));
+		struct aml_mark eject;
+
+		aml_name_integer(a, "_ADR", slot << 16);
+		aml_name_integer(a, "_SUN", slot);
+		eject = aml_method(a, "_EJ0", 1);
+		aml_store_integer(a, 1ull << slot, "PCEJ");
+		aml_close(a, eject);
+		aml_close(a, device);
+	}
+}
+
+/* _GPE._E01: who came, who shall go */
+static void slot_events(aml *a)
+{
+	struct aml_mark scope = aml_scope(a, "\\_GPE"), method, branch;
+
+	method = aml_method(a, "_E01", 0);
+	aml_store_to_local(a, "\\_SB_.PCI0.PCUP", 0);
+	aml_store_to_local(a, "\\_SB_.PCI0.PCDN", 1);
+	for (unsigned slot = SLOT_FIRST; slot <= SLOT_LAST; slot++)
+		for (unsigned local = 0; local < 2; local++) {
+			char name[8];
+			g_autofree char *path = g_strconcat(
+			    "\\_SB_.PCI0.", slot_name(slot, name), NULL);
+
+			branch = aml_if_bit(a, local, slot);
+			aml_notify(a, path, local ? 3 : 1);
+			aml_close(a, branch);
+		}
+	aml_close(a, method);
+	aml_close(a, scope);
+}
+
 static void host_bridge(aml *a, const struct vm *vm)
 {
 	struct aml_mark device = aml_device(a, "PCI0"), crs, child;
@@ -113,6 +165,7 @@ static void host_bridge(aml *a, const struct vm *vm)
 	aml_window(a, AML_MEMORY, high, high + 0xfffffffff);
 	aml_resources_end(a, crs);
 	routing(a);
+	slots(a);
 
 	child = aml_device(a, "LPC_");
 	aml_name_integer(a, "_ADR", 0x1f0000);
@@ -150,6 +203,7 @@ static GByteArray *dsdt(const struct vm *vm)
 	aml_resources_end(a, crs);
 	aml_close(a, device);
 	aml_close(a, scope);
+	slot_events(a);
 
 	aml_name(a, "\\_S5_");
 	package = aml_package(a, 4);

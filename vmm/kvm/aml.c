@@ -139,6 +139,63 @@ struct aml_mark aml_method(aml *a, const char *name, unsigned arguments)
 	return mark;
 }
 
+struct aml_mark aml_if_bit(aml *a, unsigned local, unsigned bit)
+{
+	struct aml_mark mark;
+
+	aml_byte(a, 0xa0);
+	mark = open_package(a);
+	aml_byte(a, 0x7b); /* And(local, 1 << bit) */
+	aml_byte(a, (uint8_t)(0x60 + local));
+	aml_integer(a, 1ull << bit);
+	aml_byte(a, 0); /* kept nowhere */
+	return mark;
+}
+
+void aml_io_fields(aml *a, const char *region, unsigned port,
+		   const char *const *names, unsigned count)
+{
+	struct aml_mark mark;
+
+	aml_byte(a, 0x5b);
+	aml_byte(a, 0x80);
+	aml_name_string(a, region);
+	aml_byte(a, 1); /* SystemIO */
+	aml_integer(a, port);
+	aml_integer(a, 4 * count);
+	aml_byte(a, 0x5b);
+	aml_byte(a, 0x81);
+	mark = open_package(a);
+	aml_name_string(a, region);
+	aml_byte(a, 0x43); /* dwords, no lock, the rest of a write is zeroes */
+	for (unsigned i = 0; i < count; i++) {
+		aml_bytes(a, names[i], 4);
+		aml_byte(a, 32);
+	}
+	aml_close(a, mark);
+}
+
+void aml_store_to_local(aml *a, const char *from, unsigned local)
+{
+	aml_byte(a, 0x70);
+	aml_name_string(a, from);
+	aml_byte(a, (uint8_t)(0x60 + local));
+}
+
+void aml_store_integer(aml *a, uint64_t value, const char *to)
+{
+	aml_byte(a, 0x70);
+	aml_integer(a, value);
+	aml_name_string(a, to);
+}
+
+void aml_notify(aml *a, const char *object, unsigned value)
+{
+	aml_byte(a, 0x86);
+	aml_name_string(a, object);
+	aml_integer(a, value);
+}
+
 struct aml_mark aml_package(aml *a, unsigned elements)
 {
 	struct aml_mark mark;

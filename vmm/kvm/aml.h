@@ -24,8 +24,18 @@ struct aml_mark {
 struct aml_mark aml_scope(aml *a, const char *name);
 struct aml_mark aml_device(aml *a, const char *name);
 struct aml_mark aml_method(aml *a, const char *name, unsigned arguments);
+/* If (value & (1 << bit)) of one of the method's locals */
+struct aml_mark aml_if_bit(aml *a, unsigned local, unsigned bit);
 struct aml_mark aml_package(aml *a, unsigned elements);
 void aml_close(aml *a, struct aml_mark mark);
+
+/* OperationRegion(region, SystemIO, port, 4 * count), and a field of 32 bits
+ * for each of the names */
+void aml_io_fields(aml *a, const char *region, unsigned port,
+		   const char *const *names, unsigned count);
+void aml_store_to_local(aml *a, const char *from, unsigned local);
+void aml_store_integer(aml *a, uint64_t value, const char *to);
+void aml_notify(aml *a, const char *object, unsigned value);
 
 /* Name(name, ...): the value follows */
 void aml_name(aml *a, const char *name);

@@ -68,7 +68,8 @@ void chip_register(struct vm *vm, struct device *device)
 bool chips_add(struct vm *vm, GError **error)
 {
 	return kernel_chips_add(vm, error) && chip_pm_add(vm, error) &&
-	       chip_rtc_add(vm, error) && chip_i8042_add(vm, error) &&
+	       chip_hotplug_add(vm, error) && chip_rtc_add(vm, error) &&
+	       chip_i8042_add(vm, error) &&
 	       chip_serial_add(vm, 0x3f8, 4, vm->config.serial, error) &&
 	       chip_debugcon_add(vm, vm->config.debugcon, error);
 }

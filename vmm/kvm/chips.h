@@ -28,9 +28,14 @@ bool chip_rtc_add(struct vm *vm, GError **error);
 #define PVPANIC_PORT 0x505u
 bool chip_pm_add(struct vm *vm, GError **error);
 void chip_pm_press(struct chip_pm *pm);
+/* Raises general purpose event `number`. */
+void chip_pm_gpe(struct chip_pm *pm, unsigned number);
 /* port 0xcf9 */
 uint8_t chip_pm_reset_control(const struct chip_pm *pm);
 void chip_pm_set_reset_control(struct chip_pm *pm, uint8_t value);
+
+/* ---- cards that come and go: see hotplug.h ---- */
+bool chip_hotplug_add(struct vm *vm, GError **error);
 
 /* ---- keyboard controller: used while no virtio keyboard is driven ---- */
 bool chip_i8042_add(struct vm *vm, GError **error);

@@ -32,6 +32,7 @@ struct vm *fake_vm_new(void)
 	vm->input = input_set_new(vm);
 	vm->pci = pci_bus_new(vm);
 	chip_pm_add(vm, NULL);
+	chip_hotplug_add(vm, NULL);
 	chip_i8042_add(vm, NULL);
 	return vm;
 }

@@ -20,7 +20,7 @@ struct input_event { /* evdev: type, code, value */
 
 struct input_target {
 	enum input_kind kind;
-	unsigned head; /* tablets and touch screens */
+	unsigned head;       /* tablets and touch screens */
 	atomic_uint fingers; /* slots that are down; a reset lifts them */
 	bool (*ready)(void *device);
 	/* All or nothing; a SYN_REPORT is added. */

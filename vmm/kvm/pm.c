@@ -219,6 +219,14 @@ void chip_pm_set_reset_control(struct chip_pm *pm, uint8_t value)
 		vm_ask(pm->device.vm, VM_WISH_RESET);
 }
 
+void chip_pm_gpe(struct chip_pm *pm, unsigned number)
+{
+	pthread_mutex_lock(&pm->lock);
+	pm->gpe_status[number / 8] |= (uint8_t)(1u << number % 8);
+	update(pm);
+	pthread_mutex_unlock(&pm->lock);
+}
+
 void chip_pm_press(struct chip_pm *pm)
 {
 	pthread_mutex_lock(&pm->lock);

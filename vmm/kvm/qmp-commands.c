@@ -175,25 +175,6 @@ static json_t *add_client(struct qmp_client *c, json_t *arguments,
 								: NULL;
 }
 
-static json_t *device_add(struct qmp_client *c, json_t *arguments,
-			  GError **error)
-{
-	const char *driver = text_of(arguments, "driver", error);
-	const struct device_type *type;
-
-	if (!driver)
-		return NULL;
-	type = device_type_find(driver);
-	if (!type)
-		fault_set(error, FAULT_INVALID, NULL,
-			  "'%s' is not a valid device model name", driver);
-	else
-		fault_set(error, FAULT_CONFLICT,
-			  "Give it with --device when the machine is started.",
-			  "Device '%s' does not support hotplugging", driver);
-	return NULL;
-}
-
 static struct device *device_of(struct qmp_client *c, const char *id,
 				GError **error)
 {
@@ -203,18 +184,6 @@ static struct device *device_of(struct qmp_client *c, const char *id,
 		fault_set(error, FAULT_NOT_FOUND, NULL, "Device '%s' not found",
 			  id);
 	return device;
-}
-
-static json_t *device_del(struct qmp_client *c, json_t *arguments,
-			  GError **error)
-{
-	const char *id = text_of(arguments, "id", error);
-
-	if (!id || !device_of(c, id, error))
-		return NULL;
-	fault_set(error, FAULT_CONFLICT, NULL,
-		  "Device '%s' does not support hotplugging", id);
-	return NULL;
 }
 
 static json_t *set_link(struct qmp_client *c, json_t *arguments, GError **error)
@@ -340,8 +309,10 @@ const struct qmp_command qmp_commands[] = {
     {"getfd", getfd, "fdname"},
     {"closefd", closefd, "fdname"},
     {"add_client", add_client, "protocol fdname skipauth tls"},
-    {"device_add", device_add, "*"},
-    {"device_del", device_del, "id"},
+    {"netdev_add", qmp_netdev_add, "*"},
+    {"netdev_del", qmp_netdev_del, "id"},
+    {"device_add", qmp_device_add, "*"},
+    {"device_del", qmp_device_del, "id"},
     {"set_link", set_link, "name up"},
     {"migrate", migrate, "*"},
     {"migrate-incoming", migrate, "*"},

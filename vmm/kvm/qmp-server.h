@@ -43,6 +43,11 @@ struct qmp_command {
 	const char *arguments;
 };
 extern const struct qmp_command qmp_commands[];
+/* those of qmp-hotplug.c */
+json_t *qmp_netdev_add(struct qmp_client *c, json_t *arguments, GError **error);
+json_t *qmp_netdev_del(struct qmp_client *c, json_t *arguments, GError **error);
+json_t *qmp_device_add(struct qmp_client *c, json_t *arguments, GError **error);
+json_t *qmp_device_del(struct qmp_client *c, json_t *arguments, GError **error);
 struct vm *qmp_client_vm(struct qmp_client *client);
 /* Descriptors of this client: takes the one that came with the message, or
  * one kept under a name (-1 when there is none). */

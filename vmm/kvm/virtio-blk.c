@@ -413,4 +413,5 @@ const struct device_type virtio_blk_type = {
     .about = "disk: path=FILE,readonly=on|off,serial=TEXT,"
 	     "aio=io_uring|threads",
     .create = blk_create,
+    .hotplug = true,
 };

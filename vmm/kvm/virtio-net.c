@@ -313,4 +313,5 @@ const struct device_type virtio_net_type = {
     .about = "network card: mac=ADDRESS,backend=tap:NAME|passt:PATH|"
 	     "listen:PATH|fd:N|none,down=on|off",
     .create = net_create,
+    .hotplug = true,
 };

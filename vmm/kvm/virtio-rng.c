@@ -78,4 +78,5 @@ const struct device_type virtio_rng_type = {
     .name = "virtio-rng",
     .about = "entropy from the host",
     .create = rng_create,
+    .hotplug = true,
 };

@@ -23,7 +23,7 @@
 
 #define VIRTIO_F_INDIRECT  (1ull << 28)
 #define VIRTIO_F_EVENT_IDX (1ull << 29)
-#define VIRTIO_F_MODERN (1ull << 32)
+#define VIRTIO_F_MODERN    (1ull << 32)
 
 struct virtio;
 

@@ -17,6 +17,7 @@
 #include "vmm/kvm/boot.h"
 #include "vmm/kvm/chips.h"
 #include "vmm/kvm/console.h"
+#include "vmm/kvm/hotplug.h"
 #include "vmm/kvm/input.h"
 #include "vmm/kvm/ioloop.h"
 #include "vmm/kvm/irq.h"
@@ -334,6 +335,7 @@ void vm_reset(struct vm *vm, bool by_guest)
 		end(vm, "guest-reset", true);
 		return;
 	}
+	hotplug_before_reset(vm->hotplug);
 	for (struct device *d = vm->devices; d; d = d->next)
 		if (d->ops->reset)
 			d->ops->reset(d);
@@ -405,6 +407,8 @@ void vm_serve_wishes(struct vm *vm)
 	wishes = atomic_exchange(&vm->wishes, 0);
 	if (wishes & VM_WISH_DISPLAY)
 		console_set_serve(vm->consoles);
+	if (wishes & VM_WISH_ATTENTION)
+		hotplug_serve(vm->hotplug);
 	if (wishes & VM_WISH_PANIC) {
 		vm_event(vm, "GUEST_PANICKED",
 			 vm->config.panic_ends ? "{\"action\": \"poweroff\"}"

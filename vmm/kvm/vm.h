@@ -103,6 +103,7 @@ struct vm_config {
 
 struct chip_pm;
 struct chip_i8042;
+struct hotplug;
 
 struct vm {
 	struct vm_config config;
@@ -117,6 +118,7 @@ struct vm {
 	struct device *devices; /* all, newest first */
 	struct chip_pm *pm;
 	struct chip_i8042 *i8042;
+	struct hotplug *hotplug;
 	struct console_set *consoles;
 	struct input_set *input;
 	struct irqs *irqs;
