@@ -131,9 +131,12 @@ static void kvm_fingerprint(const struct engine_spec *spec, json_t *facts)
 static void kvm_plug(const struct engine_spec *spec, enum engine_net net,
 		     json_t **netdev, json_t **device)
 {
-	*netdev = json_pack("{s:s,s:s,s:b,s:{s:s,s:s}}", "type", "stream", "id",
-			    "net", "server", 1, "addr", "type", "unix", "path",
-			    NET_SOCKET);
+	*netdev = net == ENGINE_NET_STREAM
+		      ? json_pack("{s:s,s:s,s:b,s:{s:s,s:s}}", "type", "stream",
+				  "id", "net", "server", 1, "addr", "type",
+				  "unix", "path", NET_SOCKET)
+		      : json_pack("{s:s,s:s,s:b}", "type", "user", "id", "net",
+				  "restrict", 1);
 	*device = json_pack("{s:s,s:s,s:s,s:s}", "driver", "virtio-net", "id",
 			    "card", "netdev", "net", "mac", spec->mac);
 }

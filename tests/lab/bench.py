@@ -4,7 +4,7 @@ Lines that begin with "bench" are the result, bench.json holds them too;
 nothing here passes or fails by a number. What runs on emulated hardware says
 how two programs compare, not how fast either is.
 """
-import glob, json, os, statistics, subprocess, time
+import glob, json, os, socket, statistics, subprocess, threading, time
 from lab import OUT, Agent, Qmp, done, local, note, ok, until
 from small import CMDLINE, INITRD, make_initrd
 
@@ -86,8 +86,12 @@ def run(command, seconds=600):
                                stderr=open(OUT + "/bench.log", "a"), bufsize=0)
     marks = []
     timer = subprocess.Popen(["sh", "-c", "sleep %d; kill -9 %d" % (seconds, process.pid)])
+    log = open(OUT + "/bench.log", "a")
     for line in process.stdout:
-        if line.startswith(b"MARK"):
+        if not line.startswith(b"MARK"):
+            log.write(line.decode(errors="replace"))
+            log.flush()
+        else:
             marks.append((time.monotonic() - begin, line.decode(errors="replace").split()[1:]))
             if marks[-1][1][0] == "end":
                 break
@@ -118,13 +122,37 @@ def starts():
     ok("oriel-vmm" in times, "oriel-vmm boots the bench's guest")
 
 
+def send(link):
+    blob = os.urandom(1 << 20)
+    for _ in range(NET_MIB):
+        link.sendall(blob)
+
+
+def swallow(link):
+    while link.recv(1 << 18):
+        pass
+
+
+def serve(port, how):
+    """Answers each connection to a port with how(link), on threads."""
+    server = socket.create_server(("127.0.0.1", port))
+
+    def one(link):
+        with link:
+            try:
+                how(link)
+            except OSError:
+                pass
+
+    def all():
+        while True:
+            threading.Thread(target=one, args=(server.accept()[0],), daemon=True).start()
+    threading.Thread(target=all, daemon=True).start()
+
+
 def throughput():
-    with open("/tmp/blob", "wb") as file:
-        file.write(os.urandom(1 << 20) * NET_MIB)
-    servers = [subprocess.Popen(["socat", "-U", "TCP-LISTEN:9000,fork,reuseaddr", "OPEN:/tmp/blob,rdonly"],
-                                stderr=subprocess.DEVNULL),
-               subprocess.Popen(["socat", "-u", "TCP-LISTEN:9001,fork,reuseaddr", "OPEN:/dev/null"],
-                                stderr=subprocess.DEVNULL)]
+    serve(9000, send)
+    serve(9001, swallow)
     rates = {"oriel-vmm": {}, "q35": {}}
     for turn in range(ROUNDS):
         for name, command in (("oriel-vmm", oriel), ("q35", qemu("q35"))):
@@ -141,8 +169,6 @@ def throughput():
                 rates[name].setdefault(words[0], []).append(int(words[3]) / (float(words[2]) - float(words[1])))
             passt.kill()
             passt.wait()
-    for server in servers:
-        server.kill()
     for what in "read", "write", "small-reads", "net-in", "net-out":
         ours, theirs = rates["oriel-vmm"].get(what), rates["q35"].get(what)
         if ours and theirs:

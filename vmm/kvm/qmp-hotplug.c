@@ -44,8 +44,13 @@ static char *backend_of(json_t *arguments, GError **error)
 
 		return name ? g_strconcat("tap:", name, NULL) : NULL;
 	}
+	/* QEMU's way to say: a card that reaches nothing */
+	if (g_str_equal(type, "user") &&
+	    json_is_true(json_object_get(arguments, "restrict")))
+		return g_strdup("none");
 	fault_set(error, FAULT_INVALID,
-		  "Use type stream with addr unix, or tap.",
+		  "Use type stream with addr unix, tap, or user with "
+		  "restrict.",
 		  "Parameter 'type' does not accept value '%s' with these "
 		  "arguments",
 		  type);
