@@ -109,6 +109,21 @@ bool damage_has_tile(const struct damage *self, unsigned column, unsigned row)
 		   1;
 }
 
+void damage_remove(struct damage *self, const struct rect *rect)
+{
+	struct rect in = *rect;
+	if (!rect_clip(&in, self->width, self->height))
+		return;
+	for (unsigned row = 0; row < self->rows; row++)
+		for (unsigned column = 0; column < self->columns; column++) {
+			struct rect tile = damage_tile(self, column, row);
+			if (tile.x >= in.x && tile.y >= in.y &&
+			    tile.x + tile.w <= in.x + in.w &&
+			    tile.y + tile.h <= in.y + in.h)
+				damage_remove_tile(self, column, row);
+		}
+}
+
 void damage_remove_tile(struct damage *self, unsigned column, unsigned row)
 {
 	if (column < self->columns && row < self->rows)

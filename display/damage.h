@@ -38,6 +38,8 @@ void damage_clear(struct damage *self);
 void damage_all(struct damage *self);
 /* What lies outside the picture is ignored. */
 void damage_add(struct damage *self, const struct rect *rect);
+/* Takes out the tiles that lie wholly inside. */
+void damage_remove(struct damage *self, const struct rect *rect);
 void damage_add_tile(struct damage *self, unsigned column, unsigned row);
 /* Both must be of the same size. */
 void damage_join(struct damage *self, const struct damage *other);

@@ -375,7 +375,8 @@ static void note_frame(struct desktop *self, const struct rect *rect)
 			    self->frame;
 }
 
-bool desktop_commit(struct desktop *self, struct desktop_change *change)
+bool desktop_commit(struct desktop *self, const struct rect *still,
+		    struct desktop_change *change)
 {
 	struct damage *changed = &self->changed, *damage = &self->damage;
 	*change = (struct desktop_change){.moves = self->moved,
@@ -393,7 +394,7 @@ bool desktop_commit(struct desktop *self, struct desktop_change *change)
 	if (!laid_out)
 		change->moves_count =
 		    moves_find(self->moves, self->pixels, self->painted,
-			       changed, self->moved);
+			       changed, still, self->moved);
 	for (unsigned i = 0; i < change->moves_count; i++) {
 		/* what was moved is compared with the rest */
 		damage_add(changed, &self->moved[i].to);

@@ -86,7 +86,9 @@ struct desktop_change {
 };
 
 /* Makes what was written so far the frame that is read. Returns whether it
- * differs from the one before; *change is valid until the next call. */
-bool desktop_commit(struct desktop *self, struct desktop_change *change);
+ * differs from the one before; *change is valid until the next call. still:
+ * where no movement is looked for, or NULL. */
+bool desktop_commit(struct desktop *self, const struct rect *still,
+		    struct desktop_change *change);
 /* Greatest number of a frame that changed something in these tiles. */
 uint32_t desktop_serial(const struct desktop *self, const struct rect *rect);

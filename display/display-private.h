@@ -14,6 +14,7 @@ struct display {
 	struct desktop *desktop;
 	struct activity *activity;
 	struct jobs *jobs;
+	struct film *film;
 	unsigned layout_serial; /* of what viewers were told */
 	struct clipboard *clipboard;
 	struct agent *agent;

@@ -41,11 +41,13 @@ static gboolean end_round(gpointer data)
 	struct display *self = data;
 	struct desktop_change change;
 	self->round = 0;
-	bool painted = desktop_commit(self->desktop, &change);
+	bool painted =
+	    desktop_commit(self->desktop, film_at(self->film), &change);
 	self->layout_serial = desktop_layout_serial(self->desktop);
 	if (painted) {
-		activity_note(self->activity, self->desktop, &change,
-			      g_get_monotonic_time());
+		gint64 now = g_get_monotonic_time();
+		activity_note(self->activity, self->desktop, &change, now);
+		film_look(self->film, self->activity, self->desktop, now);
 		for (guint i = 0; i < self->viewers->len; i++) {
 			struct viewer *viewer = self->viewers->pdata[i];
 			viewer->ops->changed(viewer, &change);
@@ -302,6 +304,11 @@ struct jobs *display_jobs(const struct display *self)
 	return self->jobs;
 }
 
+const struct rect *display_film(const struct display *self)
+{
+	return film_at(self->film);
+}
+
 unsigned display_leds(const struct display *self)
 {
 	return self->leds;
@@ -338,6 +345,7 @@ struct display *display_new(const char *name, const char *vm)
 	self->viewers = g_ptr_array_new();
 	self->desktop = desktop_new();
 	self->activity = activity_new();
+	self->film = film_new();
 	self->jobs = jobs_new(0, on_jobs_ready, self);
 	self->clipboard = clipboard_new();
 	self->agent = agent_new(self->clipboard);
@@ -356,6 +364,7 @@ void display_free(struct display *self)
 	if (self->retry)
 		g_source_remove(self->retry);
 	jobs_free(self->jobs);
+	film_free(self->film);
 	activity_free(self->activity);
 	agent_free(self->agent);
 	source_free(self->source);

@@ -12,6 +12,7 @@
 #include "display/clipboard.h"
 #include "display/activity.h"
 #include "display/desktop.h"
+#include "display/film.h"
 #include "display/jobs.h"
 #include "display/source.h"
 
@@ -63,6 +64,8 @@ void display_detach(struct viewer *viewer);
 const struct desktop *display_desktop(const struct display *self);
 struct activity *display_activity(const struct display *self);
 struct jobs *display_jobs(const struct display *self);
+/* Where a film plays, or NULL. */
+const struct rect *display_film(const struct display *self);
 /* NULL: the machine never defined one, and viewers keep their own. 0 x 0: it
  * is hidden. */
 const struct cursor *display_cursor(const struct display *self);

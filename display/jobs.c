@@ -12,6 +12,12 @@ struct job {
 	struct key key;   /* first: it is the key of the table, too */
 	unsigned refs;    /* the table's, viewers' and the worker's */
 	uint32_t *pixels; /* a copy, until encoded */
+	/* of a job of its own: instead of key.kind */
+	uint32_t (*encode)(void *data, const uint32_t *pixels,
+			   unsigned stride_px, unsigned width, unsigned height,
+			   GByteArray *out);
+	void *own;
+	GDestroyNotify release;
 	GByteArray *bytes;
 	uint32_t outcome;
 	bool done;
@@ -55,6 +61,8 @@ void job_unref(struct job *job)
 {
 	if (!job || --job->refs)
 		return;
+	if (job->release)
+		job->release(job->own);
 	g_free(job->pixels);
 	g_byte_array_unref(job->bytes);
 	g_free(job);
@@ -106,6 +114,11 @@ static void trim(struct jobs *self)
 static void encode(struct job *job, const uint32_t *pixels, unsigned stride_px)
 {
 	const struct key *key = &job->key;
+	if (job->encode) {
+		job->outcome = job->encode(job->own, pixels, stride_px, key->w,
+					   key->h, job->bytes);
+		return;
+	}
 	job->outcome = key->kind->encode(key->style, pixels, stride_px, key->w,
 					 key->h, job->bytes);
 }
@@ -196,6 +209,30 @@ struct job *jobs_begin(struct jobs *self, const struct job_kind *kind,
 	job->pixels = g_new(uint32_t, (size_t)rect->w * rect->h);
 	desktop_read(desktop, rect, job->pixels);
 	job->refs++;
+	g_thread_pool_push(self->pool, job, NULL);
+	return job;
+}
+
+struct job *jobs_begin_own(
+    struct jobs *self,
+    uint32_t (*encode_own)(void *data, const uint32_t *pixels,
+			   unsigned stride_px, unsigned width, unsigned height,
+			   GByteArray *out),
+    void *data, GDestroyNotify release, const struct desktop *desktop,
+    const struct rect *rect)
+{
+	struct job *job = g_new0(struct job, 1);
+	job->key.w = rect->w;
+	job->key.h = rect->h;
+	job->key.frame = desktop_serial(desktop, rect);
+	job->encode = encode_own;
+	job->own = data;
+	job->release = release;
+	job->bytes = g_byte_array_new();
+	job->pixels = g_new(uint32_t, (size_t)rect->w * rect->h);
+	desktop_read(desktop, rect, job->pixels);
+	job->refs = 2;
+	self->encoded++;
 	g_thread_pool_push(self->pool, job, NULL);
 	return job;
 }

@@ -49,6 +49,15 @@ void jobs_free(struct jobs *self);
 struct job *jobs_begin(struct jobs *self, const struct job_kind *kind,
 		       const void *style, const struct desktop *desktop,
 		       const struct rect *rect, bool keep);
+/* A job with state, which is never shared: `encode` gets `data`, on a worker
+ * however small the part is. The caller begins the next one with the same data
+ * only when this one is done. release: of data, on any thread. */
+struct job *jobs_begin_own(
+    struct jobs *self,
+    uint32_t (*encode)(void *data, const uint32_t *pixels, unsigned stride_px,
+		       unsigned width, unsigned height, GByteArray *out),
+    void *data, GDestroyNotify release, const struct desktop *desktop,
+    const struct rect *rect);
 void job_unref(struct job *job);
 bool job_done(const struct job *job);
 /* Of a job that is done. */

@@ -346,9 +346,14 @@ static unsigned look_again(struct moves *self, const struct shift *shift)
 }
 
 unsigned moves_find(struct moves *self, uint32_t *old, const uint32_t *new_,
-		    const struct damage *changed, struct move *out)
+		    const struct damage *changed, const struct rect *still,
+		    struct move *out)
 {
-	unsigned tiles = damage_count(changed), count = 0;
+	damage_init(&self->left, changed->width, changed->height);
+	damage_join(&self->left, changed);
+	if (still)
+		damage_remove(&self->left, still);
+	unsigned tiles = damage_count(&self->left), count = 0;
 	if (tiles < TILES_MIN || changed->height <= FEATURE_ROWS ||
 	    changed->width < WINDOW)
 		return 0;
@@ -361,16 +366,14 @@ unsigned moves_find(struct moves *self, uint32_t *old, const uint32_t *new_,
 	self->used_places = self->used_votes = 0;
 	struct frame before = {old, changed->width, changed->height};
 	struct frame after = {new_, changed->width, changed->height};
-	scan(self, &before, changed, bits, remember);
+	scan(self, &before, &self->left, bits, remember);
 	if (self->used_places < VOTES_MIN)
 		return 0;
-	scan(self, &after, changed, bits, vote);
+	scan(self, &after, &self->left, bits, vote);
 	qsort(self->votes, VOTES, sizeof *self->votes, by_count);
 	if (self->votes[0].count < VOTES_MIN)
 		return 0;
-	damage_init(&self->left, changed->width, changed->height);
 	damage_init(&self->done, changed->width, changed->height);
-	damage_join(&self->left, changed);
 	for (unsigned i = 0; i < CANDIDATES && count < MOVES_MAX; i++) {
 		const struct vote *voted = &self->votes[i];
 		if (voted->count < VOTES_MIN ||

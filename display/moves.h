@@ -33,11 +33,14 @@ struct moves;
 struct moves *moves_new(void);
 void moves_free(struct moves *self);
 
-/* Finds what of the tiles in `changed` came from elsewhere, moves it inside
+/* still: where nothing is looked for (a film: it changes all the time and
+ * never moves as a whole), or NULL.
+ * Finds what of the tiles in `changed` came from elsewhere, moves it inside
  * `old` (rows are changed->width apart in both) and lists what it did, at most
  * MOVES_MAX; returns how many. */
 unsigned moves_find(struct moves *self, uint32_t *old, const uint32_t *new_,
-		    const struct damage *changed, struct move *out);
+		    const struct damage *changed, const struct rect *still,
+		    struct move *out);
 
 /* Moves pixels as a move says; it lies inside. */
 void moves_apply(uint32_t *pixels, unsigned width, const struct move *move);

@@ -7,7 +7,9 @@
 #define ECHO_TILES 64u
 /* Smaller pictures are cheaper exact: a JPEG's tables alone are 600 bytes. */
 #define LOSSY_MIN_PIXELS 2048u
-#define ALL_ROWS         0xffffu
+/* A film whose next frame did not come for so long stands still. */
+#define FILM_STILL_US 110000
+#define ALL_ROWS      0xffffu
 
 void view_init(struct view *self, unsigned width, unsigned height)
 {
@@ -142,10 +144,33 @@ struct choice {
 	unsigned left, top, right, bottom; /* in tiles */
 };
 
-static uint64_t candidates(const struct choice *choice, size_t word)
+/* Tiles of a word that the film has for itself. */
+static uint64_t film_tiles(const struct choice *choice, unsigned row,
+			   unsigned word)
+{
+	const struct rect *film = &choice->view->film;
+	if (!film->w || row < film->y / DAMAGE_TILE ||
+	    row > (film->y + film->h - 1) / DAMAGE_TILE)
+		return 0;
+	if (choice->what == VIEW_EXACT &&
+	    choice->now_us - choice->view->film_us > FILM_STILL_US)
+		return 0;
+	unsigned from = MAX(film->x / DAMAGE_TILE, word * 64);
+	unsigned to =
+	    MIN((film->x + film->w - 1) / DAMAGE_TILE + 1, word * 64 + 64);
+	if (from >= to)
+		return 0;
+	uint64_t bits = to - from == 64 ? ~0ull : (1ull << (to - from)) - 1;
+	return bits << (from - word * 64);
+}
+
+static uint64_t candidates(const struct choice *choice, unsigned row,
+			   unsigned in_row)
 {
 	const struct view *view = choice->view;
 	const struct damage *hot = activity_hot(choice->activity);
+	size_t word = (size_t)row * view->stale.words + in_row;
+	uint64_t free = ~film_tiles(choice, row, in_row);
 	uint64_t stale = view->stale.bits[word];
 	uint64_t burning =
 	    hot->words == view->stale.words && hot->rows == view->stale.rows
@@ -153,21 +178,20 @@ static uint64_t candidates(const struct choice *choice, size_t word)
 		: 0;
 	switch (choice->what) {
 	case VIEW_ECHO:
-		return stale & view->echo.bits[word];
+		return stale & view->echo.bits[word] & free;
 	case VIEW_FRESH:
-		return stale & ~burning;
+		return stale & ~burning & free;
 	case VIEW_HOT:
-		return stale & burning;
+		return stale & burning & free;
 	default:
-		return view->lossy.bits[word] & ~stale;
+		return view->lossy.bits[word] & ~stale & free;
 	}
 }
 
 static bool is_candidate(const struct choice *choice, unsigned column,
 			 unsigned row)
 {
-	size_t word = (size_t)row * choice->view->stale.words + column / 64;
-	if (!(candidates(choice, word) >> column % 64 & 1))
+	if (!(candidates(choice, row, column / 64) >> column % 64 & 1))
 		return false;
 	return choice->what != VIEW_EXACT ||
 	       activity_rested(choice->activity, column, row, choice->now_us);
@@ -178,10 +202,9 @@ static bool find_first(const struct choice *choice, unsigned *column,
 {
 	for (*row = choice->top; *row < choice->bottom; ++*row)
 		for (*column = choice->left; *column < choice->right;) {
-			size_t word = (size_t)*row * choice->view->stale.words +
-				      *column / 64;
 			uint64_t rest =
-			    candidates(choice, word) >> *column % 64;
+			    candidates(choice, *row, *column / 64) >>
+			    *column % 64;
 			if (!rest) {
 				*column = (*column / 64 + 1) * 64;
 				continue;
@@ -296,6 +319,36 @@ static bool take_part(const struct choice *choice, struct view_part *out)
 	return true;
 }
 
+/* The film's next frame, if anything of it is stale and all of it wanted. */
+static bool take_film(const struct choice *choice, struct view_part *out)
+{
+	struct view *view = choice->view;
+	const struct rect *film = &view->film;
+	unsigned left = film->x / DAMAGE_TILE, top = film->y / DAMAGE_TILE;
+	bool stale = false;
+	if (!film->w)
+		return false;
+	unsigned right = (film->x + film->w - 1) / DAMAGE_TILE + 1;
+	unsigned bottom = (film->y + film->h - 1) / DAMAGE_TILE + 1;
+	if (left < choice->left || top < choice->top || right > choice->right ||
+	    bottom > choice->bottom || film->x + film->w > view->stale.width ||
+	    film->y + film->h > view->stale.height)
+		return false;
+	for (unsigned row = top; row < bottom && !stale; row++)
+		for (unsigned column = left; column < right && !stale; column++)
+			stale = damage_has_tile(&view->stale, column, row);
+	if (!stale)
+		return false;
+	for (unsigned row = top; row < bottom; row++)
+		for (unsigned column = left; column < right; column++) {
+			take_tile(view, column, row);
+			damage_add_tile(&view->lossy, column, row);
+		}
+	view->film_us = choice->now_us;
+	*out = (struct view_part){VIEW_FILM, *film, false};
+	return true;
+}
+
 enum view_what view_next(struct view *self, const struct desktop *desktop,
 			 struct activity *activity,
 			 const struct view_wish *wish, int64_t now_us,
@@ -319,17 +372,23 @@ enum view_what view_next(struct view *self, const struct desktop *desktop,
 	};
 	/* What moves without end must not keep the rest from becoming exact:
 	 * they take turns. */
-	enum view_what order[] = {VIEW_ECHO, VIEW_FRESH, VIEW_HOT, VIEW_EXACT};
+	enum view_what order[] = {VIEW_ECHO, VIEW_FRESH, VIEW_FILM, VIEW_HOT,
+				  VIEW_EXACT};
 	if (self->exact_turn) {
 		order[2] = VIEW_EXACT;
-		order[3] = VIEW_HOT;
+		order[3] = VIEW_FILM;
+		order[4] = VIEW_HOT;
 	}
 	for (unsigned i = 0; i < G_N_ELEMENTS(order); i++) {
 		choice.what = order[i];
-		if (!take_part(&choice, out))
+		if (wish->calm &&
+		    (order[i] == VIEW_FILM || order[i] == VIEW_HOT))
 			continue;
-		if (order[i] == VIEW_HOT || order[i] == VIEW_EXACT)
-			self->exact_turn = order[i] == VIEW_HOT;
+		if (!(order[i] == VIEW_FILM ? take_film(&choice, out)
+					    : take_part(&choice, out)))
+			continue;
+		if (order[i] >= VIEW_FILM)
+			self->exact_turn = order[i] != VIEW_EXACT;
 		return order[i];
 	}
 	return VIEW_NOTHING;

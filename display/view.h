@@ -26,6 +26,7 @@ enum view_what {
 	VIEW_NOTHING,
 	VIEW_ECHO,  /* small and calm: the answer to a key or a click */
 	VIEW_FRESH, /* not seen yet */
+	VIEW_FILM,  /* the next frame of the film, all of its rectangle */
 	VIEW_HOT,   /* of a moving picture */
 	VIEW_EXACT, /* seen, but not exactly, and at rest */
 };
@@ -43,6 +44,10 @@ struct view {
 	unsigned moves_count;
 	uint32_t moved; /* counts frames that moved something */
 	bool exact_turn;
+	/* Set by who can send it as a stream (film.h), w = 0: none. What is
+	 * inside comes as VIEW_FILM, and exactly once it stands still. */
+	struct rect film;
+	int64_t film_us; /* last frame of it */
 };
 
 /* All of a picture of that size is stale. */
@@ -64,6 +69,7 @@ struct view_wish {
 	unsigned side;             /* longest side of a part, of 16 pixels */
 	/* most pixels of a part, by what it is; one tile at least */
 	unsigned pixels[VIEW_EXACT + 1];
+	bool calm;  /* nothing of what moves without end, for now */
 	bool lossy; /* pictures may be sent inexactly, then exactly */
 };
 

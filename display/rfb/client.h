@@ -4,6 +4,7 @@
  *   handshake.c  up to ServerInit
  *   dispatch.c   messages once it is up
  *   update.c     framebuffer updates
+ *   film.c       video
  *   plan.c       what goes out, in order, while it is being encoded
  *   pseudo.c     the rectangles that are not pixels
  *   clip.c       clipboard
@@ -59,12 +60,14 @@ struct rfb_client {
 	    can_extended_key;
 	enum rfb_encoding cursor_encoding; /* RAW: none */
 	bool can_fence, can_continuous, can_copy;
+	bool can_h264;
 	bool can_gradient; /* Tight's filter of that name */
 	int quality_level; /* 0..9 as it asked; -1: everything exact */
 	int compress;      /* 1..9 */
 
 	/* updates */
 	struct view view;
+	struct rfb_film *film; /* the stream it gets, NULL: none yet */
 	struct pacer pacer;
 	struct rfb_format format; /* of the style's */
 	struct rfb_wire_format wire, next_format;
@@ -151,6 +154,15 @@ void rfb_plan_give_back(struct rfb_client *self);
 /* As far as bytes and jobs allow. False: its time is up, call again soon. May
  * fail the client. */
 bool rfb_plan_carry_out(struct rfb_client *self);
+
+/* ---- film.c ---- */
+/* Takes over where a film plays now, if the client can have it as a stream. */
+void rfb_film_follow(struct rfb_client *self);
+/* Begins its next frame; only when the last one is done. */
+struct job *rfb_film_begin(struct rfb_client *self, const struct rect *rect);
+/* False: it could not be encoded, and the client gets pictures instead. */
+bool rfb_film_worked(struct rfb_client *self, const struct job *job);
+void rfb_film_drop(struct rfb_client *self);
 
 /* ---- pseudo.c ---- */
 unsigned rfb_pseudo_count(const struct rfb_client *self);

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "display/codec/video-encoder.h"
 #include "display/rfb/client.h"
 
 /* In order of what they are worth on an ordinary line. A client's own order
@@ -20,7 +21,8 @@ static bool can_write(int32_t encoding)
 static void set_encodings(struct rfb_client *self,
 			  const struct rfb_message *message)
 {
-	bool chosen = false, had_extended = self->extended_clipboard;
+	bool chosen = false, h264 = false,
+	     had_extended = self->extended_clipboard;
 	bool had_size = self->can_resize_extended,
 	     had_key = self->can_extended_key;
 	bool had_leds = self->can_leds, had_motion = self->can_motion;
@@ -81,6 +83,9 @@ static void set_encodings(struct rfb_client *self,
 			/* noVNC, which before 1.5 ends on a gradient */
 			self->can_gradient = false;
 			break;
+		case RFB_ENC_H264:
+			h264 = true;
+			break;
 		case RFB_ENC_COPYRECT:
 			self->can_copy = true;
 			break;
@@ -96,6 +101,9 @@ static void set_encodings(struct rfb_client *self,
 		}
 	}
 	self->quality = rfb_jpeg_quality(self->quality_level);
+	/* who gave no quality wants everything exact */
+	self->can_h264 = h264 && self->quality_level >= 0 &&
+			 video_codec_available(VIDEO_H264);
 	/* what is new to the client is told; level 0 would be no deflating */
 	if (!self->compress)
 		self->compress = 1;

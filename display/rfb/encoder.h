@@ -27,6 +27,7 @@ enum rfb_encoding {
 	RFB_ENC_ZLIB = 6,
 	RFB_ENC_TIGHT = 7,
 	RFB_ENC_ZRLE = 16,
+	RFB_ENC_H264 = 50,
 	/* pseudo-encodings */
 	RFB_ENC_QUALITY_0 = -32, /* .. -23 */
 	RFB_ENC_QUALITY_9 = -23,

@@ -30,6 +30,10 @@
 /* An update takes so long on the line, and has so many bytes at least. */
 #define UPDATE_US    10000
 #define UPDATE_LEAST 4096
+/* Updates unanswered before moving pictures have to wait, on a short line, and
+ * one more for so much of its length. */
+#define MOVING_MAX 2
+#define MOVING_US  16000
 /* Without marks (a client that is sent updates unasked but knows no fences)
  * only its socket holds us back. */
 #define ROOM_UNPACED (128u << 10)
@@ -59,6 +63,7 @@ void rfb_update_finish(struct rfb_client *self)
 		g_source_remove(self->rest_timer);
 	self->step_idle = self->rest_timer = 0;
 	rfb_plan_clear(self);
+	rfb_film_drop(self);
 	view_finish(&self->view);
 }
 
@@ -265,7 +270,14 @@ static bool plan_parts(struct rfb_client *self, GArray *parts,
 			      BATCH_PIXELS, BATCH_MAX);
 	struct view_wish wish = {
 	    .within = within, .side = RFB_RECT_SIDE, .lossy = may_lose(self)};
+	/* what moves would only grow old in buffers: two frames on their way,
+	 * and as many as the line itself holds */
+	wish.calm =
+	    self->can_fence &&
+	    self->pacer.count >=
+		MOVING_MAX + (gint64)pacer_rtt_us(&self->pacer) / MOVING_US;
 	activity_cool(activity, now);
+	rfb_film_follow(self);
 	while (parts->len < RECTS_MAX && batch > 0) {
 		struct view_part part;
 		if (!room)
@@ -339,7 +351,11 @@ static bool begin_update(struct rfb_client *self)
 	rfb_grow(self->message, 4);
 	if (resized) {
 		/* alone: the client lays itself out anew before it asks on */
+		const struct rect whole = {0, 0, desktop_width(desktop),
+					   desktop_height(desktop)};
 		self->size_due = true;
+		self->blank_due = false;
+		view_add(&self->view, &whole);
 		set_count(self, at, rfb_pseudo_count(self));
 		rfb_pseudo_write(self);
 		plan_message(self);

@@ -128,7 +128,7 @@ static void put(struct desktop *desktop, unsigned head, unsigned x, unsigned y,
 		      (const uint8_t *)pixels, w * h * 4, &error);
 	g_assert_no_error(error);
 	struct desktop_change change;
-	desktop_commit(desktop, &change);
+	desktop_commit(desktop, NULL, &change);
 }
 
 static uint32_t at(struct desktop *desktop, unsigned x, unsigned y)
@@ -231,7 +231,7 @@ static void test_desktop_changes(void)
 	g_assert_true(desktop_write(desktop, 0, &part, 800, PIXELS_X8R8G8B8,
 				    (const uint8_t *)fives, sizeof fives,
 				    NULL));
-	g_assert_false(desktop_commit(desktop, &change));
+	g_assert_false(desktop_commit(desktop, NULL, &change));
 	g_assert_false(damage_any(change.damage));
 	uint32_t serial = desktop_serial(desktop, &part);
 	part = (struct rect){31, 15, 2, 2};
@@ -240,7 +240,7 @@ static void test_desktop_changes(void)
 				    NULL));
 	/* readers see whole frames */
 	g_assert_cmphex(at(desktop, 31, 15), ==, 5);
-	g_assert_true(desktop_commit(desktop, &change));
+	g_assert_true(desktop_commit(desktop, NULL, &change));
 	g_assert_cmphex(at(desktop, 31, 15), ==, 6);
 	g_assert_cmpuint(desktop_serial(desktop, &part), >, serial);
 	part = (struct rect){48, 0, 16, 16};

@@ -63,7 +63,7 @@ static struct guest *guest_new(void)
 	desktop_set_head(guest->desktop, 0, WIDTH, HEIGHT, NULL);
 	paint_text(guest, (struct rect){0, 0, WIDTH, HEIGHT}, 1);
 	send(guest, (struct rect){0, 0, WIDTH, HEIGHT});
-	desktop_commit(guest->desktop, &change);
+	desktop_commit(guest->desktop, NULL, &change);
 	return guest;
 }
 
@@ -117,7 +117,7 @@ static void test_scroll(void)
 		paint_text(guest, fresh, (uint32_t)round + 100);
 		send(guest, pane);
 		struct desktop_change change;
-		g_assert_true(desktop_commit(guest->desktop, &change));
+		g_assert_true(desktop_commit(guest->desktop, NULL, &change));
 		g_assert_cmpuint(change.moves_count, >, 0);
 		g_assert_cmpint(change.moves[0].dx, ==, 0);
 		g_assert_cmpint(change.moves[0].dy, ==, dy);
@@ -151,7 +151,7 @@ static void test_drag(void)
 			       window->pixels + row * WIDTH, 160 * 4);
 		send(guest, (struct rect){0, 0, WIDTH, HEIGHT});
 		struct desktop_change change;
-		if (!desktop_commit(guest->desktop, &change) || !round)
+		if (!desktop_commit(guest->desktop, NULL, &change) || !round)
 			continue;
 		found += change.moves_count > 0;
 		if (change.moves_count)
@@ -255,7 +255,7 @@ static void test_views(void)
 		paint_at_random(guest, round);
 		if (g_test_rand_int_range(0, 4) == 0)
 			paint_at_random(guest, round + 7777);
-		if (!desktop_commit(guest->desktop, &change))
+		if (!desktop_commit(guest->desktop, NULL, &change))
 			continue;
 		moves += change.moves_count;
 		g_assert_true(memcmp(desktop_pixels(guest->desktop),
@@ -309,7 +309,7 @@ static void commit(struct guest *guest, struct activity *activity,
 		   struct view *view, int64_t now_us)
 {
 	struct desktop_change change;
-	if (!desktop_commit(guest->desktop, &change))
+	if (!desktop_commit(guest->desktop, NULL, &change))
 		return;
 	activity_note(activity, guest->desktop, &change, now_us);
 	view_changed(view, &change, activity);
@@ -570,7 +570,7 @@ static void test_jobs(void)
 	guest->pixels[0] = 0x123456;
 	send(guest, (struct rect){0, 0, 1, 1});
 	struct desktop_change change;
-	desktop_commit(guest->desktop, &change);
+	desktop_commit(guest->desktop, NULL, &change);
 	struct job *newer =
 	    jobs_begin(jobs, &count_kind, &a, guest->desktop, &large, true);
 	g_assert_true(newer != first);
@@ -593,7 +593,7 @@ static void test_jobs(void)
 	for (uint32_t round = 0; round < 200; round++) {
 		paint_noise(guest, large, round);
 		send(guest, large);
-		desktop_commit(guest->desktop, &change);
+		desktop_commit(guest->desktop, NULL, &change);
 		struct job *job = jobs_begin(jobs, &count_kind, &a,
 					     guest->desktop, &large, true);
 		wait_done(job);

@@ -13,9 +13,11 @@ BIN = os.path.join(BUILD, "bin")
 SLOW = 5 if "san" in os.path.basename(BUILD) else 1
 ROOMY = 20 if SLOW > 1 else 1
 
-RAW, COPYRECT, HEXTILE, ZLIB, TIGHT, ZRLE = 0, 1, 5, 6, 7, 16
+RAW, COPYRECT, HEXTILE, ZLIB, TIGHT, ZRLE, H264 = 0, 1, 5, 6, 7, 16, 50
+QUALITY_0 = -32
 CURSOR, XCURSOR, CURSOR_ALPHA = -239, -240, -314
 DESKTOP_SIZE, EXT_DESKTOP_SIZE, NAME, LEDS, EXT_KEY, MOTION = -223, -308, -307, -261, -258, -257
+UNKNOWN = b"\xee\x77\xee\0"  # a pixel that no test paints
 FENCE, CONTINUOUS, EXT_CLIPBOARD = -312, -313, -0x3f5e1a32
 
 
@@ -202,7 +204,7 @@ class Viewer:
             self.socket.settimeout(timeout * SLOW)
             self.socket.connect(address)
         self.cursor = self.cursor_hot = self.leds = None
-        self.rects, self.texts, self.extended, self.fences, self.sizes = [], [], [], [], []
+        self.rects, self.texts, self.extended, self.fences, self.sizes, self.films = [], [], [], [], [], []
         self.updates = self.ended_continuous = self.taken = 0
         self.absolute = self.extended_keys = None
         self.zlib, self.zrle, self.tight = zlib.decompressobj(), zlib.decompressobj(), [None] * 4
@@ -356,6 +358,10 @@ class Viewer:
             self.put(x, y, w, h, b"".join(rows))
         elif encoding == TIGHT:
             self.put(x, y, w, h, self.tight_body(w, h))
+        elif encoding == H264:
+            length, flags = self.u("II")
+            self.films.append((flags, x, y, w, h, self.read(length)))
+            self.put(x, y, w, h, UNKNOWN * (w * h))
         elif encoding == ZLIB:
             self.put(x, y, w, h, self.zlib.decompress(self.read(self.u("I"))))
         elif encoding == ZRLE:
@@ -391,8 +397,22 @@ class Viewer:
         else:
             raise AssertionError("encoding %d" % encoding)
 
+    def compact(self):
+        length = shift = 0
+        while True:
+            byte = self.u("B")
+            length |= (byte if shift == 14 else byte & 127) << shift
+            shift += 7
+            if byte < 128 or shift > 14:
+                return length
+
+    def answer_fences(self):
+        while self.fences:
+            flags, payload = self.fences.pop(0)
+            if flags >> 31:
+                self.send(struct.pack(">BxxxIB", 248, flags & 7, len(payload)) + payload)
+
     def tight_body(self, w, h):
-        """Pixels of a Tight rectangle without JPEG."""
         control = self.u("B")
         for stream in range(4):
             if control >> stream & 1:
@@ -401,7 +421,10 @@ class Viewer:
         if form == 8:
             r, g, b = self.read(3)
             return bytes((b, g, r, 0)) * (w * h)
-        assert form < 8, "JPEG, or control byte %#x" % control
+        if form == 9:  # JPEG is not decoded here: such pixels are never right
+            self.read(self.compact())
+            return UNKNOWN * (w * h)
+        assert form < 8, "control byte %#x" % control
         which = self.u("B") if form & 4 else 0
         if which == 1:
             count = self.u("B") + 1
@@ -413,13 +436,7 @@ class Viewer:
         if size < 12:
             data = self.read(size)
         else:
-            length = shift = 0
-            while shift < 21:
-                byte = self.u("B")
-                length |= (byte if shift == 14 else byte & 127) << shift
-                shift += 7
-                if byte < 128:
-                    break
+            length = self.compact()
             if self.tight[form & 3] is None:
                 self.tight[form & 3] = zlib.decompressobj()
             data = self.tight[form & 3].decompress(self.read(length))
