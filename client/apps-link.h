@@ -14,13 +14,15 @@ struct apps_link;
 struct apps_link_handlers {
 	/* A stream; takes both. tunnel NULL: fd both ways. */
 	void (*stream)(int fd, struct tunnel *tunnel, void *data);
+	/* The machine is being started. Optional. */
+	void (*progress)(const char *stage, double fraction, void *data);
 	/* Trying again makes no sense. */
 	void (*given_up)(const GError *error, void *data);
 };
 
 struct apps_link *apps_link_new(struct apps_options *options,
 				const struct apps_link_handlers *handlers,
-				void *data, GError **error);
+				void *data);
 void apps_link_free(struct apps_link *link);
 /* The stream has ended; makes another. error may be NULL. */
 void apps_link_cut(struct apps_link *link, const GError *error);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/apps-install.h"
 #include "client/apps-link.h"
 #include "client/events.h"
 #include "client/seamless.h"
@@ -83,6 +84,42 @@ static void launch_wishes(struct runner *runner)
 	consider_ending(runner);
 }
 
+static int by_name(gconstpointer a, gconstpointer b)
+{
+	const struct seamless_app *one = *(struct seamless_app *const *)a;
+	const struct seamless_app *two = *(struct seamless_app *const *)b;
+	return g_utf8_collate(one->name, two->name);
+}
+
+/* `apps`: prints them, or makes them the user's own. */
+static void list_apps(struct runner *runner)
+{
+	struct apps_options *options = runner->options;
+	const GPtrArray *apps = seamless_apps(runner->seamless);
+	g_autoptr(GError) error = NULL;
+	if (options->install) {
+		const struct apps_place place = {&options->server,
+						 options->user,
+						 options->fingerprint};
+		unsigned count;
+		if (!apps_install(&place, apps, &count, &error)) {
+			fail(runner, error);
+			return;
+		}
+		printf("%u applications are among yours now.\n", count);
+		return;
+	}
+	g_autoptr(GPtrArray) sorted =
+		g_ptr_array_copy((GPtrArray *)apps, NULL, NULL);
+	g_ptr_array_set_free_func(sorted, NULL); /* they are not its own */
+	g_ptr_array_sort(sorted, by_name);
+	for (guint i = 0; i < sorted->len; i++) {
+		const struct seamless_app *app = sorted->pdata[i];
+		printf("%-32s %s\n", app->id, app->name);
+	}
+	fflush(stdout);
+}
+
 static void on_synced(void *data)
 {
 	struct runner *runner = data;
@@ -90,6 +127,11 @@ static void on_synced(void *data)
 	events_emit("synced", "{s:i,s:i}", "windows",
 		    (int)seamless_count(runner->seamless), "apps",
 		    (int)seamless_apps(runner->seamless)->len);
+	if (runner->options->list) {
+		list_apps(runner);
+		g_application_quit(runner->gtk);
+		return;
+	}
 	launch_wishes(runner);
 }
 
@@ -183,20 +225,16 @@ static gboolean begin(struct runner *runner)
 {
 	struct apps_options *options = runner->options;
 	g_autoptr(GError) error = NULL;
-	g_autofree char *prefix =
-		options->server.pool
-			? g_strdup_printf("oriel-%s-", options->server.pool)
-			: g_strdup("oriel-");
+	g_autofree char *prefix = apps_class(options->server.pool, "");
 	struct seamless_config config = {
 		.prefix = prefix,
 		.border = options->border,
-		.trusted = options->border == NULL,
 	};
 	runner->seamless =
 		seamless_new(&config, &seamless_handlers, runner, &error);
 	if (runner->seamless)
 		runner->link =
-			apps_link_new(options, &link_handlers, runner, &error);
+			apps_link_new(options, &link_handlers, runner);
 	if (!runner->link) {
 		fail(runner, error);
 		return FALSE;
@@ -245,7 +283,7 @@ int apps_run(struct apps_options *options)
 	g_autofree char *id = application_id(options);
 	runner.gtk = G_APPLICATION(gtk_application_new(
 		id, G_APPLICATION_HANDLES_COMMAND_LINE |
-			    G_APPLICATION_SEND_ENVIRONMENT));
+			    (options->list ? G_APPLICATION_NON_UNIQUE : 0)));
 	g_signal_connect(runner.gtk, "command-line",
 			 G_CALLBACK(on_command_line), &runner);
 	g_autoptr(GPtrArray) words = g_ptr_array_new();

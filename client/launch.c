@@ -9,6 +9,7 @@ struct launch {
 	struct api *api;
 	char *pool;
 	char *id;
+	char *wanted; /* protocol; NULL: any */
 	const struct launch_handlers *handlers;
 	void *data;
 	GCancellable *cancellable;
@@ -29,6 +30,7 @@ static void free_launch(struct launch *launch)
 	api_unref(launch->api);
 	g_free(launch->pool);
 	g_free(launch->id);
+	g_free(launch->wanted);
 	g_free(launch);
 }
 
@@ -44,6 +46,16 @@ static void fail(struct launch *launch, const GError *error, unsigned status)
 	free_launch(launch);
 }
 
+static gboolean is_offered(json_t *offered, const char *protocol)
+{
+	gsize index;
+	json_t *value;
+	json_array_foreach(offered, index, value)
+		if (g_strcmp0(json_string_value(value), protocol) == 0)
+			return TRUE;
+	return FALSE;
+}
+
 static void on_ticket(const struct api_answer *answer, const GError *error,
 		      void *data)
 {
@@ -56,14 +68,12 @@ static void on_ticket(const struct api_answer *answer, const GError *error,
 		json_string_value(json_object_get(answer->json, "ticket"));
 	json_t *offered = json_object_get(answer->json, "protocols");
 	const char *protocol = NULL;
-	for (int i = 0; !protocol && session_protocols[i]; i++) {
-		gsize index;
-		json_t *value;
-		json_array_foreach(offered, index, value)
-			if (g_strcmp0(json_string_value(value),
-				      session_protocols[i]->protocol) == 0)
-				protocol = session_protocols[i]->protocol;
-	}
+	if (launch->wanted && is_offered(offered, launch->wanted))
+		protocol = launch->wanted;
+	for (int i = 0; !launch->wanted && !protocol && session_protocols[i];
+	     i++)
+		if (is_offered(offered, session_protocols[i]->protocol))
+			protocol = session_protocols[i]->protocol;
 	gsize length = ticket ? strlen(ticket) : 0;
 	if (!protocol || length == 0 || length > 128 ||
 	    strspn(ticket, "0123456789abcdef") != length) {
@@ -186,6 +196,7 @@ static void poll_desktop(struct launch *launch)
 }
 
 struct launch *launch_start(struct api *api, const char *pool, const char *id,
+			    const char *protocol,
 			    const struct launch_handlers *handlers,
 			    void *data)
 {
@@ -193,6 +204,7 @@ struct launch *launch_start(struct api *api, const char *pool, const char *id,
 	launch->api = api_ref(api);
 	launch->pool = g_strdup(pool);
 	launch->id = g_strdup(id);
+	launch->wanted = g_strdup(protocol);
 	launch->handlers = handlers;
 	launch->data = data;
 	launch->cancellable = g_cancellable_new();

@@ -24,8 +24,10 @@ struct launch_handlers {
 		       unsigned status, void *data);
 };
 
-/* By pool (the caller's own desktop there) or, pool NULL, by id. */
+/* By pool (the caller's own desktop there) or, pool NULL, by id. protocol:
+ * the one wanted; NULL takes the first of session_protocols[] on offer. */
 struct launch *launch_start(struct api *api, const char *pool, const char *id,
+			    const char *protocol,
 			    const struct launch_handlers *handlers,
 			    void *data);
 void launch_cancel(struct launch *launch);

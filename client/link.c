@@ -150,7 +150,7 @@ static void launch(struct link *link)
 {
 	g_clear_pointer(&link->launch, launch_cancel);
 	link->launch = launch_start(link->api, link->id ? NULL : link->pool,
-				    link->id, &launch_handlers, link);
+				    link->id, NULL, &launch_handlers, link);
 }
 
 void link_begin(struct link *link)

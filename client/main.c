@@ -1,5 +1,4 @@
 /* oriel-client - signs in to an Oriel server and shows its desktops. */
-#include <errno.h>
 #include <gtk/gtk.h>
 #include <locale.h>
 #include <stdio.h>
@@ -8,38 +7,13 @@
 #include "client/app.h"
 #include "client/apps-command.h"
 #include "client/events.h"
+#include "client/password-file.h"
 #include "client/trust.h"
 #include "common/fault.h"
 #include "common/log.h"
 
 /* Stable: docs/man/oriel-client.1 tells them. */
 enum { EXIT_DONE = 0, EXIT_NO_START = 1, EXIT_USAGE = 2 };
-
-#define PASSWORD_MAX 1024
-
-/* First line of a file, of "-" (standard input). */
-static char *read_password(const char *path, GError **error)
-{
-	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-	char line[PASSWORD_MAX + 2];
-	char *password = NULL;
-	if (file && fgets(line, sizeof line, file)) {
-		line[strcspn(line, "\r\n")] = '\0';
-		if (strlen(line) <= PASSWORD_MAX &&
-		    g_utf8_validate(line, -1, NULL))
-			password = g_strdup(line);
-	}
-	if (!password)
-		fault_set(error, FAULT_INVALID,
-			  "Put the password on the first line of a file that "
-			  "only you can read.",
-			  "No password can be read from %s%s%s", path,
-			  file ? "" : ": ", file ? "" : g_strerror(errno));
-	memset(line, 0, sizeof line);
-	if (file && file != stdin)
-		fclose(file);
-	return password;
-}
 
 static const char help_text[] =
 	"SERVER is https://HOST:PORT or HOST, with /POOL to go straight to a "
@@ -49,6 +23,9 @@ static const char help_text[] =
 	"  oriel-client                                   asks for everything\n"
 	"  oriel-client https://desk.example/linux        one pool's desktop\n"
 	"  oriel-client desk.example --user ada --fullscreen\n"
+	"  oriel-client run desk.example/linux writer     one application\n"
+	"  oriel-client apps desk.example/linux --install  all of them, among "
+	"one's own\n"
 	"\n"
 	"In a desktop: Ctrl+Alt+G sends all keys there or stops that, Shift+F11 "
 	"is full\nscreen, Ctrl+Alt+M is the menu.\n"
@@ -127,7 +104,8 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if ((password_file &&
-	     !(options.password = read_password(password_file, &error))) ||
+	     !(options.password = password_file_read(password_file,
+						 &error))) ||
 	    (events && !events_open(events, &error))) {
 		fault_print("oriel-client", error);
 		server_url_clear(&options.server);

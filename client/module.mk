@@ -26,3 +26,7 @@ rfb-clipboard-fuzz_LIBS := client seamless-wire common
 TESTS += client-test
 client-test_SRC := tests/unit/client-test.c
 client-test_LIBS := client seamless-wire common
+
+TESTS += seamless-client-test
+seamless-client-test_SRC := tests/unit/seamless-client-test.c
+seamless-client-test_LIBS := client seamless-wire common

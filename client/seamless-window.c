@@ -19,9 +19,10 @@ static const struct {
 	uint32_t bit;
 	enum x11_atom one, two;
 } state_atoms[] = {
+	/* first: some window managers do not un-maximize a full screen */
+	{SEAM_FULLSCREEN, ATOM__NET_WM_STATE_FULLSCREEN, 0},
 	{SEAM_MAXIMIZED, ATOM__NET_WM_STATE_MAXIMIZED_VERT,
 	 ATOM__NET_WM_STATE_MAXIMIZED_HORZ},
-	{SEAM_FULLSCREEN, ATOM__NET_WM_STATE_FULLSCREEN, 0},
 	{SEAM_ABOVE, ATOM__NET_WM_STATE_ABOVE, 0},
 	{SEAM_BELOW, ATOM__NET_WM_STATE_BELOW, 0},
 	{SEAM_STICKY, ATOM__NET_WM_STATE_STICKY, 0},

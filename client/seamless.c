@@ -340,6 +340,9 @@ static void take_sync_begin(struct seamless *desk)
 	GHashTableIter iter;
 	gpointer value;
 	desk->syncing = true;
+	/* whoever speaks now has not heard it yet */
+	desk_send_outputs(desk);
+	desk_send_keymap(desk);
 	g_hash_table_iter_init(&iter, desk->by_id);
 	while (g_hash_table_iter_next(&iter, NULL, &value))
 		((struct seamless_window *)value)->fresh = false;
@@ -378,8 +381,6 @@ static void take_hello(struct seamless *desk, const struct seam_hello *hello)
 		return;
 	}
 	desk->greeted = true;
-	desk_send_outputs(desk);
-	desk_send_keymap(desk);
 }
 
 static void take_error(struct seamless *desk,

@@ -307,6 +307,7 @@ class Gateway:
         self.sessions = {}     # secret -> desktop id
         self.desktops = []
         self.displays = {}
+        self.windows = {}      # desktop id -> socket of its windows' stream
         self.changed = threading.Condition()
         self.requests = []     # "METHOD path"
         self.refuse = {}       # "METHOD /path" -> Refusal
@@ -514,7 +515,7 @@ class Gateway:
                 raise Refusal(409, "conflict", "The desktop is not running", "Start it.")
             ticket = "%032x" % random.getrandbits(128)
             self.tickets[ticket] = desktop["id"]
-            return 201, {"ticket": ticket, "expires_in": 60, "protocols": ["spice", "rfb"]}
+            return 201, {"ticket": ticket, "expires_in": 60, "protocols": ["spice", "rfb", "windows"]}
         if verb == "start":
             self.start(desktop)
         elif verb in ("shutdown", "off"):
@@ -560,7 +561,32 @@ class Gateway:
             self.sessions[secret] = identity
             answer += "Oriel-Session: %s\r\n" % secret
         sock.sendall(answer.encode() + b"\r\n")
-        Viewer(self.displays[identity], sock).serve()
+        if path == "/tunnel/v1/windows":
+            self.relay(sock, self.windows[identity])
+        else:
+            Viewer(self.displays[identity], sock).serve()
+
+    def relay(self, sock, path):
+        """Both ways between the client and a unix socket, until either ends."""
+        other = socket.socket(socket.AF_UNIX)
+        other.connect(path)
+        self.connections.add(other)
+
+        def pump(source, target):
+            try:
+                while data := source.recv(65536):
+                    target.sendall(data)
+            except (OSError, ValueError):
+                pass
+            for end in (source, target):
+                try:
+                    end.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+        threading.Thread(target=pump, args=(other, sock), daemon=True).start()
+        pump(sock, other)
+        self.connections.discard(other)
+        other.close()
 
 
 # --- screen and client -------------------------------------------------------
@@ -625,11 +651,11 @@ class Screen:
 class Client:
     """One oriel-client with a home of its own."""
 
-    def __init__(self, screen, *arguments, home=None, password=None):
+    def __init__(self, screen, *arguments, home=None, password=None, command=(), env=None):
         self.screen = screen
         self.home = home or tempfile.mkdtemp(dir=screen.folder)
         self.log = tempfile.mkstemp(dir=self.home, suffix=".events")[1]
-        env = dict(screen.env, HOME=self.home, XDG_DATA_HOME=os.path.join(self.home, "data"),
+        env = dict(screen.env, **(env or {}), HOME=self.home, XDG_DATA_HOME=os.path.join(self.home, "data"),
                    XDG_CONFIG_HOME=os.path.join(self.home, "config"),
                    XDG_CACHE_HOME=os.path.join(self.home, "cache"))
         env.pop("XDG_RUNTIME_DIR", None)
@@ -640,8 +666,9 @@ class Client:
                 file.write(password + "\n")
             arguments += ["--password-file", path]
         self.stderr = open(os.path.join(self.home, "stderr"), "ab")
-        self.process = subprocess.Popen([CLIENT, "--events", self.log, *arguments], env=env,
-                                        stderr=self.stderr, stdin=subprocess.DEVNULL)
+        self.stdout = open(os.path.join(self.home, "stdout"), "ab")
+        self.process = subprocess.Popen([CLIENT, *command, "--events", self.log, *arguments], env=env,
+                                        stdout=self.stdout, stderr=self.stderr, stdin=subprocess.DEVNULL)
 
     def events(self, name=None):
         with open(self.log) as file:
