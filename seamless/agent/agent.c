@@ -108,7 +108,7 @@ static void forget_peer(struct agent *self)
 	self->n_announced = 0;
 	for (guint i = 0; i < self->windows->len; i++)
 		window_forget_peer(self->windows->pdata[i]);
-	paint_forget_peer(self);
+	slots_forget_peer(self);
 	apps_forget_peer(self);
 	self->cursor_stale = true;
 	g_array_set_size(self->stack, 0);
@@ -196,11 +196,11 @@ static void op_keymap(const struct seam_keymap *keymap, void *data)
 }
 static void op_released(struct peer_window *window, void *data)
 {
-	paint_released((struct window *)window);
+	slots_released((struct window *)window);
 }
 static void op_destroy_acked(uint32_t id, void *data)
 {
-	paint_destroy_acked(data, id);
+	slots_destroy_acked(data, id);
 }
 static void op_launch(const struct seam_launch *launch, void *data)
 {
@@ -334,6 +334,9 @@ static void on_extension(struct agent *self, XEvent *event)
 	} else if (event->type == self->randr_event + RRScreenChangeNotify) {
 		XRRUpdateConfiguration(event);
 		screen_default(self);
+		head_follow(self);
+	} else if (event->type == self->randr_event + RRNotify) {
+		head_follow(self);
 	} else if (event->type == self->xkb_event) {
 		const XkbEvent *xkb = (const XkbEvent *)event;
 		if (xkb->any.xkb_type == XkbBellNotify) {
@@ -548,7 +551,7 @@ static bool open_extensions(struct agent *self, GError **error)
 		XkbChangeEnabledControls(display, XkbUseCoreKbd,
 					 XkbAudibleBellMask, 0);
 	}
-	XRRSelectInput(display, self->root, RRScreenChangeNotifyMask);
+	XRRSelectInput(display, self->root, RRScreenChangeNotifyMask | RRCrtcChangeNotifyMask);
 	return true;
 }
 

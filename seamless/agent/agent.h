@@ -138,10 +138,12 @@ struct agent {
 	unsigned n_announced;
 
 	struct atlas *atlas;
+	const char *atlas_spec; /* as given; NULL: found out */
 	unsigned head;
+	bool head_given;
 	int atlas_x, atlas_y; /* on the X screen */
 	int head_x, head_y;   /* of the head's picture there */
-	bool told_full;
+	gint64 told_full_us; /* when the client last heard that it is full */
 	GMainLoop *loop;
 	GSource *x_source;
 	guint step_source, timer_source;
@@ -223,14 +225,23 @@ char *props_get_text(struct agent *agent, Window window, Atom atom);
 /* paint.c */
 bool paint_open(struct agent *agent);
 void paint_begin(struct window *self);
-void paint_end(struct window *self, bool announced);
+void paint_end(struct window *self);
 void paint_damage(struct window *self, const XRectangle *rect);
 void paint_all(struct agent *agent);
 void paint_resized(struct window *self);
-void paint_released(struct window *self);
-void paint_destroy_acked(struct agent *agent, uint32_t id);
-void paint_forget_peer(struct agent *agent);
-void paint_forget_window(struct window *self);
+/* Where it lies is new: all of it is drawn and committed again. */
+void paint_whole(struct window *self);
+
+/* slots.c: which part of the atlas is whose */
+bool slots_take(struct window *self);
+void slots_released(struct window *self);
+void slots_end(struct window *self, bool announced);
+void slots_destroy_acked(struct agent *agent, uint32_t id);
+void slots_forget_window(struct window *self);
+void slots_forget_peer(struct agent *agent);
+/* All rectangles are void; or there is more room and all is to be drawn. */
+void slots_new_atlas(struct agent *agent, uint32_t width, uint32_t height);
+void slots_grown_atlas(struct agent *agent, uint32_t width, uint32_t height);
 
 /* focus.c */
 void focus_set(struct agent *agent, struct window *window);
@@ -270,6 +281,10 @@ void screen_outputs(struct agent *agent, struct seam_array outputs);
 void screen_default(struct agent *agent);
 void screen_to_guest(const struct agent *agent, const struct seam_rect *area,
 		     int *x, int *y);
+
+/* head.c */
+bool head_open(struct agent *agent, const char *spec, int head, GError **error);
+void head_follow(struct agent *agent);
 
 /* cursor.c */
 bool cursor_open(struct agent *agent);

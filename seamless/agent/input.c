@@ -119,14 +119,36 @@ void input_release_buttons(struct agent *agent)
 	XFlush(agent->display);
 }
 
+static bool covered(const struct agent *agent, int x, int y)
+{
+	for (guint i = 0; i < agent->windows->len; i++) {
+		const struct window *w = agent->windows->pdata[i];
+		if (w->peer.kind == SEAM_POPUP && x >= w->x && y >= w->y &&
+		    x < w->x + w->width && y < w->y + w->height)
+			return true;
+	}
+	return false;
+}
+
+/* Onto a window of ours in a corner where no popup is: who holds the pointer
+ * sees it beside everything, and nobody else sees it at all. */
 void input_press_outside(struct agent *agent)
 {
-	XTestFakeMotionEvent(agent->display, agent->screen,
-			     agent->room_width - 1, agent->room_height - 1,
-			     CurrentTime);
-	XTestFakeButtonEvent(agent->display, 1, True, CurrentTime);
-	XTestFakeButtonEvent(agent->display, 1, False, CurrentTime);
-	XFlush(agent->display);
+	Display *display = agent->display;
+	for (int corner = 0; corner < 4; corner++) {
+		int x = corner & 1 ? agent->room_width - 1 : 0;
+		int y = corner & 2 ? agent->room_height - 1 : 0;
+		if (covered(agent, x, y))
+			continue;
+		XMoveWindow(display, agent->own, x, y);
+		XRaiseWindow(display, agent->own);
+		XTestFakeMotionEvent(display, agent->screen, x, y, CurrentTime);
+		XTestFakeButtonEvent(display, 1, True, CurrentTime);
+		XTestFakeButtonEvent(display, 1, False, CurrentTime);
+		XMoveWindow(display, agent->own, -10, -10);
+		XFlush(display);
+		return;
+	}
 }
 
 /* Names of the keyboard's layout become arguments of setxkbmap: letters and

@@ -11,8 +11,8 @@
 
 #define PORT "/dev/virtio-ports/org.oriel.seamless.0"
 
-static char *opt_display, *opt_socket, *opt_port, *opt_atlas;
-static int opt_head;
+static char *opt_display, *opt_socket, *opt_port, *opt_atlas, *opt_ready;
+static int opt_head = -1;
 static gboolean opt_replace, opt_verbose;
 
 static const GOptionEntry entries[] = {
@@ -24,8 +24,8 @@ static const GOptionEntry entries[] = {
      "Listen on a unix socket instead of a guest port", "PATH"},
     {"atlas", 'a', 0, G_OPTION_ARG_STRING, &opt_atlas,
      "Where windows are painted: an output's name, or WxH+X+Y of the X "
-     "screen (else all of it)",
-     "OUTPUT"},
+	 "screen (else the last of several outputs, or all of the screen)",
+	 "OUTPUT"},
     {"head", 0, 0, G_OPTION_ARG_INT, &opt_head,
      "The atlas's number among the machine's screens", "N"},
     {"replace", 0, 0, G_OPTION_ARG_NONE, &opt_replace,
@@ -37,28 +37,6 @@ static gboolean on_signal(gpointer data)
 {
 	g_main_loop_quit(data);
 	return G_SOURCE_CONTINUE;
-}
-
-static bool place_atlas(struct agent *agent, GError **error)
-{
-	int width = DisplayWidth(agent->display, agent->screen);
-	int height = DisplayHeight(agent->display, agent->screen);
-	int w = width, h = height, x = 0, y = 0;
-	char end;
-	if (opt_atlas &&
-	    (sscanf(opt_atlas, "%dx%d+%d+%d%c", &w, &h, &x, &y, &end) != 4 ||
-	     w < 64 || h < 64 || x < 0 || y < 0 || w > width - x ||
-	     h > height - y)) {
-		fault_set(error, FAULT_INVALID,
-			  "Give WxH+X+Y inside the X screen.",
-			  "--atlas %s is no part of the X screen.", opt_atlas);
-		return false;
-	}
-	agent->head = (unsigned)opt_head;
-	agent->atlas_x = x;
-	agent->atlas_y = y;
-	agent->atlas = atlas_create((uint32_t)w, (uint32_t)h);
-	return true;
 }
 
 int main(int argc, char **argv)
@@ -77,7 +55,7 @@ int main(int argc, char **argv)
 	log_open("oriel-agent", opt_verbose);
 	signal(SIGPIPE, SIG_IGN);
 	struct agent *agent = agent_create(opt_display, opt_replace, &error);
-	if (!agent || !place_atlas(agent, &error)) {
+	if (!agent || !head_open(agent, opt_atlas, opt_head, &error)) {
 		fault_print("oriel-agent", error);
 		agent_destroy(agent);
 		return 1;
@@ -94,6 +72,10 @@ int main(int argc, char **argv)
 	}
 	apps_open(agent);
 	manage_existing(agent);
+	if (opt_ready && !g_file_set_contents(opt_ready, "", 0, &error)) {
+		fault_print("oriel-agent", error);
+		g_clear_error(&error);
+	}
 	agent->loop = g_main_loop_new(NULL, FALSE);
 	g_unix_signal_add(SIGTERM, on_signal, agent->loop);
 	g_unix_signal_add(SIGINT, on_signal, agent->loop);

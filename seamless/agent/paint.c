@@ -14,8 +14,6 @@
 #include <X11/extensions/Xrender.h>
 #include <string.h>
 
-#include "common/log.h"
-
 #define FRAME_US       (8 * 1000) /* two paints of a window at the least */
 #define UNRELEASED_MAX 2u         /* frames; docs/seamless.md */
 #define UNRELEASED_US  (100 * 1000)
@@ -24,7 +22,6 @@
 #define COUNT_US       (1000 * 1000) /* one with a counter at the latest */
 #define STAMP_MAGIC    0x4f5249u
 #define STAMP_PIXELS   4
-#define ALIGN          16u
 
 bool paint_open(struct agent *agent)
 {
@@ -103,135 +100,20 @@ void paint_damage(struct window *self, const XRectangle *rect)
 	agent_step_soon(agent);
 }
 
-/* ---- places in the atlas ---- */
-
-static void tell_full(struct agent *agent)
+void paint_end(struct window *self)
 {
-	if (agent->told_full)
-		return;
-	agent->told_full = true;
-	log_warn(NULL, "The atlas is full: windows wait for room in it. "
-		       "Close some, or give the machine a larger second "
-		       "screen.");
-	struct seam_message message = {.type = SEAM_ERROR};
-	message.error.code = SEAM_FAULT_LIMIT;
-	message.error.text = seam_text_of(
-	    "The atlas is full; some windows wait for room in it.", 1024);
-	agent_send(agent, &message);
-}
-
-static bool take_slot(struct window *self)
-{
-	struct agent *agent = self->agent;
-	uint32_t width = ((uint32_t)self->width + ALIGN - 1) / ALIGN * ALIGN;
-	struct atlas_slot slot;
-	if (self->slot.width && self->n_old == SLOTS_OLD)
-		return false; /* nothing of all that has been let go */
-	if (!atlas_take(agent->atlas, width, (uint32_t)self->height + 1,
-			&slot)) {
-		tell_full(agent);
-		return false;
-	}
-	/* Even if all its frames are released: the client may look there again
-	 * until it knows the new place. */
-	if (self->slot.width)
-		self->old[self->n_old++] =
-		    (struct old_slot){self->slot, self->peer.frame + 1};
-	self->slot = slot;
-	return true;
-}
-
-/* There is room again: whoever waits may try. */
-static void room_again(struct agent *agent)
-{
-	agent->told_full = false;
-	for (guint i = 0; i < agent->windows->len; i++) {
-		struct window *w = agent->windows->pdata[i];
-		if (w->starved) {
-			w->starved = false;
-			agent_step_soon(agent);
-		}
-	}
-}
-
-static void give_old(struct window *self, uint32_t released, bool all)
-{
-	unsigned kept = 0;
-	for (unsigned i = 0; i < self->n_old; i++) {
-		if (all || (int32_t)(released - self->old[i].until) >= 0)
-			atlas_give(self->agent->atlas, self->old[i].slot);
-		else
-			self->old[kept++] = self->old[i];
-	}
-	if (kept < self->n_old)
-		room_again(self->agent);
-	self->n_old = kept;
-}
-
-void paint_released(struct window *self)
-{
-	give_old(self, self->peer.released, false);
-	if (self->n_rects || (self->dirty & DIRTY_COMMIT))
-		agent_step_soon(self->agent);
-}
-
-void paint_forget_window(struct window *self)
-{
-	self->peer.released = self->peer.frame;
-	give_old(self, 0, true);
-	self->starved = false;
-	self->committed = false;
-	if (self->drawn_width)
-		damage_whole(self);
-}
-
-void paint_forget_peer(struct agent *agent)
-{
-	GHashTableIter iter;
-	gpointer slots;
-	g_hash_table_iter_init(&iter, agent->gone);
-	while (g_hash_table_iter_next(&iter, NULL, &slots)) {
-		GArray *array = slots;
-		for (guint i = 0; i < array->len; i++)
-			atlas_give(agent->atlas,
-				   g_array_index(array, struct atlas_slot, i));
-	}
-	g_hash_table_remove_all(agent->gone);
-	agent->told_full = false;
-}
-
-void paint_destroy_acked(struct agent *agent, uint32_t id)
-{
-	GArray *array = g_hash_table_lookup(agent->gone, GUINT_TO_POINTER(id));
-	if (!array)
-		return;
-	for (guint i = 0; i < array->len; i++)
-		atlas_give(agent->atlas,
-			   g_array_index(array, struct atlas_slot, i));
-	g_hash_table_remove(agent->gone, GUINT_TO_POINTER(id));
-	room_again(agent);
-}
-
-void paint_end(struct window *self, bool announced)
-{
-	struct agent *agent = self->agent;
 	forget_pixmap(self);
 	if (self->damage)
-		XDamageDestroy(agent->display, self->damage);
+		XDamageDestroy(self->agent->display, self->damage);
 	self->damage = None;
-	if (self->slot.width) {
-		GArray *array =
-		    g_array_new(FALSE, FALSE, sizeof(struct atlas_slot));
-		g_array_append_val(array, self->slot);
-		for (unsigned i = 0; i < self->n_old; i++)
-			g_array_append_val(array, self->old[i].slot);
-		g_hash_table_insert(agent->gone,
-				    GUINT_TO_POINTER(self->peer.id), array);
-		if (!announced)
-			paint_destroy_acked(agent, self->peer.id);
-	}
-	self->slot = (struct atlas_slot){0};
-	self->n_old = 0;
+}
+
+void paint_whole(struct window *self)
+{
+	if (!self->drawn_width)
+		return; /* its first frame is whole anyway */
+	damage_whole(self);
+	window_mark(self, DIRTY_COMMIT);
 }
 
 /* ---- drawing ---- */
@@ -336,8 +218,10 @@ static bool paint(struct window *self, gint64 now)
 	struct agent *agent = self->agent;
 	bool resized = self->drawn_width != (uint32_t)self->width ||
 		       self->drawn_height != (uint32_t)self->height;
+	/* The damage list is in the size of now: a whole window needs no
+	 * other. */
 	if (resized || !self->slot.width) {
-		if (!take_slot(self)) {
+		if (!slots_take(self)) {
 			self->starved = true;
 			return false;
 		}

@@ -44,6 +44,16 @@ static struct window *find_parent(struct window *self)
 	return best ? best : agent->focus;
 }
 
+/* Menus and lists end with a press beside them; whether a program holds the
+ * pointer for that, X tells only to who tries to take it. */
+static bool holds_pointer(const struct window *self)
+{
+	return self->type == SEAM_TYPE_MENU ||
+	       self->type == SEAM_TYPE_DROPDOWN ||
+	       self->type == SEAM_TYPE_POPUP_MENU ||
+	       self->type == SEAM_TYPE_COMBO;
+}
+
 void popup_mapped(struct agent *agent, Window client)
 {
 	XWindowAttributes attributes;
@@ -66,6 +76,7 @@ void popup_mapped(struct agent *agent, Window client)
 	props_read(self);
 	self->peer.kind = kind_of(self);
 	self->parent = find_parent(self);
+	self->grabbed = holds_pointer(self);
 	self->placed_by_client = true; /* its shift is its parent's */
 	if (self->parent) {
 		self->shift_x = self->parent->shift_x;
@@ -97,13 +108,12 @@ void popup_configured(struct window *self, int x, int y, int width, int height)
 	window_mark(self, DIRTY_PLACE);
 }
 
-/* A press outside every window of the guest: programs that hold the pointer
- * for their menu see one at the far corner, where nothing is. */
+/* The user pressed outside every window of the guest. */
 void popup_dismiss(struct agent *agent)
 {
 	for (guint i = 0; i < agent->windows->len; i++) {
 		struct window *w = agent->windows->pdata[i];
-		if (w->grabbed && w->announced) {
+		if (w->grabbed) {
 			input_press_outside(agent);
 			return;
 		}

@@ -61,7 +61,8 @@ void window_free(struct window *self)
 	}
 	tell_gone(self);
 	/* its pixels may still be read, until the client says otherwise */
-	paint_end(self, announced);
+	slots_end(self, announced);
+	paint_end(self);
 	if (agent->focus == self)
 		agent->focus = NULL;
 	if (agent->raised == self)
@@ -104,7 +105,9 @@ void window_forget_peer(struct window *self)
 	self->dirty |= DIRTY_CREATE | DIRTY_PROPS | DIRTY_ICON;
 	self->shown = true;
 	memset(&self->peer.turn, 0, sizeof self->peer.turn);
-	paint_forget_window(self);
+	self->committed = false;
+	slots_forget_window(self);
+	paint_whole(self);
 }
 
 /* Where a popup is for the client: from its parent's corner, or on the
@@ -139,6 +142,8 @@ static bool announce(struct window *self)
 	agent_send(agent, &message);
 	self->announced = true;
 	agent->n_announced++;
+	if (self->grabbed)
+		agent_request(self, SEAM_GRAB);
 	self->dirty &= ~(unsigned)(DIRTY_CREATE | DIRTY_PLACE);
 	self->dirty |= DIRTY_PROPS | DIRTY_ICON | DIRTY_COMMIT;
 	return true;
