@@ -277,8 +277,14 @@ static void on_unmap(struct agent *self, const XUnmapEvent *event)
 		w->unmaps_to_ignore--;
 		return;
 	}
-	if (w->peer.kind == SEAM_TOPLEVEL)
+	if (w->peer.kind == SEAM_TOPLEVEL) {
 		manage_withdraw(w);
+		return;
+	}
+	/* out of the frame, which goes with all that is in it */
+	XReparentWindow(self->display, w->client, self->root, 0, 0);
+	XRemoveFromSaveSet(self->display, w->client);
+	window_free(w);
 }
 
 static void on_destroy(struct agent *self, Window window)
@@ -391,7 +397,10 @@ static void on_event(struct agent *self, XEvent *event)
 			props_changed(w, event->xproperty.atom);
 		break;
 	case ClientMessage:
-		ewmh_message(self, &event->xclient);
+		if (event->xclient.window == self->own)
+			tray_message(self, &event->xclient);
+		else
+			ewmh_message(self, &event->xclient);
 		break;
 	case FocusIn:
 	case FocusOut:
@@ -426,6 +435,7 @@ static void step(struct agent *self)
 		window_announce_all(self);
 		paint_all(self);
 		cursor_send(self);
+		notices_send(self);
 		bool told = apps_send(self);
 		if (self->syncing && told && window_all_told(self)) {
 			struct seam_message message = {.type = SEAM_SYNC_END};
@@ -551,7 +561,8 @@ static bool open_extensions(struct agent *self, GError **error)
 		XkbChangeEnabledControls(display, XkbUseCoreKbd,
 					 XkbAudibleBellMask, 0);
 	}
-	XRRSelectInput(display, self->root, RRScreenChangeNotifyMask | RRCrtcChangeNotifyMask);
+	XRRSelectInput(display, self->root,
+		       RRScreenChangeNotifyMask | RRCrtcChangeNotifyMask);
 	return true;
 }
 
@@ -638,6 +649,7 @@ void agent_destroy(struct agent *self)
 	self->link = NULL;
 	self->peer_ready = false;
 	apps_close(self);
+	notices_close(self);
 	/* the save set puts the windows back on the root */
 	while (self->windows->len) {
 		struct window *w = self->windows->pdata[self->windows->len - 1];

@@ -143,7 +143,7 @@ struct agent {
 	bool head_given;
 	int atlas_x, atlas_y; /* on the X screen */
 	int head_x, head_y;   /* of the head's picture there */
-	gint64 told_full_us; /* when the client last heard that it is full */
+	gint64 told_full_us;  /* when the client last heard that it is full */
 	GMainLoop *loop;
 	GSource *x_source;
 	guint step_source, timer_source;
@@ -161,6 +161,7 @@ struct agent {
 	uint32_t locks;
 
 	struct apps *apps;
+	struct notices *notices;
 };
 
 /* agent.c */
@@ -195,6 +196,8 @@ void window_forget_peer(struct window *self);
 /* manage.c: toplevels */
 void manage_existing(struct agent *agent);
 void manage_client(struct agent *agent, Window client, bool existing);
+/* A frame of its size around it; not mapped yet. */
+void manage_frame(struct window *self, bool existing);
 void manage_withdraw(struct window *self);
 void manage_place(struct window *self, const struct turn_ask *ask);
 void manage_request(struct agent *agent, const XConfigureRequestEvent *event);
@@ -299,3 +302,13 @@ bool apps_send(struct agent *agent); /* true: all told */
 char *apps_id_of_window(struct agent *agent, const char *instance,
 			const char *class_name);
 void launch_app(struct agent *agent, const struct seam_launch *launch);
+
+/* tray.c */
+void tray_open(struct agent *agent);
+void tray_message(struct agent *agent, const XClientMessageEvent *event);
+void tray_request(struct window *self);
+
+/* notices.c */
+void notices_open(struct agent *agent);
+void notices_close(struct agent *agent);
+void notices_send(struct agent *agent);

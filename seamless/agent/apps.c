@@ -127,6 +127,7 @@ static gboolean on_settled(gpointer data)
 {
 	struct apps *self = data;
 	self->settle_source = 0;
+	icon_forget_themes();
 	load(self);
 	return G_SOURCE_REMOVE;
 }

@@ -36,8 +36,8 @@ static bool find_output(struct agent *agent, const char *name,
 	XRRScreenResources *resources =
 	    XRRGetScreenResourcesCurrent(display, agent->root);
 	for (int i = 0; resources && i < resources->noutput; i++) {
-		XRROutputInfo *output = XRRGetOutputInfo(display, resources,
-							 resources->outputs[i]);
+		XRROutputInfo *output =
+		    XRRGetOutputInfo(display, resources, resources->outputs[i]);
 		XRRCrtcInfo *crtc =
 		    output && output->crtc
 			? XRRGetCrtcInfo(display, resources, output->crtc)
@@ -47,7 +47,7 @@ static bool find_output(struct agent *agent, const char *name,
 			showing++;
 			found = name || showing > 1;
 			*place = (struct place){
-			    crtc->x,	       crtc->y, (int)crtc->width,
+			    crtc->x,           crtc->y, (int)crtc->width,
 			    (int)crtc->height, crtc->x, crtc->y,
 			    (unsigned)i};
 		}
@@ -90,10 +90,10 @@ void head_follow(struct agent *agent)
 	find_place(agent, &place);
 	if (agent->atlas)
 		atlas_size(agent->atlas, &width, &height);
-	bool larger = (uint32_t)place.width > width ||
-		      (uint32_t)place.height > height;
-	bool smaller = (uint32_t)place.width < width ||
-		       (uint32_t)place.height < height;
+	bool larger =
+	    (uint32_t)place.width > width || (uint32_t)place.height > height;
+	bool smaller =
+	    (uint32_t)place.width < width || (uint32_t)place.height < height;
 	bool moved = place.x != agent->atlas_x || place.y != agent->atlas_y ||
 		     place.head != agent->head ||
 		     place.head_x != agent->head_x ||
@@ -108,8 +108,8 @@ void head_follow(struct agent *agent)
 	log_info(NULL, "Windows are painted on head %u, %dx%d.", place.head,
 		 place.width, place.height);
 	if (!agent->atlas)
-		agent->atlas = atlas_create((uint32_t)place.width,
-					    (uint32_t)place.height);
+		agent->atlas =
+		    atlas_create((uint32_t)place.width, (uint32_t)place.height);
 	else if (smaller)
 		slots_new_atlas(agent, (uint32_t)place.width,
 				(uint32_t)place.height);

@@ -1,6 +1,8 @@
 #include "seamless/agent/icon.h"
 
 #include <gdk-pixbuf/gdk-pixbuf.h>
+#define G_SETTINGS_ENABLE_BACKEND /* the in-memory one */
+#include <gio/gsettingsbackend.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +22,7 @@ static void add_theme(const char *base, const char *theme)
 	g_autofree char *index =
 	    g_build_filename(base, theme, "index.theme", NULL);
 	g_autoptr(GKeyFile) file = g_key_file_new();
+	g_key_file_set_list_separator(file, ',');
 	if (!g_key_file_load_from_file(file, index, G_KEY_FILE_NONE, NULL))
 		return;
 	g_auto(GStrv) names = g_key_file_get_string_list(
@@ -56,8 +59,10 @@ static char *session_theme(void)
 		   : NULL;
 	if (!schema)
 		return NULL;
-	g_autoptr(GSettings) settings =
-	    g_settings_new("org.gnome.desktop.interface");
+	/* the image's own choice; asking dconf would start a service first */
+	g_autoptr(GSettingsBackend) backend = g_memory_settings_backend_new();
+	g_autoptr(GSettings) settings = g_settings_new_with_backend(
+	    "org.gnome.desktop.interface", backend);
 	return g_settings_get_string(settings, "icon-theme");
 }
 
@@ -70,12 +75,24 @@ static void add_others(const char *base, const char *first)
 			add_theme(base, name);
 }
 
+static void folder_free(void *data)
+{
+	struct folder *folder = data;
+	g_free(folder->path);
+	g_free(folder);
+}
+
+void icon_forget_themes(void)
+{
+	g_clear_pointer(&all_folders, g_ptr_array_unref);
+}
+
 static void find_folders(void)
 {
 	g_autoptr(GPtrArray) bases = g_ptr_array_new_with_free_func(g_free);
 	const char *const *dirs = g_get_system_data_dirs();
 	g_autofree char *theme = session_theme();
-	all_folders = g_ptr_array_new();
+	all_folders = g_ptr_array_new_with_free_func(folder_free);
 	g_ptr_array_add(bases,
 			g_build_filename(g_get_user_data_dir(), "icons", NULL));
 	for (int i = 0; dirs[i]; i++)

@@ -12,3 +12,6 @@
 
 /* Premultiplied BGRA, `side` x `side` or smaller; free with g_free(). */
 uint8_t *icon_load(GIcon *icon, int side, uint32_t *width, uint32_t *height);
+
+/* Which themes there are is found out once; after an installation, again. */
+void icon_forget_themes(void);

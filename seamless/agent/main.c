@@ -24,10 +24,12 @@ static const GOptionEntry entries[] = {
      "Listen on a unix socket instead of a guest port", "PATH"},
     {"atlas", 'a', 0, G_OPTION_ARG_STRING, &opt_atlas,
      "Where windows are painted: an output's name, or WxH+X+Y of the X "
-	 "screen (else the last of several outputs, or all of the screen)",
-	 "OUTPUT"},
+     "screen (else the last of several outputs, or all of the screen)",
+     "OUTPUT"},
     {"head", 0, 0, G_OPTION_ARG_INT, &opt_head,
      "The atlas's number among the machine's screens", "N"},
+    {"ready", 0, 0, G_OPTION_ARG_FILENAME, &opt_ready,
+     "A file that appears once the X screen is taken care of", "FILE"},
     {"replace", 0, 0, G_OPTION_ARG_NONE, &opt_replace,
      "Take over from another window manager", NULL},
     {"verbose", 'v', 0, G_OPTION_ARG_NONE, &opt_verbose, "Say more", NULL},
@@ -71,7 +73,9 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	apps_open(agent);
+	notices_open(agent);
 	manage_existing(agent);
+	tray_open(agent);
 	if (opt_ready && !g_file_set_contents(opt_ready, "", 0, &error)) {
 		fault_print("oriel-agent", error);
 		g_clear_error(&error);

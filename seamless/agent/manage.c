@@ -86,7 +86,7 @@ static void set_size(struct window *self, int x, int y, int width, int height)
 	manage_tell_place(self);
 }
 
-static void make_frame(struct window *self, bool existing)
+void manage_frame(struct window *self, bool existing)
 {
 	struct agent *agent = self->agent;
 	Display *display = agent->display;
@@ -207,7 +207,7 @@ void manage_client(struct agent *agent, Window client, bool existing)
 	props_read(self);
 	ewmh_read_states(self);
 	first_place(self);
-	make_frame(self, existing && attributes.map_state != IsUnmapped);
+	manage_frame(self, existing && attributes.map_state != IsUnmapped);
 	props_shape(self);
 	announce_to_x(self);
 	sync_begin(self);
@@ -320,6 +320,10 @@ void manage_request(struct agent *agent, const XConfigureRequestEvent *event)
 	struct window *self = window_of_xid(agent, event->window);
 	if (self && self->peer.kind == SEAM_TOPLEVEL) {
 		request_managed(self, event);
+		return;
+	}
+	if (self && self->peer.kind == SEAM_TRAY) {
+		tray_request(self);
 		return;
 	}
 	/* not ours yet: it may do as it likes */

@@ -9,8 +9,8 @@
 
 #include "common/log.h"
 
-#define ALIGN	 16u /* widths: encoders work in blocks, and gaps fit again */
-#define MOVES	 8   /* at once: each is drawn and sent anew */
+#define ALIGN    16u /* widths: encoders work in blocks, and gaps fit again */
+#define MOVES    8   /* at once: each is drawn and sent anew */
 #define AGAIN_US (10 * G_USEC_PER_SEC)
 
 static void tell_full(struct agent *agent)
@@ -44,9 +44,9 @@ static int compare_places(gconstpointer a, gconstpointer b)
 	const struct window *right = *(struct window *const *)b;
 	if (left->slot.y != right->slot.y)
 		return left->slot.y > right->slot.y ? -1 : 1;
-	return left->slot.x > right->slot.x	? -1
+	return left->slot.x > right->slot.x   ? -1
 	       : left->slot.x < right->slot.x ? 1
-						: 0;
+					      : 0;
 }
 
 /* The lowest windows that have nothing outstanding go where there is room

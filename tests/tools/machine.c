@@ -234,10 +234,9 @@ static void export_all(GDBusConnection *connection)
 	g_autoptr(GDBusObjectSkeleton) port_object =
 	    g_dbus_object_skeleton_new(ROOT "/Chardev_vdagent");
 	machine.port = qemu_display1_chardev_skeleton_new();
-	qemu_display1_chardev_set_name(machine.port,
-				       machine.port_name
-					   ? machine.port_name
-					   : "com.redhat.spice.0");
+	qemu_display1_chardev_set_name(
+	    machine.port,
+	    machine.port_name ? machine.port_name : "com.redhat.spice.0");
 	g_signal_connect(machine.port, "handle-register",
 			 G_CALLBACK(on_port_register), NULL);
 	g_dbus_object_skeleton_add_interface(

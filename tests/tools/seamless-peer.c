@@ -34,6 +34,7 @@ static const char help[] =
     "touch ID FINGER PHASE X Y\n"
     "outputs X,Y,W,H ...              screens\n"
     "keymap LAYOUT | launch TOKEN APP [FILE...] | ping N\n"
+    "void                             the head is about to change\n"
     "verify                           atlas against pixmaps, each window\n"
     "list                             what there is\n"
     "picture ID FILE                  a window from the atlas, as PPM\n"
@@ -79,7 +80,7 @@ static void breach(uint32_t id, const char *format, ...)
 	va_start(list, format);
 	g_autofree char *text = g_strdup_vprintf(format, list);
 	va_end(list);
-	say(json_pack("{sssisss}", "event", "breach", "id", (int)id, "text",
+	say(json_pack("{sssiss}", "event", "breach", "id", (int)id, "text",
 		      text));
 }
 
@@ -181,8 +182,8 @@ static void take_commit(struct win *w, const struct seam_commit *c)
 		breach(w->id, "COMMIT before WIN_PROPS");
 	if (w->committed && c->frame != w->commit.frame + 1)
 		breach(w->id, "frame %u after %u", c->frame, w->commit.frame);
-	bool resized = w->committed && (c->width != w->commit.width ||
-					c->height != w->commit.height);
+	bool resized = w->commit.width && (c->width != w->commit.width ||
+					   c->height != w->commit.height);
 	if (resized && (int32_t)(c->generation - w->commit.generation) <= 0)
 		breach(w->id, "a new size without a new generation");
 	if (c->configure) {
@@ -211,7 +212,7 @@ static void take_commit(struct win *w, const struct seam_commit *c)
 	g_hash_table_iter_init(&iter, windows);
 	while (g_hash_table_iter_next(&iter, NULL, &other)) {
 		struct win *o = other;
-		if (o != w && o->committed && overlap(w, o))
+		if (o != w && o->commit.width && overlap(w, o))
 			breach(w->id, "its rectangle lies over that of %u",
 			       o->id);
 	}
@@ -787,6 +788,12 @@ static bool command(char **argv)
 		send_message(&m);
 	} else if (strcmp(name, "verify") == 0 && display) {
 		verify();
+	} else if (strcmp(name, "void") == 0) {
+		GHashTableIter iter;
+		gpointer value;
+		g_hash_table_iter_init(&iter, windows);
+		while (g_hash_table_iter_next(&iter, NULL, &value))
+			((struct win *)value)->commit.width = 0;
 	} else if (strcmp(name, "list") == 0) {
 		list();
 	} else if (strcmp(name, "picture") == 0 && w && argv[2] && display) {

@@ -63,12 +63,12 @@ static void grab(struct head *head, int x, int y, int w, int h)
 			  x0, y0, AllPlanes))
 		return;
 	for (int row = 0; row < image->height; row++)
-		memcpy(head->pixels +
-			   (size_t)(y0 - top + row) * head->width + x0 - left,
+		memcpy(head->pixels + (size_t)(y0 - top + row) * head->width +
+			   x0 - left,
 		       image->data + (size_t)row * image->bytes_per_line,
 		       (size_t)image->width * 4);
-	head_send_update(head, x0 - left, y0 - top, image->width,
-			 image->height, false);
+	head_send_update(head, x0 - left, y0 - top, image->width, image->height,
+			 false);
 }
 
 /* All damage of a round in one grab: what was drawn in one order is never
@@ -104,21 +104,20 @@ static void open_display(const char *name)
 	int screen = DefaultScreen(x11.display);
 	int width = DisplayWidth(x11.display, screen);
 	int height = DisplayHeight(x11.display, screen);
-	x11.image = XShmCreateImage(
-	    x11.display, DefaultVisual(x11.display, screen),
-	    DefaultDepth(x11.display, screen), ZPixmap, NULL, &x11.shm, width,
-	    height);
+	x11.image =
+	    XShmCreateImage(x11.display, DefaultVisual(x11.display, screen),
+			    DefaultDepth(x11.display, screen), ZPixmap, NULL,
+			    &x11.shm, width, height);
 	if (!x11.image || x11.image->bits_per_pixel != 32)
 		g_error("the X screen is not of 32 bits a pixel");
-	x11.shm.shmid = shmget(IPC_PRIVATE, (size_t)width * height * 4,
-			       IPC_CREAT | 0600);
+	x11.shm.shmid =
+	    shmget(IPC_PRIVATE, (size_t)width * height * 4, IPC_CREAT | 0600);
 	x11.shm.shmaddr = x11.image->data = shmat(x11.shm.shmid, NULL, 0);
 	XShmAttach(x11.display, &x11.shm);
 	XSync(x11.display, False);
 	shmctl(x11.shm.shmid, IPC_RMID, NULL);
-	x11.damage =
-	    XDamageCreate(x11.display, DefaultRootWindow(x11.display),
-			  XDamageReportRawRectangles);
+	x11.damage = XDamageCreate(x11.display, DefaultRootWindow(x11.display),
+				   XDamageReportRawRectangles);
 	XFlush(x11.display);
 	g_unix_fd_add(ConnectionNumber(x11.display), G_IO_IN, on_x, NULL);
 }

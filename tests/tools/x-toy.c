@@ -494,6 +494,23 @@ static bool command(char **argv)
 		XMapRaised(display, toy->window);
 		return true;
 	}
+	if (strcmp(argv[0], "tray") == 0) {
+		struct toy *toy = make(argv[1], 0, 0, arg(argv, 2),
+				       arg(argv, 3), false, argv);
+		Window owner =
+		    XGetSelectionOwner(display, atom("_NET_SYSTEM_TRAY_S0"));
+		long info[2] = {0, 1};
+		set_longs(toy->window, "_XEMBED_INFO", atom("_XEMBED_INFO"),
+			  info, 2);
+		XEvent event = {
+		    .xclient = {.type = ClientMessage,
+				.window = owner,
+				.message_type = atom("_NET_SYSTEM_TRAY_OPCODE"),
+				.format = 32}};
+		event.xclient.data.l[2] = (long)toy->window;
+		XSendEvent(display, owner, False, NoEventMask, &event);
+		return true;
+	}
 	if (strcmp(argv[0], "many") == 0) {
 		for (int i = 0; i < arg(argv, 1); i++) {
 			g_autofree char *name = g_strdup_printf("many-%d", i);
