@@ -3,9 +3,9 @@
  *   display-feed-lvs ADDRESS PORT RECORDING TRUTH
  *
  * The peer as it is usually embedded: its event loop in the background, one
- * thread per viewer, no wait before an update. "replay exact|whole" on stdin
- * is answered "done"; then "played". The player's threads are named feeder and
- * unpack. */
+ * thread per viewer, a wait of 1 ms before an update. "replay exact|whole" on
+ * stdin is answered "done"; then "played". The player's threads are named
+ * feeder and unpack. */
 #include <gio/gio.h>
 #include <stdio.h>
 #include <string.h>
@@ -79,7 +79,8 @@ int main(int argc, char **argv)
 	screen->serverFormat.blueShift = 0;
 	screen->serverFormat.depth = 24;
 	screen->alwaysShared = TRUE;
-	screen->deferUpdateTime = 0;
+	/* so that the rectangles of a frame leave together */
+	screen->deferUpdateTime = 1;
 	screen->cursor = NULL;
 	screen->kbdAddEvent = on_key;
 	screen->port = atoi(argv[2]);

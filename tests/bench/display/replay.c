@@ -96,6 +96,15 @@ static void date(struct replay *self, unsigned tile, uint64_t now)
 	atomic_store(&self->truth->changed_ns, now);
 }
 
+static uint64_t date_tiles(struct replay *self, const struct ready *ready)
+{
+	uint64_t now = now_ns();
+	for (unsigned tile = 0; tile < TRUTH_TILES; tile++)
+		if (ready->tiles[tile / 64] >> tile % 64 & 1)
+			date(self, tile, now);
+	return now;
+}
+
 static void show(struct replay *self, const struct recording_rect *rects,
 		 unsigned count)
 {
@@ -105,18 +114,24 @@ static void show(struct replay *self, const struct recording_rect *rects,
 		   self->whole ? 1 : count);
 }
 
+static void date_row(struct replay *self, const struct recording_rect *rect)
+{
+	uint64_t now = now_ns();
+	unsigned row = rect->y / TRUTH_TILE * truth_columns(self->truth);
+	for (unsigned x = rect->x / TRUTH_TILE;
+	     x <= (rect->x + rect->w - 1u) / TRUTH_TILE; x++)
+		date(self, row + x, now);
+}
+
 void replay_key(struct replay *self)
 {
 	const struct mark *mark = &self->header->key;
 	struct recording_rect rect = {
 	    mark->x, mark->y, (uint16_t)(mark->block * MARK_BITS), mark->block};
 	g_mutex_lock(&self->lock);
+	date_row(self, &rect);
 	mark_paint(self->pixels, self->header->width, mark, ++self->keys);
-	uint64_t now = now_ns();
-	unsigned row = mark->y / TRUTH_TILE * truth_columns(self->truth);
-	for (unsigned x = mark->x / TRUTH_TILE;
-	     x <= (rect.x + rect.w - 1u) / TRUTH_TILE; x++)
-		date(self, row + x, now);
+	date_row(self, &rect);
 	atomic_store(&self->truth->keys, self->keys);
 	show(self, &rect, 1);
 	g_mutex_unlock(&self->lock);
@@ -160,15 +175,15 @@ static gboolean on_time(gpointer data)
 	unsigned number = self->next;
 	struct ready *ready = g_async_queue_pop(self->ready);
 	g_mutex_lock(&self->lock);
+	/* before and after: who compares meanwhile must not take the pixels
+	 * for older than they are */
+	date_tiles(self, ready);
 	recording_apply(self->recording, number, ready->pixels, self->pixels,
 			self->header->width);
 	if (self->keys) /* what is under the key mark stays covered */
 		mark_paint(self->pixels, self->header->width,
 			   &self->header->key, self->keys);
-	uint64_t now = now_ns();
-	for (unsigned tile = 0; tile < TRUTH_TILES; tile++)
-		if (ready->tiles[tile / 64] >> tile % 64 & 1)
-			date(self, tile, now);
+	uint64_t now = date_tiles(self, ready);
 	atomic_store(&self->truth->shown_ns[number], now);
 	atomic_store(&self->truth->frame, number);
 	show(self, recording_rects(self->recording, number),
