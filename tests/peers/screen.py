@@ -1,0 +1,53 @@
+"""Where stock viewers are looked at: an X screen of their own."""
+import os, shutil, socket, struct, subprocess, tempfile
+
+
+def port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+class Xvfb:
+    def __init__(self, size="1024x768x24"):
+        read, write = os.pipe()
+        self.process = subprocess.Popen(["Xvfb", "-displayfd", str(write), "-screen", "0", size, "-nolisten", "tcp"],
+                                        pass_fds=(write,), stderr=subprocess.DEVNULL)
+        os.close(write)
+        with os.fdopen(read) as file:
+            self.name = ":" + file.readline().strip()
+        self.home = tempfile.mkdtemp(prefix="oriel-home-")
+        self.env = dict(os.environ, DISPLAY=self.name, HOME=self.home)
+
+    def run(self, *args, **more):
+        return subprocess.run(args, env=self.env, check=True, stdout=subprocess.PIPE, timeout=30, **more).stdout
+
+    def screen(self):
+        """Width and the pixels as the machine has them."""
+        data = self.run("xwd", "-root", "-silent")
+        head = struct.unpack(">25I", data[:100])
+        start = head[0] + head[19] * 12
+        width, height, size, line = head[4], head[5], head[11] // 8, head[12]
+        rows = []
+        for y in range(height):
+            raw, row = data[start + y * line:start + y * line + width * size], bytearray(width * 4)
+            for i in range(3):  # 3 bytes a pixel where windows of several visuals show
+                row[i::4] = raw[i::size]
+            rows.append(bytes(row))
+        return rows
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+
+def shows(x, p, head=0, width=0):
+    """The machine's picture stands somewhere on the screen, all of it."""
+    want, rows = p.player.picture(head), x.screen()
+    lines = [want[i:i + width * 4] for i in range(0, len(want), width * 4)]
+    for y in range(len(rows) - len(lines) + 1):
+        at = rows[y].find(lines[0])
+        if at >= 0 and at % 4 == 0 and all(rows[y + i][at:at + width * 4] == line for i, line in enumerate(lines)):
+            return at // 4 + 1, y
+    return None
