@@ -127,7 +127,9 @@ static void learn_cost(struct rfb_client *self, const struct item *item)
 	guint64 cost = (guint64)job_bytes(item->job)->len * 1024 /
 		       ((guint64)rect->w * rect->h);
 	unsigned *known = &self->cost[item->part.what];
-	*known = (*known * 7 + (unsigned)MIN(cost, 8192u)) / 8;
+	unsigned now = (unsigned)MIN(cost, 8192u);
+	/* more is believed faster than less: too little waits nowhere */
+	*known = MAX((*known * 7 + now) / 8, now / 2);
 }
 
 static void append_part(struct rfb_client *self, const struct item *item)

@@ -333,6 +333,7 @@ static bool begin_update(struct rfb_client *self)
 	size_t room = paced ? pacer_room(&self->pacer, now) : ROOM_UNPACED;
 	/* short updates: the line is measured often, and what is typed gets
 	 * in between */
+	size_t window = room;
 	if (fenced && pacer_rate(&self->pacer))
 		room = MIN(room,
 			   MAX(pacer_rate(&self->pacer) * UPDATE_US / 1000000,
@@ -374,7 +375,8 @@ static bool begin_update(struct rfb_client *self)
 		plan_all(self, parts);
 	} else {
 		count += put_moves(self, &area);
-		full = plan_parts(self, parts, &area, MAX(room, 1), now);
+		full = plan_parts(self, parts, &area, MAX(room, 1), now) &&
+		       room == window;
 	}
 	count += parts->len;
 	if (!count) {
