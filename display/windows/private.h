@@ -34,6 +34,9 @@ struct windows {
 	bool agent;          /* a sync has begun since our HELLO */
 	uint32_t agent_capabilities;
 	struct table *table;
+	/* id -> serial of the last CONFIGURE, of whichever client: these
+	 * windows have been placed by a person. As long as the agent lives. */
+	GHashTable *placed;
 	uint32_t focus;
 	gint64 turn; /* counts tiles: who was served last */
 	struct encoder *encoder;

@@ -99,6 +99,8 @@ void windows_from_agent(void *data, const struct seam_message *message,
 		if (!table_find(self->table, message->window))
 			return;
 		table_remove(self->table, message->window);
+		g_hash_table_remove(self->placed,
+				    GUINT_TO_POINTER(message->window));
 		break;
 	case SEAM_WIN_PROPS:
 	case SEAM_WIN_ICON:
@@ -156,6 +158,12 @@ static void note_from_client(struct windows *self,
 	switch (message->type) {
 	case SEAM_FOCUS:
 		self->focus = message->window;
+		break;
+	case SEAM_CONFIGURE:
+		if (window)
+			g_hash_table_insert(self->placed,
+					    GUINT_TO_POINTER(window->id),
+					    GUINT_TO_POINTER(message->serial));
 		break;
 	case SEAM_MAP:
 	case SEAM_UNMAP:

@@ -79,6 +79,10 @@ static void send_commit(struct windows *self, struct window *window)
 	    .frame_right = shown->right,
 	    .frame_bottom = shown->bottom,
 	};
+	/* a new client hears that the window has its place already */
+	if (window->frame == 1 && !shown->configure)
+		message.commit.configure = GPOINTER_TO_UINT(g_hash_table_lookup(
+		    self->placed, GUINT_TO_POINTER(window->id)));
 	pipe_send(self->client, &message);
 	window->told_due = false;
 	if (self->port) {

@@ -89,6 +89,7 @@ void windows_agent_gone(struct windows *self, const char *why)
 {
 	bool had = self->agent;
 	forget(self);
+	g_hash_table_remove_all(self->placed);
 	if (had && self->greeted)
 		windows_say_error(self->client, SEAM_FAULT_GONE, 0, why);
 }
@@ -242,6 +243,7 @@ struct windows *windows_new_closed(struct display *display)
 	self->listen_fd = -1;
 	self->trouble_limit.burst = 5;
 	self->table = table_new();
+	self->placed = g_hash_table_new(NULL, NULL);
 	self->encoder = encoder_new();
 	display_set_port(display, PORT_NAME, &port_ops, self);
 	return self;
@@ -281,6 +283,7 @@ void windows_free(struct windows *self)
 			    "The display process ends.");
 	pipe_free(self->port);
 	table_free(self->table);
+	g_hash_table_unref(self->placed);
 	encoder_free(self->encoder);
 	g_free(self->unix_path);
 	g_free(self);

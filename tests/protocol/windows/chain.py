@@ -1,0 +1,119 @@
+"""The whole chain without a machine: applications and oriel-agent on one X
+server, x-machine and oriel-display between, oriel-client on another X server
+with a window manager. Both sides are asked by xwininfo, xprop and wmctrl."""
+import os, re, shutil, subprocess, sys, tempfile, time
+
+ROOT = os.environ.get("ORIEL_ROOT", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../.."))
+BIN = os.path.join(ROOT, os.environ.get("BUILD", "build"), "bin")
+
+
+def wait_for(what, condition, seconds=60):
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError("waited %g s in vain for %s" % (seconds, what))
+        time.sleep(0.05)
+
+
+class Screen:
+    def __init__(self, chain, size):
+        read, write = os.pipe()
+        self.process = subprocess.Popen(["Xvfb", "-displayfd", str(write), "-screen", "0", size + "x24", "-nolisten", "tcp",
+                                         "-noreset"], pass_fds=[write], stderr=subprocess.DEVNULL)
+        os.close(write)
+        with os.fdopen(read) as file:
+            self.name = ":" + file.readline().strip()
+        self.env = dict(os.environ, DISPLAY=self.name, LC_ALL="C.UTF-8", NO_AT_BRIDGE="1", HOME=chain.folder,
+                        XDG_DATA_HOME=chain.folder + "/data", XDG_CONFIG_HOME=chain.folder + "/config",
+                        GSETTINGS_BACKEND="memory", DBUS_SESSION_BUS_ADDRESS="unix:path=/nonexistent")
+
+    def ask(self, *words):
+        return subprocess.run(words, env=self.env, capture_output=True, text=True).stdout
+
+    def windows(self):
+        """Managed windows: title -> id."""
+        found = {}
+        for line in self.ask("wmctrl", "-l").splitlines():
+            parts = line.split(None, 3)
+            if len(parts) == 4:
+                found[parts[3]] = int(parts[0], 16)
+        return found
+
+    def place(self, window):
+        out = self.ask("xwininfo", "-id", str(window))
+        found = [re.search(w + r":\s+(-?\d+)", out) for w in
+                 ("Absolute upper-left X", "Absolute upper-left Y", "Width", "Height")]
+        return tuple(int(f[1]) for f in found) if all(found) else None
+
+    def states(self, window):
+        out = self.ask("xprop", "-id", str(window), "_NET_WM_STATE", "WM_STATE")
+        names = set(re.findall(r"_NET_WM_STATE_(MAXIMIZED_VERT|FULLSCREEN|SHADED|ABOVE|BELOW)", out))
+        return names | ({"ICONIC"} if "Iconic" in out else set())
+
+    def pixels(self, window):
+        return subprocess.run(["import", "-silent", "-window", str(window), "-depth", "8", "rgb:-"], env=self.env,
+                              capture_output=True).stdout
+
+
+class Chain:
+    """size: of the guest's X screen, which is its atlas too."""
+
+    def __init__(self, size="2640x2048", user="1280x800"):
+        self.folder = tempfile.mkdtemp(prefix="oriel-chain-")
+        self.processes = []
+        self.log = open(os.path.join(self.folder, "log"), "w+")
+        self.guest, self.user = Screen(self, size), Screen(self, user)
+        self.stream = os.path.join(self.folder, "windows.sock")
+        self.machine, self.port = os.path.join(self.folder, "machine.sock"), os.path.join(self.folder, "agent.sock")
+        self.size = size
+        self.start_agent()
+        self.wm = self.run(self.user, "openbox")
+        wait_for("the window manager", lambda: "window id" in self.user.ask("xprop", "-root", "_NET_SUPPORTING_WM_CHECK"))
+        self.bridge = self.run(self.guest, BIN + "/x-machine", self.machine, self.guest.name, self.port, size + "+0+0",
+                               stdin=subprocess.PIPE)
+        wait_for("the machine", lambda: os.path.exists(self.machine))
+        self.display = self.run(self.guest, BIN + "/oriel-display", "--display1", "unix:" + self.machine, "--windows",
+                                "unix:" + self.stream)
+        wait_for("the display", lambda: os.path.exists(self.stream))
+
+    def run(self, screen, *words, **more):
+        process = subprocess.Popen(words, env=screen.env, stdout=self.log, stderr=self.log, **more)
+        self.processes.append(process)
+        return process
+
+    def start_agent(self):
+        self.agent = self.run(self.guest, BIN + "/oriel-agent", "--display", self.guest.name, "--socket", self.port)
+        wait_for("the agent", lambda: os.path.exists(self.port))
+
+    def client(self, *words):
+        self.shown = self.run(self.user, BIN + "/oriel-client", "run", "--stream", "unix:" + self.stream, *words)
+        return self.shown
+
+    def pair(self, title):
+        """Both sides' windows of that title."""
+        return wait_for("a window '%s' on both sides" % title, lambda: title in self.guest.windows() and
+                        title in self.user.windows() and (self.guest.windows()[title], self.user.windows()[title]))
+
+    def said(self):
+        self.log.flush()
+        with open(self.log.name, errors="replace") as file:
+            return file.read()
+
+    def close(self):
+        for process in reversed(self.processes):
+            if process.poll() is None:
+                process.terminate()
+        for process in self.processes:
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        for screen in (self.guest, self.user):
+            screen.process.terminate()
+            screen.process.wait()
+        self.log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
