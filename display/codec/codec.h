@@ -64,7 +64,7 @@ void codec_isa_limit(enum codec_isa most);
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define CODEC_X86         1
-#define CODEC_TARGET_AVX2 __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt")))
+#define CODEC_TARGET_AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt")))
 #else
 #define CODEC_X86 0
 #endif

@@ -6,9 +6,8 @@ static enum codec_isa detect(void)
 {
 #if CODEC_X86
 	__builtin_cpu_init();
-	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") &&
-	    __builtin_cpu_supports("bmi") && __builtin_cpu_supports("lzcnt") &&
-	    __builtin_cpu_supports("popcnt"))
+	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+	    __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt"))
 		return CODEC_AVX2;
 	return CODEC_SSE2;
 #else

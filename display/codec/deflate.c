@@ -221,7 +221,7 @@ static inline unsigned longest(struct deflate *self, const struct place *at,
 			*distance = at->pixel_bytes;
 		}
 	}
-	if (best >= LONG)
+	if (best >= LONG || p + best >= at->end)
 		return best;
 	for (unsigned i = 0; i < 2; i++) {
 		if (seen[i] < self->base)
@@ -232,10 +232,12 @@ static inline unsigned longest(struct deflate *self, const struct place *at,
 		if (load32(from) != next || from[best] != p[best])
 			continue;
 		unsigned n = 4 + alike(p + 4, from + 4, at->end);
-		if (n > best) {
-			best = n;
-			*distance = p - from;
-		}
+		if (n <= best)
+			continue;
+		best = n;
+		*distance = p - from;
+		if (p + best >= at->end)
+			break;
 	}
 	return best;
 }

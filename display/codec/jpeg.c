@@ -1,4 +1,4 @@
-#include "display/codec/jpeg.h"
+#include "display/codec/jpeg-fast.h"
 
 #include <setjmp.h>
 #include <stdio.h>
@@ -15,6 +15,7 @@ struct jpeg_encoder {
 	jmp_buf back;
 	bool alive;
 	unsigned quality;
+	struct jpeg_fast fast;
 	GByteArray *out; /* the caller's, while encoding */
 };
 
@@ -126,9 +127,15 @@ static void compress(struct jpeg_encoder *self, const struct codec_view *view,
 	jpeg->image_width = view->width;
 	jpeg->image_height = view->height;
 	quality = CLAMP(quality, 1, 100);
-	if (quality != self->quality)
+	if (quality != self->quality) {
 		jpeg_set_quality(jpeg, quality, TRUE);
+		jpeg_fast_tables(&self->fast, jpeg);
+	}
 	self->quality = quality;
+	if (jpeg_fast_able(quality, sampling)) {
+		jpeg_fast_encode(&self->fast, view, sampling, self->out);
+		return;
+	}
 	jpeg->comp_info[0].h_samp_factor = sampling == JPEG_444 ? 1 : 2;
 	jpeg->comp_info[0].v_samp_factor = sampling == JPEG_420 ? 2 : 1;
 	jpeg_start_compress(jpeg, TRUE);

@@ -25,3 +25,8 @@ codec-bench_SRC := tests/bench/codec.c tests/bench/codec-peer.c \
 codec-bench_LIBS := codec common
 codec-bench_PKG := zlib libjpeg libvncserver
 codec-bench_LDLIBS := -lm
+
+FUZZERS += codec-fuzz
+codec-fuzz_SRC := display/codec/codec-fuzz.c
+codec-fuzz_LIBS := codec common
+codec-fuzz_PKG := zlib
