@@ -10,6 +10,8 @@ _oriel_names() {
 	desktop) oriel "${root[@]}" desktop list --json 2>/dev/null | sed -n 's/^ *"name": "\(.*\)",*$/\1/p' ;;
 	user) oriel "${root[@]}" user list --json 2>/dev/null | sed -n 's/^ *"user": "\(.*\)",*$/\1/p' ;;
 	pool) oriel "${root[@]}" pool list --json 2>/dev/null | sed -n 's/^ *"pool": "\(.*\)",*$/\1/p' ;;
+	group) oriel "${root[@]}" group list --json 2>/dev/null | sed -n 's/^ *"group": "\(.*\)",*$/\1/p' ;;
+	quota) oriel "${root[@]}" quota list --json 2>/dev/null | sed -n 's/^ *"quota": "\(.*\)",*$/\1/p' ;;
 	task) oriel "${root[@]}" task list --json 2>/dev/null | sed -n 's/^ *"id": "\(.*\)",*$/\1/p' ;;
 	esac
 }
@@ -45,12 +47,20 @@ _oriel() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		return
 		;;
+	--kind)
+		mapfile -t COMPREPLY < <(compgen -W "dedicated floating" -- "$current")
+		return
+		;;
+	--quota)
+		mapfile -t COMPREPLY < <(compgen -W "$(_oriel_names "$root" quota) none" -- "$current")
+		return
+		;;
 	--image)
 		mapfile -t COMPREPLY < <(compgen -W "$(_oriel_names "$root" image)" -- "$current")
 		return
 		;;
 	--role)
-		mapfile -t COMPREPLY < <(compgen -W "user admin" -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W "user helpdesk operator admin" -- "$current")
 		return
 		;;
 	esac

@@ -4,6 +4,7 @@
 
 #include "common/fault.h"
 #include "common/jsonline.h"
+#include "common/log.h"
 #include "server/broker/api-wait.h"
 #include "server/broker/attachments.h"
 #include "server/broker/desktops.h"
@@ -13,13 +14,14 @@
 #define PICTURE_MS 10000
 #define RESET_MS 30000
 
-/* NULL, and the request is answered. */
-static struct desktop *own(struct request *request)
+/* The caller's own, or one that their role lets them at; else NULL, and the
+ * request is answered. */
+static struct desktop *reach(struct request *request, enum role others)
 {
 	struct desktop *desktop =
 		desktops_find(request->broker->desktops, request->params[0]);
 	if (desktop &&
-	    (request_is_admin(request) ||
+	    (request_role(request) >= others ||
 	     g_strcmp0(desktop->user, request->session.user) == 0))
 		return desktop;
 	g_autoptr(GError) error = fault_new(
@@ -29,9 +31,14 @@ static struct desktop *own(struct request *request)
 	return NULL;
 }
 
+static struct desktop *own(struct request *request)
+{
+	return reach(request, ROLE_HELPDESK);
+}
+
 struct desktop *request_desktop(struct request *request)
 {
-	return own(request);
+	return reach(request, ROLE_ADMIN);
 }
 
 static void answer(struct request *request, int status,
@@ -79,9 +86,8 @@ static json_t *list_own(struct request *request, GError **error)
 	const char *user = request->session.user;
 	g_autoptr(store_rows) rows = store_query(
 		broker->store, error,
-		"SELECT name, image FROM pools WHERE everyone <> 0"
-		" OR EXISTS(SELECT 1 FROM pool_users"
-		" WHERE pool = pools.name AND user_name = $1) ORDER BY name",
+		"SELECT name, image FROM pools WHERE " POOL_OPEN_TO("$1")
+		" ORDER BY name",
 		"s", user);
 	json_t *list = rows ? json_array() : NULL;
 	for (gsize i = 0; rows && i < store_rows_count(rows); i++) {
@@ -100,9 +106,9 @@ void handle_desktops(struct request *request)
 {
 	g_autoptr(GError) error = NULL;
 	gboolean all = request_query(request, "all", 0) != 0;
-	if (all && !request_is_admin(request)) {
+	if (all && request_role(request) < ROLE_HELPDESK) {
 		fault_set(&error, FAULT_DENIED, "Leave 'all' away.",
-			  "Only administrators may see everybody's desktops.");
+			  "Only the helpdesk may see everybody's desktops.");
 		request_fail(request, error);
 		return;
 	}
@@ -129,9 +135,9 @@ static const char *obtain_for(struct request *request, GError **error)
 	}
 	if (!wanted || g_strcmp0(wanted, self) == 0)
 		return self;
-	if (!request_is_admin(request)) {
+	if (request_role(request) < ROLE_HELPDESK) {
 		fault_set(error, FAULT_DENIED, "Leave 'user' away.",
-			  "Only administrators may start others' desktops.");
+			  "Only the helpdesk may start others' desktops.");
 		return NULL;
 	}
 	g_autoptr(store_rows) rows = store_query(
@@ -183,7 +189,7 @@ void handle_desktop(struct request *request)
 
 void handle_desktop_ticket(struct request *request)
 {
-	struct desktop *desktop = own(request);
+	struct desktop *desktop = reach(request, ROLE_ADMIN);
 	if (!desktop)
 		return;
 	struct broker *broker = request->broker;
@@ -246,7 +252,7 @@ static gboolean must_run(struct request *request,
 
 void handle_desktop_picture(struct request *request)
 {
-	struct desktop *desktop = own(request);
+	struct desktop *desktop = reach(request, ROLE_ADMIN);
 	if (!desktop || !must_run(request, desktop))
 		return;
 	hosts_call(request->broker->hosts, desktop->host,
@@ -346,6 +352,38 @@ void handle_desktop_disconnect(struct request *request)
 		   RESET_MS, on_done, request);
 }
 
+static void on_left(const GError *error, void *data)
+{
+	if (error)
+		log_fault(NULL, error);
+}
+
+/* A floating desktop is gone with its user; a dedicated one shuts down. */
+void handle_desktop_logoff(struct request *request)
+{
+	struct desktop *desktop = own(request);
+	g_autoptr(GError) error = NULL;
+	if (!desktop)
+		return;
+	if (!desktop->floating || !*desktop->user) {
+		stop(request, FALSE);
+		return;
+	}
+	json_t *last = desktop_json(request->broker->desktops, desktop);
+	if (store_usable(request->broker->store)) {
+		g_autofree char *why = g_strdup_printf(
+			"%s logged off", request_who(request));
+		desktop_discard(request->broker->desktops, desktop, why,
+				on_left, NULL);
+		request_answer(request, 202, last);
+		return;
+	}
+	json_decref(last);
+	fault_set(&error, FAULT_UNAVAILABLE, "Try again.",
+		  "The store does not answer.");
+	request_fail(request, error);
+}
+
 static void on_removed(const GError *error, void *data)
 {
 	struct request *request = data;
@@ -385,7 +423,7 @@ static void on_exec(struct jsonline *channel, json_t *reply,
 
 void handle_desktop_exec(struct request *request)
 {
-	struct desktop *desktop = own(request);
+	struct desktop *desktop = reach(request, ROLE_ADMIN);
 	if (!desktop || !must_run(request, desktop))
 		return;
 	gint64 timeout_ms = request_int(request, "timeout_ms", 60000);

@@ -7,14 +7,15 @@
 
 /* ---- sessions ---- */
 
-static void on_sign_in(enum role role, unsigned retry_after_s,
-		       const GError *why, void *data)
+static void on_sign_in(const struct people_verdict *verdict, const GError *why,
+		       void *data)
 {
 	struct request *request = data;
 	g_autoptr(GError) error = NULL;
 	gint64 expires;
 	const char *user = request_text(request, "user");
-	request->retry_after_s = retry_after_s;
+	request->retry_after_s = verdict->retry_after_s;
+	request->needs_code = verdict->needs_code;
 	g_autofree char *token =
 		why ? NULL
 		    : people_open_session(request->broker, user, request->peer,
@@ -24,15 +25,17 @@ static void on_sign_in(enum role role, unsigned retry_after_s,
 		return;
 	}
 	request_done(request, json_pack("{s:s, s:s, s:s, s:I}", "token", token,
-					"user", user, "role", role_name(role),
+					"user", user, "role",
+					role_name(verdict->role),
 					"expires", (json_int_t)expires));
 }
 
 void handle_sign_in(struct request *request)
 {
 	people_check(request->broker, request_text(request, "user"),
-		     request_text(request, "password"), request->peer,
-		     on_sign_in, request);
+		     request_text(request, "password"),
+		     request_text(request, "code"), request->peer, on_sign_in,
+		     request);
 }
 
 void handle_sign_out(struct request *request)
@@ -81,12 +84,19 @@ static void on_own_hash(const char *hash, const GError *why, void *data)
 		     request->session.hash, why);
 }
 
-static void on_old_checked(enum role role, unsigned retry_after_s,
+/* Who is signed in has shown a code: here the password is what is asked. */
+static gboolean is_known(const struct people_verdict *verdict,
+			 const GError *why)
+{
+	return !why || verdict->needs_code;
+}
+
+static void on_old_checked(const struct people_verdict *verdict,
 			   const GError *why, void *data)
 {
 	struct request *request = data;
-	request->retry_after_s = retry_after_s;
-	if (why)
+	request->retry_after_s = verdict->retry_after_s;
+	if (!is_known(verdict, why))
 		request_fail(request, why);
 	else
 		passwords_hash(request->broker->passwords,
@@ -105,7 +115,7 @@ void handle_own_password(struct request *request)
 		return;
 	}
 	people_check(request->broker, request->session.user,
-		     request_text(request, "old"), request->peer,
+		     request_text(request, "old"), "", request->peer,
 		     on_old_checked, request);
 }
 
@@ -115,8 +125,33 @@ static void on_user_hash(const char *hash, const GError *why, void *data)
 	set_password(request, request->params[0], hash, NULL, why);
 }
 
+/* A helpdesk that could set an administrator's password would be one. */
+static gboolean may_set(struct request *request, GError **error)
+{
+	if (request_role(request) == ROLE_ADMIN)
+		return TRUE;
+	g_autoptr(store_rows) rows = store_query(
+		request->broker->store, error,
+		"SELECT role FROM users WHERE name = $1", "s",
+		request->params[0]);
+	if (!rows)
+		return FALSE;
+	if (!store_rows_count(rows) ||
+	    role_parse(store_rows_text(rows, 0, 0)) == ROLE_USER)
+		return TRUE;
+	fault_set(error, FAULT_DENIED, "Ask an administrator.",
+		  "Only administrators may set the password of somebody with "
+		  "a role.");
+	return FALSE;
+}
+
 void handle_user_password(struct request *request)
 {
+	g_autoptr(GError) error = NULL;
+	if (!may_set(request, &error)) {
+		request_fail(request, error);
+		return;
+	}
 	passwords_hash(request->broker->passwords,
 		       request_text(request, "password"), on_user_hash,
 		       request);
@@ -124,25 +159,129 @@ void handle_user_password(struct request *request)
 
 /* ---- users ---- */
 
-void handle_users(struct request *request)
+static json_t *groups_of(struct broker *broker, const char *user,
+			 GError **error)
+{
+	g_autoptr(store_rows) rows = store_query(
+		broker->store, error,
+		"SELECT group_name FROM group_users WHERE user_name = $1"
+		" ORDER BY group_name",
+		"s", user);
+	json_t *list = rows ? json_array() : NULL;
+	for (gsize i = 0; rows && i < store_rows_count(rows); i++)
+		json_array_append_new(
+			list, json_string(store_rows_text(rows, i, 0)));
+	return list;
+}
+
+/* name NULL: {"users": [...]}. */
+static json_t *users_json(struct broker *broker, const char *name,
+			  GError **error)
+{
+	g_autoptr(store_rows) rows = store_query(
+		broker->store, error,
+		"SELECT name, role, max_desktops, totp, created FROM users"
+		" WHERE ($1 = '' OR name = $1) ORDER BY name",
+		"s", name ? name : "");
+	json_t *list = rows ? json_array() : NULL;
+	for (gsize i = 0; list && i < store_rows_count(rows); i++) {
+		const char *user = store_rows_text(rows, i, 0);
+		json_t *groups = groups_of(broker, user, error);
+		if (!groups) {
+			json_decref(list);
+			return NULL;
+		}
+		json_array_append_new(
+			list,
+			json_pack("{s:s, s:s, s:o, s:I, s:b, s:I}", "user",
+				  user, "role", store_rows_text(rows, i, 1),
+				  "groups", groups, "max_desktops",
+				  (json_int_t)store_rows_int(rows, i, 2), "totp",
+				  store_rows_text(rows, i, 3) != NULL, "created",
+				  (json_int_t)store_rows_int(rows, i, 4)));
+	}
+	if (!name)
+		return list ? json_pack("{s:o}", "users", list) : NULL;
+	json_t *one = json_incref(json_array_get(list, 0));
+	if (list && !one)
+		fault_set(error, FAULT_NOT_FOUND,
+			  "'oriel user list' shows who is there.",
+			  "There is no user '%s'.", name);
+	json_decref(list);
+	return one;
+}
+
+static void answer_users(struct request *request, const char *name)
 {
 	g_autoptr(GError) error = NULL;
-	g_autoptr(store_rows) rows = store_query(
-		request->broker->store, &error,
-		"SELECT name, role, created FROM users ORDER BY name", NULL);
-	if (!rows) {
+	json_t *json = users_json(request->broker, name, &error);
+	if (json)
+		request_done(request, json);
+	else
 		request_fail(request, error);
-		return;
+}
+
+void handle_users(struct request *request)
+{
+	answer_users(request, NULL);
+}
+
+void handle_user(struct request *request)
+{
+	answer_users(request, request->params[0]);
+}
+
+static gboolean put_user(struct request *request, const char *user,
+			 GError **error)
+{
+	struct broker *broker = request->broker;
+	struct store *db = broker->store;
+	json_t *known = users_json(broker, user, error);
+	json_decref(known);
+	if (!known)
+		return FALSE;
+	const char *role = request_text(request, "role");
+	json_t *totp = json_object_get(request->body, "totp");
+	if (json_is_true(totp)) {
+		fault_set(error, FAULT_CONFLICT,
+			  "They do it with 'POST /me/totp'.",
+			  "Only users themselves can begin to use codes.");
+		return FALSE;
 	}
-	json_t *list = json_array();
-	for (gsize i = 0; i < store_rows_count(rows); i++)
-		json_array_append_new(
-			list, json_pack("{s:s, s:s, s:I}", "user",
-					store_rows_text(rows, i, 0), "role",
-					store_rows_text(rows, i, 1), "created",
-					(json_int_t)store_rows_int(rows, i,
-								   2)));
-	request_done(request, json_pack("{s:o}", "users", list));
+	/* what somebody may no longer do ends with what they opened */
+	if (role && (!store_run(db, NULL, error,
+				"UPDATE users SET role = $1 WHERE name = $2",
+				"ss", role, user) ||
+		     !store_run(db, NULL, error,
+				"DELETE FROM sessions WHERE user_name = $1",
+				"s", user)))
+		return FALSE;
+	if (json_object_get(request->body, "max_desktops") &&
+	    !store_run(db, NULL, error,
+		       "UPDATE users SET max_desktops = $1 WHERE name = $2",
+		       "is", request_int(request, "max_desktops", 0), user))
+		return FALSE;
+	if (totp && !store_run(db, NULL, error,
+			       "UPDATE users SET totp = NULL,"
+			       " totp_pending = NULL WHERE name = $1",
+			       "s", user))
+		return FALSE;
+	event_add(broker, "user", user, request_who(request),
+		  "User %s was changed.", user);
+	return TRUE;
+}
+
+void handle_user_put(struct request *request)
+{
+	g_autoptr(GError) error = NULL;
+	struct store *db = request->broker->store;
+	if (store_begin(db, &error))
+		store_end(db, put_user(request, request->params[0], &error),
+			  &error);
+	if (error)
+		request_fail(request, error);
+	else
+		answer_users(request, request->params[0]);
 }
 
 static gboolean insert_user(struct request *request, const char *user,
@@ -183,10 +322,7 @@ static void on_new_hash(const char *hash, const GError *why, void *data)
 		request_fail(request, why ? why : error);
 		return;
 	}
-	gint64 now = store_now(request->broker->store);
-	request_done(request,
-		     json_pack("{s:s, s:s, s:I}", "user", user, "role", role,
-			       "created", (json_int_t)now));
+	answer_users(request, user);
 }
 
 void handle_user_add(struct request *request)

@@ -2,9 +2,28 @@
 #include <string.h>
 
 #include "common/fault.h"
+#include "common/log.h"
 #include "server/broker/desktops.h"
 #include "server/broker/images.h"
+#include "server/broker/keeper.h"
+#include "server/broker/limits.h"
+#include "server/broker/pools.h"
 #include "server/broker/request.h"
+
+static json_t *pool_groups(struct broker *broker, const char *pool,
+			   GError **error)
+{
+	g_autoptr(store_rows) rows = store_query(
+		broker->store, error,
+		"SELECT group_name FROM pool_groups WHERE pool = $1"
+		" ORDER BY group_name",
+		"s", pool);
+	json_t *list = rows ? json_array() : NULL;
+	for (gsize i = 0; rows && i < store_rows_count(rows); i++)
+		json_array_append_new(
+			list, json_string(store_rows_text(rows, i, 0)));
+	return list;
+}
 
 static json_t *pool_users(struct broker *broker, const char *pool,
 			  GError **error)
@@ -21,76 +40,66 @@ static json_t *pool_users(struct broker *broker, const char *pool,
 	return list;
 }
 
-static unsigned count_running(struct broker *broker, const char *pool)
+struct counts {
+	int all, running, ready, failed;
+};
+
+static struct counts count(struct broker *broker, const char *pool)
 {
-	unsigned count = 0;
+	struct counts counts = {0};
 	g_autoptr(GList) all = desktops_all(broker->desktops);
 	for (GList *each = all; each; each = each->next) {
 		struct desktop *desktop = each->data;
-		if (desktop->state == DESKTOP_RUNNING &&
-		    strcmp(desktop->pool, pool) == 0)
-			count++;
+		if (strcmp(desktop->pool, pool) != 0)
+			continue;
+		gboolean runs = desktop->state == DESKTOP_RUNNING;
+		counts.all++;
+		counts.running += runs;
+		counts.ready += runs && !*desktop->user && !desktop->removing;
+		counts.failed += desktop->state == DESKTOP_FAILED;
 	}
-	return count;
+	return counts;
 }
 
-static json_t *row_json(struct broker *broker, store_rows *rows, gsize row,
-			GError **error)
-{
-	const char *name = store_rows_text(rows, row, 0);
-	json_t *users = store_rows_int(rows, row, 6)
-				? json_null()
-				: pool_users(broker, name, error);
-	if (!users)
-		return NULL;
-	return json_pack(
-		"{s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:i, s:i}", "pool", name,
-		"image", store_rows_text(rows, row, 1), "cpus",
-		(json_int_t)store_rows_int(rows, row, 2), "memory_mib",
-		(json_int_t)store_rows_int(rows, row, 3), "heads",
-		(json_int_t)store_rows_int(rows, row, 4), "max",
-		(json_int_t)store_rows_int(rows, row, 5), "users", users,
-		"desktops",
-		(int)desktops_count(broker->desktops, name, NULL, 0, NULL),
-		"running", (int)count_running(broker, name));
-}
-
-static store_rows *pool_rows(struct broker *broker, const char *name,
-			     GError **error)
-{
-	return store_query(broker->store, error,
-			   "SELECT name, image, cpus, memory_mib, heads,"
-			   " max_desktops, everyone FROM pools"
-			   " WHERE ($1 = '' OR name = $1) ORDER BY name",
-			   "s", name ? name : "");
-}
-
-static void no_such_pool(GError **error, const char *name)
-{
-	fault_set(error, FAULT_NOT_FOUND,
-		  "'oriel pool list' shows what is there.",
-		  "There is no pool '%s'.", name);
-}
-
-static json_t *pool_json(struct broker *broker, const char *name,
+static json_t *pool_json(struct broker *broker, const struct pool *pool,
 			 GError **error)
 {
-	g_autoptr(store_rows) rows = pool_rows(broker, name, error);
-	if (!rows)
+	json_t *users = pool->everyone
+				? json_null()
+				: pool_users(broker, pool->name, error);
+	json_t *groups = users ? pool_groups(broker, pool->name, error) : NULL;
+	if (!groups) {
+		json_decref(users);
 		return NULL;
-	if (store_rows_count(rows))
-		return row_json(broker, rows, 0, error);
-	no_such_pool(error, name);
-	return NULL;
+	}
+	struct counts counts = count(broker, pool->name);
+	return json_pack(
+		"{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:o, s:o,"
+		" s:o, s:i, s:i, s:i, s:i, s:o}",
+		"pool", pool->name, "image", pool->image, "kind",
+		pool->floating ? "floating" : "dedicated", "cpus",
+		(json_int_t)pool->cpus, "memory_mib",
+		(json_int_t)pool->memory_mib, "heads", (json_int_t)pool->heads,
+		"max", (json_int_t)pool->max, "spares",
+		(json_int_t)pool->spares, "version",
+		pool->version ? json_integer(pool->version) : json_null(),
+		"disconnect_after", (json_int_t)pool->disconnect_s, "quota",
+		json_text(pool->quota), "users", users, "groups", groups,
+		"desktops", counts.all,
+		"running", counts.running, "ready", counts.ready, "failed",
+		counts.failed, "problem",
+		json_text(keeper_problem(broker->keeper, pool->name)));
 }
 
 void handle_pools(struct request *request)
 {
 	g_autoptr(GError) error = NULL;
-	g_autoptr(store_rows) rows = pool_rows(request->broker, NULL, &error);
+	g_autoptr(GPtrArray) pools =
+		pools_load(request->broker, NULL, &error);
 	json_t *list = json_array();
-	for (gsize i = 0; rows && i < store_rows_count(rows); i++) {
-		json_t *pool = row_json(request->broker, rows, i, &error);
+	for (guint i = 0; pools && i < pools->len; i++) {
+		json_t *pool =
+			pool_json(request->broker, pools->pdata[i], &error);
 		if (pool)
 			json_array_append_new(list, pool);
 	}
@@ -105,9 +114,12 @@ void handle_pools(struct request *request)
 static void answer_pool(struct request *request)
 {
 	g_autoptr(GError) error = NULL;
-	json_t *pool = pool_json(request->broker, request->params[0], &error);
-	if (pool)
-		request_done(request, pool);
+	g_autoptr(pool_settings) pool =
+		pool_load(request->broker, request->params[0], &error);
+	json_t *json =
+		pool ? pool_json(request->broker, pool, &error) : NULL;
+	if (json)
+		request_done(request, json);
 	else
 		request_fail(request, error);
 }
@@ -153,6 +165,38 @@ static gboolean put_users(struct broker *broker, const char *pool,
 	return TRUE;
 }
 
+static gboolean put_groups(struct broker *broker, const char *pool,
+			   json_t *groups, GError **error)
+{
+	if (!store_run(broker->store, NULL, error,
+		       "DELETE FROM pool_groups WHERE pool = $1", "s", pool))
+		return FALSE;
+	gsize i;
+	json_t *group;
+	json_array_foreach(groups, i, group)
+	{
+		const char *name = json_string_value(group);
+		g_autoptr(store_rows) known = store_query(
+			broker->store, error,
+			"SELECT 1 FROM groups WHERE name = $1", "s", name);
+		if (!known)
+			return FALSE;
+		if (!store_rows_count(known)) {
+			g_autofree char *quoted = g_strescape(name, NULL);
+			fault_set(error, FAULT_NOT_FOUND,
+				  "Make the group first ('oriel group set').",
+				  "There is no group '%.64s'.", quoted);
+			return FALSE;
+		}
+		if (!store_run(broker->store, NULL, error,
+			       "INSERT INTO pool_groups(pool, group_name)"
+			       " VALUES($1, $2) ON CONFLICT DO NOTHING",
+			       "ss", pool, name))
+			return FALSE;
+	}
+	return TRUE;
+}
+
 /* Column by column, so that what is absent stays. */
 static gboolean put_members(struct request *request, const char *pool,
 			    GError **error)
@@ -165,6 +209,10 @@ static gboolean put_members(struct request *request, const char *pool,
 		 "UPDATE pools SET memory_mib = $1 WHERE name = $2"},
 		{"heads", "UPDATE pools SET heads = $1 WHERE name = $2"},
 		{"max", "UPDATE pools SET max_desktops = $1 WHERE name = $2"},
+		{"spares", "UPDATE pools SET spares = $1 WHERE name = $2"},
+		{"version", "UPDATE pools SET version = $1 WHERE name = $2"},
+		{"disconnect_after",
+		 "UPDATE pools SET disconnect_s = $1 WHERE name = $2"},
 	};
 	struct store *db = request->broker->store;
 	for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
@@ -177,7 +225,26 @@ static gboolean put_members(struct request *request, const char *pool,
 				"UPDATE pools SET image = $1 WHERE name = $2",
 				"ss", image, pool))
 		return FALSE;
+	const char *kind = request_text(request, "kind");
+	if (kind && !store_run(db, NULL, error,
+			       "UPDATE pools SET kind = $1 WHERE name = $2",
+			       "ss", kind, pool))
+		return FALSE;
+	json_t *quota = json_object_get(request->body, "quota");
+	if (quota && !store_run(db, NULL, error,
+				"UPDATE pools SET quota = $1 WHERE name = $2",
+				"ss", json_string_value(quota), pool))
+		return FALSE;
 	json_t *users = json_object_get(request->body, "users");
+	json_t *groups = json_object_get(request->body, "groups");
+	if (groups && !put_groups(request->broker, pool, groups, error))
+		return FALSE;
+	/* whoever names groups does not mean everyone */
+	if (groups && json_array_size(groups) && !users &&
+	    !store_run(db, NULL, error,
+		       "UPDATE pools SET everyone = 0 WHERE name = $1", "s",
+		       pool))
+		return FALSE;
 	return !users ||
 	       (store_run(db, NULL, error,
 			  "UPDATE pools SET everyone = $1 WHERE name = $2",
@@ -185,15 +252,53 @@ static gboolean put_members(struct request *request, const char *pool,
 		put_users(request->broker, pool, users, error));
 }
 
+/* What the body names has to be there, and to fit what is there. */
+static gboolean check_refers(struct request *request, const struct pool *before,
+			     const char *pool, GError **error)
+{
+	struct broker *broker = request->broker;
+	const char *kind = request_text(request, "kind");
+	const char *quota = request_text(request, "quota");
+	const char *image = request_text(request, "image");
+	gint64 version = request_int(request, "version", 0);
+	if (before && kind &&
+	    before->floating != (strcmp(kind, "floating") == 0) &&
+	    desktops_count(broker->desktops, pool, NULL, 0, NULL)) {
+		fault_set(error, FAULT_CONFLICT,
+			  "Remove its desktops first, or make another pool.",
+			  "Pool '%s' has desktops, which are %s.", pool,
+			  before->floating ? "floating" : "dedicated");
+		return FALSE;
+	}
+	if (quota) {
+		json_t *known = quotas_json(broker, quota, error);
+		json_decref(known);
+		if (!known)
+			return FALSE;
+	}
+	if (!image && before)
+		image = before->image;
+	if (version && !images_has(broker, image, version, error)) {
+		if (error && !*error)
+			fault_set(error, FAULT_NOT_FOUND,
+				  "'oriel image show' lists the versions.",
+				  "Image '%s' has no version %" G_GINT64_FORMAT
+				  " that is ready.",
+				  image, version);
+		return FALSE;
+	}
+	return TRUE;
+}
+
 static gboolean put(struct request *request, const char *pool, GError **error)
 {
 	struct broker *broker = request->broker;
 	const char *image = request_text(request, "image");
 	g_autoptr(GError) no_image = NULL;
-	g_autoptr(store_rows) rows = pool_rows(broker, pool, error);
-	if (!rows)
+	g_autoptr(GPtrArray) there = pools_load(broker, pool, error);
+	if (!there)
 		return FALSE;
-	gboolean new = !store_rows_count(rows);
+	gboolean new = !there->len;
 	if (new && !image) {
 		fault_set(error, FAULT_INVALID, NULL,
 			  "Member 'image' is missing: pool '%s' is new.",
@@ -206,6 +311,8 @@ static gboolean put(struct request *request, const char *pool, GError **error)
 		g_propagate_error(error, g_steal_pointer(&no_image));
 		return FALSE;
 	}
+	if (!check_refers(request, new ? NULL : there->pdata[0], pool, error))
+		return FALSE;
 	if (new && !store_run(broker->store, NULL, error,
 			      "INSERT INTO pools(name, image, cpus, memory_mib,"
 			      " heads, max_desktops, everyone, created)"
@@ -236,6 +343,32 @@ void handle_pool_put(struct request *request)
 		request_fail(request, error);
 	else
 		answer_pool(request);
+	keeper_poke(broker->keeper);
+}
+
+static void ignore(const GError *error, void *data)
+{
+	if (error)
+		log_fault(NULL, error);
+}
+
+/* Spares are nobody's: they go with the pool. */
+static gboolean drop_spares(struct broker *broker, const char *pool)
+{
+	g_autoptr(GError) error = NULL;
+	gboolean left = FALSE;
+	store_run(broker->store, NULL, &error,
+		  "UPDATE pools SET spares = 0 WHERE name = $1", "s", pool);
+	g_autoptr(GList) all = desktops_all(broker->desktops);
+	for (GList *each = all; each; each = each->next) {
+		struct desktop *desktop = each->data;
+		if (strcmp(desktop->pool, pool) != 0 || *desktop->user)
+			continue;
+		left = TRUE;
+		desktop_discard(broker->desktops, desktop,
+				"its pool is being removed", ignore, NULL);
+	}
+	return left;
 }
 
 static gboolean remove_pool(struct request *request, const char *pool,
@@ -243,6 +376,14 @@ static gboolean remove_pool(struct request *request, const char *pool,
 {
 	struct broker *broker = request->broker;
 	unsigned count = desktops_count(broker->desktops, pool, NULL, 0, NULL);
+	if (count && drop_spares(broker, pool)) {
+		fault_set(error, FAULT_CONFLICT,
+			  "Wait until they are gone, then remove it again.",
+			  "Pool '%s' has %u desktop%s; its spares are being "
+			  "removed.",
+			  pool, count, count == 1 ? "" : "s");
+		return FALSE;
+	}
 	if (count) {
 		fault_set(error, FAULT_CONFLICT,
 			  "Remove the desktops first ('oriel desktop "
@@ -256,7 +397,9 @@ static gboolean remove_pool(struct request *request, const char *pool,
 		       "DELETE FROM pools WHERE name = $1", "s", pool))
 		return FALSE;
 	if (!changed) {
-		no_such_pool(error, pool);
+		fault_set(error, FAULT_NOT_FOUND,
+			  "'oriel pool list' shows what is there.",
+			  "There is no pool '%s'.", pool);
 		return FALSE;
 	}
 	event_add(broker, "pool", pool, request_who(request),

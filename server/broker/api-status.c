@@ -3,6 +3,7 @@
 #include "server/broker/api-wait.h"
 #include "server/broker/desktops.h"
 #include "server/broker/hosts.h"
+#include "server/broker/keeper.h"
 #include "server/broker/request.h"
 #include "server/broker/tunnels.h"
 
@@ -46,13 +47,14 @@ void handle_status(struct request *request)
 	}
 	request_done(
 		request,
-		json_pack("{s:s, s:I, s:I, s:o, s:o}", "version",
+		json_pack("{s:s, s:I, s:I, s:o, s:o, s:o}", "version",
 			  ORIEL_VERSION, "started",
 			  (json_int_t)broker->started, "uptime",
 			  (json_int_t)(store_now(broker->store) -
 				       broker->started),
 			  "hosts", hosts_list(broker->hosts), "counts",
-			  numbers));
+			  numbers, "waiting",
+			  keeper_waiting(broker->keeper)));
 }
 
 static json_t *list(struct request *request, GError **error)

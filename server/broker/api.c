@@ -79,7 +79,8 @@ static void send_json(SoupServerMessage *message, int status, json_t *answer)
 }
 
 static void send_error(SoupServerMessage *message, const GError *error,
-		       gboolean signed_in, unsigned retry_after_s)
+		       gboolean signed_in, unsigned retry_after_s,
+		       gboolean needs_code)
 {
 	SoupMessageHeaders *headers =
 		soup_server_message_get_response_headers(message);
@@ -97,8 +98,10 @@ static void send_error(SoupServerMessage *message, const GError *error,
 	}
 	if (code == FAULT_INTERNAL)
 		log_fault(NULL, error);
-	send_json(message, status,
-		  json_pack("{s:o}", "error", jsonline_from_error(error)));
+	json_t *fault = jsonline_from_error(error);
+	if (needs_code)
+		json_object_set_new(fault, "needs", json_string("code"));
+	send_json(message, status, json_pack("{s:o}", "error", fault));
 }
 
 static void request_free(struct request *request)
@@ -167,7 +170,7 @@ void request_fail(struct request *request, const GError *error)
 	if (message)
 		send_error(message, error,
 			   request->local || request->session.user,
-			   request->retry_after_s);
+			   request->retry_after_s, request->needs_code);
 	end_answer(request);
 }
 
@@ -287,7 +290,8 @@ static gboolean authorize(struct request *request, SoupServerMessage *message,
 	if (request->session.role >= needed)
 		return TRUE;
 	fault_set(error, FAULT_DENIED, "Ask an administrator.",
-		  "Only administrators may do this.");
+		  "This needs the role '%s'; you are '%s'.", role_name(needed),
+		  role_name(request->session.role));
 	return FALSE;
 }
 
@@ -365,7 +369,7 @@ static void on_request(SoupServer *server, SoupServerMessage *message,
 				   g_uri_get_path(uri), transport->params,
 				   &error);
 	if (!transport->route) {
-		send_error(message, error, FALSE, 0);
+		send_error(message, error, FALSE, 0, FALSE);
 		return;
 	}
 	struct request *request = g_new0(struct request, 1);

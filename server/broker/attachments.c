@@ -64,6 +64,7 @@ void attachment_clear(struct attachment *attach)
 	g_clear_pointer(&attach->hash, g_free);
 	g_clear_pointer(&attach->desktop, g_free);
 	g_clear_pointer(&attach->user, g_free);
+	g_clear_pointer(&attach->older, g_ptr_array_unref);
 }
 
 /* Inside a transaction. */
@@ -74,6 +75,16 @@ static char *open_row(struct broker *broker, const char *desktop,
 {
 	g_autofree char *secret = secret_new(SECRET_SESSION_BITS);
 	g_autofree char *hash = secret_hash(secret);
+	g_autoptr(store_rows) older = store_query(
+		broker->store, error,
+		"DELETE FROM attaches WHERE desktop = $1 AND user_name = $2"
+		" RETURNING hash",
+		"ss", desktop, user);
+	if (!older)
+		return NULL;
+	for (gsize i = 0; i < store_rows_count(older); i++)
+		g_ptr_array_add(attach->older,
+				g_strdup(store_rows_text(older, i, 0)));
 	if (!store_run(broker->store, NULL, error,
 		       "INSERT INTO attaches(hash, desktop, user_name, session,"
 		       " protocol, peer, created)"
@@ -87,6 +98,18 @@ static char *open_row(struct broker *broker, const char *desktop,
 	attach->desktop = g_strdup(desktop);
 	attach->user = g_strdup(user);
 	return g_steal_pointer(&secret);
+}
+
+/* Once it is stored. */
+static void take_over(struct broker *broker, struct attachment *attach)
+{
+	for (guint i = 0; i < attach->older->len; i++) {
+		const char *hash = attach->older->pdata[i];
+		g_hash_table_remove(broker->attached, hash);
+		tunnels_revoke(broker->tunnels, hash,
+			       "The desktop was opened at another place.");
+	}
+	hold(broker, attach->hash, attach->desktop, attach->user);
 }
 
 static char *redeem(struct broker *broker, const char *ticket,
@@ -123,10 +146,11 @@ char *attachment_redeem(struct broker *broker, const char *ticket,
 {
 	if (!store_begin(broker->store, error))
 		return NULL;
+	attach->older = g_ptr_array_new_with_free_func(g_free);
 	g_autofree char *secret =
 		redeem(broker, ticket, protocol, peer, attach, error);
 	if (store_end(broker->store, secret != NULL, error)) {
-		hold(broker, attach->hash, attach->desktop, attach->user);
+		take_over(broker, attach);
 		return g_steal_pointer(&secret);
 	}
 	attachment_clear(attach);
@@ -139,10 +163,11 @@ char *attachment_open(struct broker *broker, const char *desktop, const char *us
 {
 	if (!store_begin(broker->store, error))
 		return NULL;
+	attach->older = g_ptr_array_new_with_free_func(g_free);
 	g_autofree char *secret = open_row(broker, desktop, user, NULL,
 					   protocol, peer, attach, error);
 	if (store_end(broker->store, secret != NULL, error)) {
-		hold(broker, attach->hash, attach->desktop, attach->user);
+		take_over(broker, attach);
 		return g_steal_pointer(&secret);
 	}
 	attachment_clear(attach);

@@ -21,10 +21,14 @@ struct attachment {
 	char *hash;
 	char *desktop;
 	char *user;
+	GPtrArray *older; /* hashes it takes over from; NULL of a resume */
 };
 void attachment_clear(struct attachment *attach);
 
-/* New secret; FAULT_DENIED for a ticket that is unknown, used or too old. */
+/* A new session takes over from those that the same user has with the same
+ * desktop: they are revoked, and their terminals told.
+ *
+ * New secret; FAULT_DENIED for a ticket that is unknown, used or too old. */
 char *attachment_redeem(struct broker *broker, const char *ticket,
 		    const char *protocol, const char *peer,
 		    struct attachment *attach, GError **error);
@@ -36,7 +40,11 @@ gboolean attachment_resume(struct broker *broker, const char *secret,
 		       struct attachment *attach, GError **error);
 void attachment_drop(struct broker *broker, const char *hash);
 
-enum attach_of { ATTACH_OF_DESKTOP, ATTACH_OF_USER, ATTACH_OF_SESSION };
+enum attach_of {
+	ATTACH_OF_DESKTOP,
+	ATTACH_OF_USER,
+	ATTACH_OF_SESSION,
+};
 /* Ends them all, with tickets not yet used; except is the hash of an API
  * session whose attach sessions stay, or NULL. FALSE: the store is at fault,
  * and nothing was revoked. */

@@ -12,6 +12,7 @@
 #include "server/broker/attachments.h"
 #include "server/broker/desktops.h"
 #include "server/broker/hosts.h"
+#include "server/broker/keeper.h"
 #include "server/broker/internal.h"
 #include "server/broker/passwords.h"
 #include "server/broker/schema.h"
@@ -63,6 +64,7 @@ static gboolean build(struct broker *broker, GError **error)
 	return attachments_load(broker, error) &&
 	       (broker->desktops = desktops_create(broker, error)) &&
 	       (broker->tasks = tasks_create(broker, error)) &&
+	       (broker->keeper = keeper_create(broker)) &&
 	       (broker->hosts = hosts_create(broker, error)) &&
 	       (broker->tunnels = tunnels_create(broker, error)) &&
 	       (broker->api = api_create(broker, error));
@@ -82,6 +84,7 @@ static void tear_down(struct broker *broker)
 {
 	api_destroy(broker->api);
 	tunnels_destroy(broker->tunnels);
+	g_clear_pointer(&broker->keeper, keeper_destroy);
 	g_clear_pointer(&broker->hosts, hosts_destroy);
 	passwords_destroy(broker->passwords);
 	tasks_destroy(broker->tasks);

@@ -6,8 +6,12 @@
 #include "common/fault.h"
 #include "common/jsonline.h"
 #include "common/log.h"
+#include "server/broker/attachments.h"
 #include "server/broker/desktops-private.h"
 #include "server/broker/hosts.h"
+#include "server/broker/keeper.h"
+#include "server/broker/limits.h"
+#include "server/broker/pools.h"
 
 /* Hosts accept at once; what takes long is told by events. */
 #define ACCEPT_MS 30000
@@ -62,13 +66,10 @@ static void on_started(struct jsonline *channel, json_t *reply,
 void desktops_send_start(struct desktops *self, struct desktop *desktop)
 {
 	g_autoptr(GError) error = NULL;
-	g_autoptr(store_rows) rows = store_query(
-		self->broker->store, &error,
-		"SELECT cpus, memory_mib, heads FROM pools WHERE name = $1",
-		"s", desktop->pool);
-	if (!rows || !store_rows_count(rows)) {
-		if (error)
-			log_fault(NULL, error);
+	g_autoptr(pool_settings) pool =
+		pool_load(self->broker, desktop->pool, &error);
+	if (!pool) {
+		log_fault(NULL, error);
 		return; /* state starting stays: taken up at the next hello */
 	}
 	g_autofree char *version =
@@ -76,9 +77,9 @@ void desktops_send_start(struct desktops *self, struct desktop *desktop)
 	json_t *machine = json_pack(
 		"{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s}", "id", desktop->id,
 		"name", desktop->name, "image", desktop->image, "version",
-		version, "cpus", (json_int_t)store_rows_int(rows, 0, 0),
-		"memory_mib", (json_int_t)store_rows_int(rows, 0, 1), "heads",
-		(json_int_t)store_rows_int(rows, 0, 2), "engine", "auto");
+		version, "cpus", (json_int_t)desktop->cpus,
+		"memory_mib", (json_int_t)desktop->memory_mib, "heads",
+		(json_int_t)pool->heads, "engine", "auto");
 	hosts_call(self->broker->hosts, desktop->host,
 		   json_pack("{s:s, s:o}", "op", "machine.create", "machine",
 			     machine),
@@ -105,21 +106,30 @@ gboolean desktop_start(struct desktops *self, struct desktop *desktop,
 		desktop->start_wanted = TRUE;
 		return TRUE;
 	}
-	struct hosts *hosts = self->broker->hosts;
-	const char *host = desktop->host;
-	if (!host)
-		host = hosts_pick(hosts, error);
-	if (!host)
-		return FALSE;
-	if (!hosts_connected(hosts, host)) {
-		g_propagate_error(error, hosts_absent(host));
+	if (desktop_is_left(desktop)) {
+		fault_set(error, FAULT_CONFLICT, "Open the pool again.",
+			  "Desktop '%s' is thrown away, as its pool has it.",
+			  desktop->name);
 		return FALSE;
 	}
+	g_autoptr(pool_settings) pool =
+		pool_load(self->broker, desktop->pool, error);
+	if (!pool ||
+	    !limits_admit_start(self->broker, pool, desktop, error))
+		return FALSE;
+	const char *host = limits_place(self->broker, pool, desktop, error);
+	if (!host)
+		return FALSE;
 	if (!desktop->host)
 		desktop->host = g_strdup(host);
+	/* reserved with the change of state, in one statement */
+	desktop->cpus = pool->cpus;
+	desktop->memory_mib = pool->memory_mib;
 	if (!desktops_change(self, desktop, DESKTOP_ASKED_START, NULL, who,
-			     FALSE, error))
+			     FALSE, error)) {
+		desktop->cpus = desktop->memory_mib = 0;
 		return FALSE;
+	}
 	desktop->heard = FALSE;
 	desktops_send_start(self, desktop);
 	return TRUE;
@@ -197,6 +207,7 @@ static gboolean delete_row(struct desktops *self, struct desktop *desktop,
 			  "Desktop %s was removed.", desktop->name);
 	if (!store_end(broker->store, ok, error))
 		return FALSE;
+	keeper_poke(broker->keeper);
 	desktops_touch(self, desktop);
 	g_hash_table_remove(self->by_id, desktop->id);
 	return TRUE;
@@ -230,6 +241,8 @@ static void on_removed(struct jsonline *channel, json_t *reply,
 		if (!is_away(channel) && fault_code(error) != FAULT_TIMEOUT)
 			mark_removing(ask->owner, desktop, FALSE, NULL);
 	}
+	if (ask->owner->broker->keeper)
+		keeper_poke(ask->owner->broker->keeper);
 	if (ask->removed)
 		ask->removed(failure, ask->data);
 	else if (failure)
@@ -279,4 +292,68 @@ void desktop_remove(struct desktops *self, struct desktop *desktop,
 	event_add(self->broker, "desktop", desktop->id, who,
 		  "Desktop %s is being removed.", desktop->name);
 	desktops_send_remove(self, desktop, removed, data);
+}
+
+/* ---- discarding ---- */
+
+static void stop_for_good(struct desktops *self, struct desktop *desktop)
+{
+	g_autoptr(GError) error = NULL;
+	if (!hosts_connected(self->broker->hosts, desktop->host))
+		return; /* its hello brings us here again */
+	if (!desktop_stop(self, desktop, TRUE, NULL, &error))
+		log_fault(NULL, error);
+}
+
+void desktops_go_on_discarding(struct desktops *self, struct desktop *desktop)
+{
+	if (desktop->state != DESKTOP_OFF && desktop->state != DESKTOP_FAILED) {
+		stop_for_good(self, desktop);
+		return;
+	}
+	desktop_removed removed = desktop->removed;
+	void *data = desktop->removed_data;
+	desktop->removed = NULL;
+	desktop->removed_data = NULL;
+	if (desktop->host) {
+		desktops_send_remove(self, desktop, removed, data);
+		return;
+	}
+	g_autoptr(GError) error = NULL;
+	delete_row(self, desktop, &error); /* never started */
+	if (removed)
+		removed(error, data);
+}
+
+void desktop_discard(struct desktops *self, struct desktop *desktop,
+		     const char *why, desktop_removed removed, void *data)
+{
+	g_autoptr(GError) error = NULL;
+	struct broker *broker = self->broker;
+	if (desktop->removing)
+		return;
+	if (!store_begin(broker->store, &error)) {
+		removed(error, data);
+		return;
+	}
+	gboolean ok =
+		attachment_revoke(broker, ATTACH_OF_DESKTOP, desktop->id, NULL,
+				  "The desktop has ended.", &error) &&
+		store_run(broker->store, NULL, &error,
+			  "UPDATE desktops SET removing = 1 WHERE id = $1", "s",
+			  desktop->id);
+	if (ok && why)
+		event_add(broker, "desktop", desktop->id, NULL,
+			  "Desktop %s is being removed: %s.", desktop->name,
+			  why);
+	if (!store_end(broker->store, ok, &error)) {
+		removed(error, data);
+		return;
+	}
+	desktop->removing = TRUE;
+	desktop->start_wanted = FALSE;
+	desktop->removed = removed;
+	desktop->removed_data = data;
+	desktops_touch(self, desktop);
+	desktops_go_on_discarding(self, desktop);
 }

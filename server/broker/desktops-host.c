@@ -79,8 +79,12 @@ static void take_live(struct desktops *self, struct desktop *desktop,
 		desktop->windows = text_of(message, "windows");
 	}
 	json_t *viewers = json_object_get(message, "viewers");
-	if (json_is_integer(viewers))
-		desktop->viewers = CLAMP(json_integer_value(viewers), 0, 10000);
+	if (json_is_integer(viewers)) {
+		gint64 count = CLAMP(json_integer_value(viewers), 0, 10000);
+		if (desktop->viewers && !count)
+			desktop->vacant_us = desktop->heard_us;
+		desktop->viewers = count;
+	}
 	g_free(desktop->accelerator);
 	desktop->accelerator = text_of(message, "accelerator");
 	json_decref(desktop->warning);
@@ -99,6 +103,7 @@ void desktops_host_machine(struct desktops *self, const char *host,
 		    &state))
 		return;
 	desktop->reported = state;
+	desktop->heard_us = g_get_monotonic_time();
 	/* News from before the host read what we asked of it: a machine that
 	 * is off before its start, one that runs before its stop. */
 	gboolean stale =
@@ -141,7 +146,14 @@ void desktops_host_picture(struct desktops *self, const char *host,
 static void reconcile(struct desktops *self, struct desktop *desktop)
 {
 	if (desktop->removing) {
-		desktops_send_remove(self, desktop, NULL, NULL);
+		/* a machine that the host has not is as off as can be */
+		if (desktop->reported == DESKTOP_OFF &&
+		    desktop->state != DESKTOP_OFF &&
+		    desktop->state != DESKTOP_FAILED)
+			desktops_change(self, desktop, DESKTOP_SEEN_OFF, NULL,
+					NULL, TRUE, NULL);
+		else
+			desktops_go_on_discarding(self, desktop);
 		return;
 	}
 	if (desktop->reported != DESKTOP_OFF)

@@ -25,5 +25,7 @@ gboolean desktops_change(struct desktops *self, struct desktop *desktop,
 
 /* Sends the host what the state calls for: create and start. */
 void desktops_send_start(struct desktops *self, struct desktop *desktop);
+/* One that is being removed: off with it, then away. */
+void desktops_go_on_discarding(struct desktops *self, struct desktop *desktop);
 void desktops_send_remove(struct desktops *self, struct desktop *desktop,
 			  desktop_removed removed, void *data);

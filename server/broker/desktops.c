@@ -7,10 +7,15 @@
 #include "server/broker/attachments.h"
 #include "server/broker/desktops-private.h"
 #include "server/broker/hosts.h"
+#include "server/broker/keeper.h"
+#include "server/broker/limits.h"
+#include "server/broker/pools.h"
 #include "server/broker/secrets.h"
 
 /* how long until a change that the store could not take is tried again */
 #define RETRY_S 10
+/* longest silence of a host about what it is doing that needs no words */
+#define SILENT_S 60
 
 /* ---- objects ---- */
 
@@ -40,8 +45,9 @@ static json_t *parse_error(const char *text)
 }
 
 static const char all_sql[] =
-	"SELECT id, name, pool, owner, image, version, host, state, cause,"
-	" error, since, removing FROM desktops";
+	"SELECT d.id, d.name, d.pool, d.owner, d.image, d.version, d.host,"
+	" d.state, d.cause, d.error, d.since, d.removing, d.cpus, d.memory_mib,"
+	" p.kind FROM desktops d JOIN pools p ON p.name = d.pool";
 
 static struct desktop *add_row(struct desktops *self, store_rows *rows, gsize i)
 {
@@ -58,6 +64,11 @@ static struct desktop *add_row(struct desktops *self, store_rows *rows, gsize i)
 	desktop->error = parse_error(store_rows_text(rows, i, 9));
 	desktop->since = store_rows_int(rows, i, 10);
 	desktop->removing = store_rows_int(rows, i, 11) != 0;
+	desktop->cpus = store_rows_int(rows, i, 12);
+	desktop->memory_mib = store_rows_int(rows, i, 13);
+	desktop->floating =
+		g_strcmp0(store_rows_text(rows, i, 14), "floating") == 0;
+	desktop->heard_us = g_get_monotonic_time();
 	desktop->serial = hub_serial(self->broker->hub);
 	g_hash_table_insert(self->by_id, desktop->id, desktop);
 	return desktop;
@@ -174,20 +185,45 @@ unsigned desktops_count(struct desktops *self, const char *pool,
 	return count;
 }
 
-json_t *desktop_json(struct desktops *self, const struct desktop *desktop)
+static gboolean is_transient(const struct desktop *desktop)
+{
+	return desktop->removing || desktop->state == DESKTOP_STARTING ||
+	       desktop->state == DESKTOP_STOPPING;
+}
+
+char *desktop_stage(struct desktops *self, const struct desktop *desktop)
 {
 	gboolean away = desktop->host &&
 			!hosts_connected(self->broker->hosts, desktop->host);
-	const char *stage = desktop->stage;
-	if (desktop->removing)
-		stage = "Being removed";
-	else if (away && desktop->state != DESKTOP_OFF)
-		stage = "Its host is not connected; this is how it was last";
+	gint64 silent_s = (g_get_monotonic_time() - desktop->heard_us) /
+			  G_USEC_PER_SEC;
+	const char *doing = desktop->removing ? "Being removed"
+					      : desktop->stage;
+	if (away && desktop->removing)
+		return g_strdup_printf("Being removed as soon as host '%s' is "
+				       "connected",
+				       desktop->host);
+	if (away && desktop->state != DESKTOP_OFF)
+		return g_strdup("Its host is not connected; this is how it "
+				"was last");
+	/* nothing stays on its way for long without saying why */
+	if (is_transient(desktop) && silent_s >= SILENT_S)
+		return g_strdup_printf(
+			"%s%sits host has said nothing about it for %d s",
+			doing ? doing : "", doing ? "; " : "", (int)silent_s);
+	return g_strdup(doing);
+}
+
+json_t *desktop_json(struct desktops *self, const struct desktop *desktop)
+{
+	g_autofree char *stage = desktop_stage(self, desktop);
+	gboolean spare = !*desktop->user;
 	return json_pack(
-		"{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:f, s:I, s:o, s:o, s:I,"
+		"{s:s, s:s, s:s, s:o, s:s, s:s, s:o, s:f, s:I, s:o, s:o, s:I,"
 		" s:s, s:I, s:o, s:o, s:I}",
 		"id", desktop->id, "name", desktop->name, "pool",
-		desktop->pool, "user", desktop->user, "state",
+		desktop->pool, "user",
+		json_text(spare ? NULL : desktop->user), "state",
 		desktop_state_name(desktop->state), "cause",
 		desktop_cause_text(desktop->cause), "stage", json_text(stage),
 		"fraction", desktop->fraction, "since",
@@ -220,10 +256,12 @@ static gboolean save(struct desktops *self, const struct desktop *desktop,
 			       : NULL;
 	return store_run(self->broker->store, NULL, error,
 			 "UPDATE desktops SET state = $1, cause = $2,"
-			 " error = $3, since = $4, host = $5 WHERE id = $6",
-			 "sssiss", desktop_state_name(desktop->state),
+			 " error = $3, since = $4, host = $5, cpus = $6,"
+			 " memory_mib = $7 WHERE id = $8",
+			 "sssisiis", desktop_state_name(desktop->state),
 			 desktop_cause_name(desktop->cause), text,
-			 desktop->since, desktop->host, desktop->id);
+			 desktop->since, desktop->host, desktop->cpus,
+			 desktop->memory_mib, desktop->id);
 }
 
 /* The row, what is told of it, and the sessions that end with it. */
@@ -293,6 +331,8 @@ gboolean desktops_change(struct desktops *self, struct desktop *desktop,
 	desktop->cause = cause;
 	desktop->error = fault ? json_incref(fault) : NULL;
 	desktop->since = store_now(self->broker->store);
+	if (to == DESKTOP_OFF || to == DESKTOP_FAILED)
+		desktop->cpus = desktop->memory_mib = 0;
 	g_autoptr(GError) why = NULL;
 	if (!save_change(self, desktop, who, &why)) {
 		if (!holds_anyway) {
@@ -310,6 +350,9 @@ gboolean desktops_change(struct desktops *self, struct desktop *desktop,
 		desktop->unsaved = FALSE;
 	}
 	json_decref(before.error);
+	desktop->heard_us = g_get_monotonic_time();
+	desktop->vacant_us = to == DESKTOP_RUNNING ? desktop->heard_us : 0;
+	desktop->counted = FALSE;
 	desktop->fraction = to == DESKTOP_RUNNING ? 1 : 0;
 	g_clear_pointer(&desktop->stage, g_free);
 	if (to != DESKTOP_RUNNING) {
@@ -321,19 +364,30 @@ gboolean desktops_change(struct desktops *self, struct desktop *desktop,
 	log_info(&(struct log_about){.vm = desktop->id}, "%s (%s)",
 		 desktop_state_name(to), desktop_cause_text(cause));
 	desktops_touch(self, desktop);
+	keeper_poke(self->broker->keeper);
+	if (desktop->removing && (to == DESKTOP_OFF || to == DESKTOP_FAILED))
+		desktops_go_on_discarding(self, desktop);
 	return TRUE;
 }
 
 /* ---- making ---- */
 
-static struct desktop *insert(struct desktops *self, const char *user,
-			      const struct desktop_spec *spec, GError **error)
+gboolean desktop_is_left(const struct desktop *desktop)
+{
+	return desktop->floating && *desktop->user && !desktop->removing &&
+	       desktop->state == DESKTOP_OFF && desktop->cause != DESKTOP_MADE;
+}
+
+struct desktop *desktops_make(struct desktops *self, const char *user,
+			      const struct pool *pool, gint64 version,
+			      GError **error)
 {
 	struct broker *broker = self->broker;
 	/* 32 bits are few, hence the primary key: a clash is tried again */
 	g_autofree char *random = secret_new(32);
 	g_autofree char *id = g_strconcat("d", random, NULL);
-	g_autofree char *name = g_strdup_printf("%s-%s", spec->pool, user);
+	g_autofree char *name =
+		g_strdup_printf("%s-%s", pool->name, *user ? user : random);
 	if (strlen(name) > 63) /* it becomes a host name */
 		name[63] = 0;
 	gint64 now = store_now(broker->store);
@@ -344,45 +398,123 @@ static struct desktop *insert(struct desktops *self, const char *user,
 		"INSERT INTO desktops(id, name, pool, owner, image, version,"
 		" host, state, cause, error, since, removing, created) VALUES"
 		"($1, $2, $3, $4, $5, $6, NULL, 'off', 'made', NULL, $7, 0, $7)",
-		"sssssii", id, name, spec->pool, user, spec->image,
-		spec->version, now);
+		"sssssii", id, name, pool->name, user, pool->image, version,
+		now);
 	if (ok)
-		event_add(broker, "desktop", id, user,
+		event_add(broker, "desktop", id, *user ? user : NULL,
 			  "Desktop %s was made from image %s version "
 			  "%" G_GINT64_FORMAT ".",
-			  name, spec->image, spec->version);
+			  name, pool->image, version);
 	if (!store_end(broker->store, ok, error))
 		return NULL;
 	struct desktop *desktop = g_new0(struct desktop, 1);
 	desktop->id = g_steal_pointer(&id);
 	desktop->name = g_steal_pointer(&name);
-	desktop->pool = g_strdup(spec->pool);
+	desktop->pool = g_strdup(pool->name);
 	desktop->user = g_strdup(user);
-	desktop->image = g_strdup(spec->image);
-	desktop->version = spec->version;
+	desktop->image = g_strdup(pool->image);
+	desktop->version = version;
+	desktop->floating = pool->floating;
 	desktop->since = now;
+	desktop->heard_us = g_get_monotonic_time();
 	desktop->serial = hub_serial(broker->hub);
 	g_hash_table_insert(self->by_id, desktop->id, desktop);
 	return desktop;
 }
 
-struct desktop *desktops_obtain(struct desktops *self, const char *user,
-				const struct desktop_spec *spec,
-				GError **error)
+/* The spare that is nearest to being ready; running ones first. */
+static struct desktop *find_spare(struct desktops *self,
+				  const struct pool *pool, gint64 version)
 {
-	struct desktop *desktop = desktops_of(self, spec->pool, user);
-	if (desktop)
-		return desktop;
-	unsigned count = desktops_count(self, spec->pool, NULL, 0, NULL);
-	if (count >= spec->max) {
-		fault_set(error, FAULT_BUSY,
-			  "Ask an administrator to remove a desktop that is "
-			  "not needed, or to raise the pool's limit ('oriel "
-			  "pool edit').",
-			  "Pool '%s' is full: %u of at most %" G_GINT64_FORMAT
-			  " desktops exist.",
-			  spec->pool, count, spec->max);
-		return NULL;
+	struct desktop *best = NULL;
+	GHashTableIter iter;
+	void *value;
+	g_hash_table_iter_init(&iter, self->by_id);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		struct desktop *spare = value;
+		gboolean runs = spare->state == DESKTOP_RUNNING;
+		if (*spare->user || spare->removing ||
+		    strcmp(spare->pool, pool->name) != 0 ||
+		    spare->version != version ||
+		    strcmp(spare->image, pool->image) != 0 ||
+		    (!runs && spare->state != DESKTOP_STARTING) ||
+		    !hosts_connected(self->broker->hosts, spare->host))
+			continue;
+		if (!best || (runs && best->state != DESKTOP_RUNNING) ||
+		    (runs == (best->state == DESKTOP_RUNNING) &&
+		     spare->since < best->since))
+			best = spare;
 	}
-	return insert(self, user, spec, error);
+	return best;
+}
+
+/* The statement decides: two who want the same spare cannot both have it. */
+static gboolean claim(struct desktops *self, struct desktop *spare,
+		      const char *user, GError **error)
+{
+	struct broker *broker = self->broker;
+	gint64 changed = 0;
+	if (!store_begin(broker->store, error))
+		return FALSE;
+	gboolean ok = store_run(broker->store, &changed, error,
+				"UPDATE desktops SET owner = $1"
+				" WHERE id = $2 AND owner = ''"
+				" AND removing = 0",
+				"ss", user, spare->id);
+	if (ok && changed != 1) {
+		fault_set(error, FAULT_CONFLICT, "Open the pool again.",
+			  "The spare was given away at this moment.");
+		ok = FALSE;
+	}
+	if (ok)
+		event_add(broker, "desktop", spare->id, user,
+			  "Desktop %s is %s's now.", spare->name, user);
+	if (!store_end(broker->store, ok, error))
+		return FALSE;
+	g_free(spare->user);
+	spare->user = g_strdup(user);
+	spare->vacant_us = g_get_monotonic_time();
+	desktops_touch(self, spare);
+	keeper_poke(broker->keeper);
+	return TRUE;
+}
+
+static void on_discarded(const GError *error, void *data)
+{
+	if (error)
+		log_fault(NULL, error);
+}
+
+struct desktop *desktops_obtain(struct desktops *self, const char *user,
+				const struct pool *pool, GError **error)
+{
+	struct desktop *desktop = desktops_of(self, pool->name, user);
+	gboolean leaving = desktop && desktop->floating &&
+			   desktop->cause != DESKTOP_MADE &&
+			   desktop->state != DESKTOP_STARTING &&
+			   desktop->state != DESKTOP_RUNNING;
+	if (desktop && !leaving)
+		return desktop;
+	if (leaving) /* what was in it is gone; they get a fresh one */
+		desktop_discard(self, desktop, "its user has left it",
+				on_discarded, NULL);
+	gint64 version = pool_version(self->broker, pool, error);
+	if (!version)
+		return NULL;
+	struct desktop *spare = find_spare(self, pool, version);
+	if (spare) {
+		/* as theirs it counts against their limit */
+		struct desktop wanted = {.id = spare->id,
+					 .user = (char *)user};
+		struct pool personal = *pool;
+		personal.quota = NULL; /* it has reserved that already */
+		return limits_admit_start(self->broker, &personal, &wanted,
+					  error) &&
+				       claim(self, spare, user, error)
+			       ? spare
+			       : NULL;
+	}
+	if (!limits_admit_new(self->broker, pool, error))
+		return NULL;
+	return desktops_make(self, user, pool, version, error);
 }

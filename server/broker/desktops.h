@@ -14,11 +14,14 @@
 #include "server/broker/states.h"
 
 struct desktop {
-	char *id, *name, *pool, *user, *image, *host;
+	char *id, *name, *pool, *image, *host;
+	char *user; /* "" of a spare */
 	gint64 version;
 	enum desktop_state state;
 	enum desktop_cause cause;
 	gint64 since;
+	gint64 cpus, memory_mib; /* reserved while it is on */
+	gboolean floating;	 /* its pool is */
 	json_t *error; /* {code, cause, remedy} or NULL */
 	gboolean removing;
 	/* not in the store */
@@ -34,6 +37,11 @@ struct desktop {
 	gboolean stop_pending; /* asked, not yet accepted */
 	gboolean start_wanted; /* as soon as it is off */
 	gboolean unsaved;
+	gint64 heard_us;  /* when its host last spoke of it */
+	gint64 vacant_us; /* since when nobody is connected; 0 not running */
+	gboolean counted; /* keeper.c's: this failure has been */
+	void (*removed)(const GError *error, void *data); /* of a discard */
+	void *removed_data;
 };
 
 struct desktops *desktops_create(struct broker *broker, GError **error);
@@ -57,15 +65,19 @@ unsigned desktops_count(struct desktops *desktops, const char *pool,
 json_t *desktop_json(struct desktops *desktops, const struct desktop *desktop);
 #define DESKTOP_KEY "desktop " /* in the hub, followed by the id */
 
-/* Finds or makes the user's desktop in the pool, whose row is given; checks
- * the pool's limit. */
-struct desktop_spec {
-	const char *pool, *image;
-	gint64 version, max;
-};
+/* What it waits for, or why nothing is heard of it; new string or NULL. */
+char *desktop_stage(struct desktops *desktops, const struct desktop *desktop);
+
+struct pool;
+/* Finds the user's desktop in the pool, gives them a spare, or makes one. */
 struct desktop *desktops_obtain(struct desktops *desktops, const char *user,
-				const struct desktop_spec *spec,
-				GError **error);
+				const struct pool *pool, GError **error);
+/* user "" makes a spare. The pool's size has been checked. */
+struct desktop *desktops_make(struct desktops *desktops, const char *user,
+			      const struct pool *pool, gint64 version,
+			      GError **error);
+/* A floating one that its user has left; it only waits to be discarded. */
+gboolean desktop_is_left(const struct desktop *desktop);
 
 /* Each of these asks; that it came to pass is seen by watching. Done already
  * is done. */
@@ -77,6 +89,10 @@ gboolean desktop_stop(struct desktops *desktops, struct desktop *desktop,
 typedef void (*desktop_removed)(const GError *error, void *data);
 void desktop_remove(struct desktops *desktops, struct desktop *desktop,
 		    const char *who, desktop_removed removed, void *data);
+/* The same whatever its state: it is switched off first. From now on it is
+ * nobody's. why is told in its event; NULL tells nothing. */
+void desktop_discard(struct desktops *desktops, struct desktop *desktop,
+		     const char *why, desktop_removed removed, void *data);
 
 /* From the host link. machines may be NULL. */
 void desktops_host_hello(struct desktops *desktops, const char *host,

@@ -6,6 +6,7 @@
 #include "common/fault.h"
 #include "common/log.h"
 #include "server/broker/desktops.h"
+#include "server/broker/keeper.h"
 #include "server/broker/listener.h"
 #include "server/broker/tasks.h"
 
@@ -118,6 +119,7 @@ static gboolean take_hello(struct host *host, json_t *message, GError **error)
 	}
 	desktops_host_hello(self->broker->desktops, name,
 			    member_list(message, "machines"));
+	keeper_poke(self->broker->keeper);
 	tasks_host_hello(self->broker->tasks, name,
 			 member_list(message, "tasks"));
 	return TRUE;
@@ -212,6 +214,60 @@ const char *hosts_pick(struct hosts *self, GError **error)
 	}
 	g_propagate_error(error, hosts_absent(NULL));
 	return NULL;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+GPtrArray *hosts_names(struct hosts *self)
+{
+	GPtrArray *names = g_ptr_array_new();
+	for (guint i = 0; i < self->links->len; i++) {
+		struct host *host = self->links->pdata[i];
+		if (host->name)
+			g_ptr_array_add(names, host->name);
+	}
+	g_ptr_array_sort(names, by_name);
+	return names;
+}
+
+static gint64 told(const struct host *host, const char *key)
+{
+	json_int_t value = json_integer_value(
+		json_object_get(host ? host->hello : NULL, key));
+	return CLAMP(value, 0, G_MAXINT32);
+}
+
+gint64 hosts_memory_mib(struct hosts *self, const char *name)
+{
+	return told(find(self, name), "memory_mib");
+}
+
+unsigned hosts_cpus(struct hosts *self)
+{
+	gint64 sum = 0;
+	for (guint i = 0; i < self->links->len; i++)
+		sum += told(self->links->pdata[i], "cpus");
+	return (unsigned)CLAMP(sum, 1, G_MAXINT32);
+}
+
+gboolean hosts_has_image(struct hosts *self, const char *name,
+			 const char *image, gint64 version)
+{
+	struct host *host = find(self, name);
+	json_t *images = json_object_get(host ? host->hello : NULL, "images");
+	g_autofree char *wanted =
+		g_strdup_printf("%s:%" G_GINT64_FORMAT, image, version);
+	gsize i;
+	json_t *each;
+	if (!json_is_array(images))
+		return host != NULL;
+	json_array_foreach(images, i, each)
+		if (g_strcmp0(json_string_value(each), wanted) == 0)
+			return TRUE;
+	return FALSE;
 }
 
 gboolean hosts_connected(struct hosts *self, const char *name)

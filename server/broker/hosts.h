@@ -16,6 +16,13 @@ void hosts_destroy(struct hosts *hosts);
 /* Where a new desktop or image goes; NULL and FAULT_UNAVAILABLE when no host
  * is connected. The name is valid until the main loop runs again. */
 const char *hosts_pick(struct hosts *hosts, GError **error);
+/* All that are connected, by name; borrowed strings. */
+GPtrArray *hosts_names(struct hosts *hosts);
+gint64 hosts_memory_mib(struct hosts *hosts, const char *name); /* 0 unknown */
+unsigned hosts_cpus(struct hosts *hosts); /* of all of them; at least 1 */
+/* FALSE only where the host told its images, and this is none of them. */
+gboolean hosts_has_image(struct hosts *hosts, const char *name,
+			 const char *image, gint64 version);
 gboolean hosts_connected(struct hosts *hosts, const char *name);
 /* Takes message. Without a connection it is answered with FAULT_UNAVAILABLE,
  * later, like any other answer; timeout_ms 0 waits as long as it is there. */

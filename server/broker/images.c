@@ -142,6 +142,17 @@ gint64 images_current(struct broker *broker, const char *name, GError **error)
 	return 0;
 }
 
+gboolean images_has(struct broker *broker, const char *name, gint64 version,
+		    GError **error)
+{
+	g_autoptr(store_rows) rows = store_query(
+		broker->store, error,
+		"SELECT 1 FROM image_versions WHERE image = $1"
+		" AND version = $2 AND state = 'ready'",
+		"si", name, version);
+	return rows && store_rows_count(rows);
+}
+
 /* ---- building ---- */
 
 /* TRUE and build filled when nothing has to be made. */
@@ -356,9 +367,10 @@ static gboolean may_remove(struct broker *broker, const char *name,
 	g_autoptr(store_rows) pools = store_query(
 		broker->store, error,
 		"SELECT p.name FROM pools p WHERE p.image = $1"
-		" AND NOT EXISTS(SELECT 1 FROM image_versions v"
+		" AND ((p.version <> 0 AND p.version = $2)"
+		" OR NOT EXISTS(SELECT 1 FROM image_versions v"
 		" WHERE v.image = $1 AND v.state = 'ready'"
-		" AND $2 <> 0 AND v.version <> $2) LIMIT 1",
+		" AND $2 <> 0 AND v.version <> $2)) LIMIT 1",
 		"si", name, version);
 	if (pools && store_rows_count(pools))
 		fault_set(error, FAULT_CONFLICT,

@@ -17,6 +17,9 @@ json_t *images_json(struct broker *broker, const char *name, GError **error);
  * none, FAULT_NOT_FOUND where there is no such image. */
 gint64 images_current(struct broker *broker, const char *name, GError **error);
 
+gboolean images_has(struct broker *broker, const char *name, gint64 version,
+		    GError **error);
+
 struct image_build {
 	char *task; /* NULL: the image is current already */
 	gint64 version;

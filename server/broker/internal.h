@@ -14,6 +14,7 @@
 struct api;
 struct desktops;
 struct hosts;
+struct keeper;
 struct passwords;
 struct tasks;
 struct throttle;
@@ -31,6 +32,7 @@ struct broker {
 	struct desktops *desktops;
 	struct tasks *tasks;
 	struct hosts *hosts;
+	struct keeper *keeper;
 	struct tunnels *tunnels;
 	struct api *api;
 	GHashTable *attached; /* attachments.c's */

@@ -9,7 +9,9 @@ oriel-password_LIBS := common
 oriel-password_PKG := libsodium
 oriel-password_DIR := libexec
 
-TESTS += store-test broker-test
+TESTS += store-test broker-test totp-test
+totp-test_SRC := tests/unit/totp-test.c
+totp-test_LIBS := broker common
 store-test_SRC := tests/unit/store-test.c
 store-test_LIBS := broker common
 broker-test_SRC := tests/unit/broker-test.c

@@ -153,10 +153,10 @@ void handle_openapi(struct request *request)
 		json_object_set_new(schemas, shapes[i]->name,
 				    shape_describe(shapes[i], asked));
 	}
-	/* the one optional member of an answer */
+	/* the only optional members of an answer */
 	json_t *fault = json_object_get(
 		json_object_get(schemas, "fault"), "required");
-	if (json_array_size(fault) == 3)
+	while (json_array_size(fault) > 2)
 		json_array_remove(fault, 2);
 	request_done(request,
 		     json_pack("{s:s, s:{s:s, s:s}, s:[{s:s}], s:o,"

@@ -3,13 +3,16 @@
 #include <string.h>
 
 #include "common/fault.h"
+#include "common/log.h"
 #include "server/broker/attachments.h"
 #include "server/broker/desktops.h"
-#include "server/broker/images.h"
+#include "server/broker/keeper.h"
 #include "server/broker/passwords.h"
+#include "server/broker/pools.h"
 #include "server/broker/secrets.h"
 #include "server/broker/shape.h"
 #include "server/broker/throttle.h"
+#include "server/broker/totp.h"
 
 /* A session ends after half a day without a request, and is prolonged at most
  * every ten minutes so that reading does not become writing. */
@@ -19,13 +22,19 @@
 
 const char *role_name(enum role role)
 {
-	static const char *const names[] = {"anyone", "user", "admin"};
+	static const char *const names[ROLES] = {
+		[ROLE_ANYONE] = "anyone",     [ROLE_USER] = "user",
+		[ROLE_HELPDESK] = "helpdesk", [ROLE_OPERATOR] = "operator",
+		[ROLE_ADMIN] = "admin"};
 	return names[role];
 }
 
 enum role role_parse(const char *name)
 {
-	return g_strcmp0(name, "admin") == 0 ? ROLE_ADMIN : ROLE_USER;
+	for (enum role role = ROLE_HELPDESK; role < ROLES; role++)
+		if (g_strcmp0(name, role_name(role)) == 0)
+			return role;
+	return ROLE_USER;
 }
 
 /* ---- passwords ---- */
@@ -33,49 +42,85 @@ enum role role_parse(const char *name)
 struct check {
 	struct broker *broker;
 	char *user, *address;
-	enum role role;
+	char *totp, *code; /* both NULL where no code is asked for */
+	gint64 used;	   /* step of the last code */
+	struct people_verdict verdict;
 	people_checked checked;
 	void *data;
 };
+
+static GError *wrong(void)
+{
+	return fault_new(FAULT_DENIED,
+			 "Check both and type them again; an administrator can "
+			 "set a new password.",
+			 "User name or password is wrong.");
+}
+
+/* A code is good once, also for two who send it at the same moment. */
+static GError *check_code(struct check *check)
+{
+	struct store *db = check->broker->store;
+	GError *error = NULL;
+	gint64 changed = 0;
+	if (!check->code || !*check->code) {
+		check->verdict.needs_code = TRUE;
+		return fault_new(FAULT_DENIED,
+				 "Give the code that your authenticator shows "
+				 "now; where only a password is asked for, "
+				 "append it to the password.",
+				 "A code is needed as well.");
+	}
+	gint64 step = totp_match(check->totp, check->code, store_now(db),
+				 check->used);
+	if (step && !store_run(db, &changed, &error,
+			       "UPDATE users SET totp_step = $1"
+			       " WHERE name = $2 AND totp_step < $1",
+			       "is", step, check->user))
+		return error;
+	return changed == 1 ? NULL : wrong();
+}
 
 static void on_checked(gboolean match, const GError *error, void *data)
 {
 	struct check *check = data;
 	g_autoptr(GError) denied = NULL;
-	unsigned retry_s = 0;
-	if (error || match)
+	gboolean tried = !error;
+	if (!error && !match)
+		denied = wrong();
+	else if (!error && check->totp)
+		denied = check_code(check);
+	gboolean success = tried && !denied;
+	/* a missing code is half way, and no failure; who has no password
+	 * gets here not at all */
+	if (!tried || success || check->verdict.needs_code)
 		throttle_refund(check->broker->throttle, check->user,
-				check->address, match);
-	if (!error && !match) {
-		denied = fault_new(FAULT_DENIED,
-				   "Check both and type them again; an "
-				   "administrator can set a new password.",
-				   "User name or password is wrong.");
+				check->address, success);
+	if (denied && !check->verdict.needs_code)
 		event_add(check->broker, "sign-in-refused", check->address,
 			  NULL, "A sign-in from %s was refused.",
 			  check->address);
-		error = denied;
-	} else if (error && fault_code(error) == FAULT_BUSY) {
-		retry_s = 2;
-	}
-	check->checked(check->role, retry_s, error, check->data);
+	if (error && fault_code(error) == FAULT_BUSY)
+		check->verdict.retry_after_s = 2;
+	check->checked(&check->verdict, denied ? denied : error, check->data);
 	g_free(check->user);
 	g_free(check->address);
+	g_free(check->totp);
+	g_free(check->code);
 	g_free(check);
 }
 
 struct refusal {
 	people_checked checked;
 	void *data;
-	unsigned retry_s;
+	struct people_verdict verdict;
 	GError *error;
 };
 
 static gboolean on_refusal(void *data)
 {
 	struct refusal *refusal = data;
-	refusal->checked(ROLE_ANYONE, refusal->retry_s, refusal->error,
-			 refusal->data);
+	refusal->checked(&refusal->verdict, refusal->error, refusal->data);
 	g_error_free(refusal->error);
 	g_free(refusal);
 	return G_SOURCE_REMOVE;
@@ -87,13 +132,24 @@ static void refuse(GError *error, unsigned retry_s, people_checked checked,
 	struct refusal *refusal = g_new0(struct refusal, 1);
 	refusal->checked = checked;
 	refusal->data = data;
-	refusal->retry_s = retry_s;
+	refusal->verdict.retry_after_s = retry_s;
 	refusal->error = error;
 	g_idle_add(on_refusal, refusal);
 }
 
+/* "password123456" of somebody who has a code. */
+static gsize code_at(const char *password)
+{
+	gsize length = strlen(password);
+	if (length <= TOTP_DIGITS ||
+	    strspn(password + length - TOTP_DIGITS, "0123456789") !=
+		    TOTP_DIGITS)
+		return length;
+	return length - TOTP_DIGITS;
+}
+
 void people_check(struct broker *broker, const char *user,
-		  const char *password, const char *address,
+		  const char *password, const char *code, const char *address,
 		  people_checked checked, void *data)
 {
 	unsigned wait_s = throttle_try(broker->throttle, user, address,
@@ -109,8 +165,9 @@ void people_check(struct broker *broker, const char *user,
 	g_autoptr(GError) error = NULL;
 	g_autoptr(store_rows) rows = store_query(
 		broker->store, &error,
-		"SELECT password, role FROM users WHERE name = $1", "s",
-		shape_is_name(user, USER_NAME_MAX) ? user : "");
+		"SELECT password, role, totp, totp_step FROM users"
+		" WHERE name = $1",
+		"s", shape_is_name(user, USER_NAME_MAX) ? user : "");
 	if (!rows) {
 		throttle_refund(broker->throttle, user, address, FALSE);
 		refuse(g_steal_pointer(&error), 0, checked, data);
@@ -120,11 +177,22 @@ void people_check(struct broker *broker, const char *user,
 	check->broker = broker;
 	check->user = g_strdup(user);
 	check->address = g_strdup(address);
-	check->role = role_parse(store_rows_text(rows, 0, 1));
+	check->verdict.role = role_parse(store_rows_text(rows, 0, 1));
+	check->totp = g_strdup(store_rows_text(rows, 0, 2));
+	check->used = store_rows_int(rows, 0, 3);
 	check->checked = checked;
 	check->data = data;
-	passwords_check(broker->passwords, store_rows_text(rows, 0, 0),
-			password, on_checked, check);
+	g_autofree char *bare = NULL;
+	if (check->totp && !code) {
+		bare = g_strndup(password, code_at(password));
+		check->code = g_strdup(password + strlen(bare));
+	} else {
+		bare = g_strdup(password);
+		check->code = check->totp ? g_strdup(code) : NULL;
+	}
+	passwords_check(broker->passwords, store_rows_text(rows, 0, 0), bare,
+			on_checked, check);
+	explicit_bzero(bare, strlen(bare));
 }
 
 gboolean people_set_password(struct broker *broker, const char *user,
@@ -247,8 +315,7 @@ gboolean people_close_session(struct broker *broker, const char *hash,
 
 static const char pools_sql[] =
 	"SELECT name FROM pools WHERE ($1 = '' OR name = $1)"
-	" AND (everyone <> 0 OR EXISTS(SELECT 1 FROM pool_users"
-	" WHERE pool = pools.name AND user_name = $2)) ORDER BY name";
+	" AND " POOL_OPEN_TO("$2") " ORDER BY name";
 
 char *people_pool(struct broker *broker, const char *user, const char *pool,
 		  GError **error)
@@ -281,32 +348,43 @@ char *people_pool(struct broker *broker, const char *user, const char *pool,
 	return NULL;
 }
 
+static void on_discarded(const GError *error, void *data)
+{
+	if (error)
+		log_fault(NULL, error);
+}
+
+static struct desktop *obtain(struct broker *broker, const char *user,
+			      const char *name, GError **error)
+{
+	g_autoptr(pool_settings) pool = pool_load(broker, name, error);
+	struct desktop *desktop =
+		pool ? desktops_obtain(broker->desktops, user, pool, error)
+		     : NULL;
+	if (!desktop)
+		return NULL;
+	if (desktop_start(broker->desktops, desktop, user, error))
+		return desktop;
+	/* one that never was more than a row would only be in the way */
+	if (desktop->floating && !desktop->host)
+		desktop_discard(broker->desktops, desktop, NULL, on_discarded,
+				NULL);
+	return NULL;
+}
+
 struct desktop *people_desktop(struct broker *broker, const char *user,
 			       const char *pool, GError **error)
 {
 	g_autofree char *name = people_pool(broker, user, pool, error);
+	g_autoptr(GError) why = NULL;
 	if (!name)
 		return NULL;
-	g_autoptr(store_rows) rows = store_query(
-		broker->store, error,
-		"SELECT image, max_desktops FROM pools WHERE name = $1", "s",
-		name);
-	if (!rows)
-		return NULL;
-	struct desktop *desktop = desktops_of(broker->desktops, name, user);
-	if (!desktop) {
-		struct desktop_spec spec = {
-			.pool = name,
-			.image = store_rows_text(rows, 0, 0),
-			.max = store_rows_int(rows, 0, 1),
-		};
-		spec.version = images_current(broker, spec.image, error);
-		if (!spec.version)
-			return NULL;
-		desktop = desktops_obtain(broker->desktops, user, &spec,
-					  error);
+	struct desktop *desktop = obtain(broker, user, name, &why);
+	if (desktop) {
+		keeper_waits_no_more(broker->keeper, user, name);
+		return desktop;
 	}
-	if (!desktop || !desktop_start(broker->desktops, desktop, user, error))
-		return NULL;
-	return desktop;
+	keeper_waits(broker->keeper, user, name, why);
+	g_propagate_error(error, g_steal_pointer(&why));
+	return NULL;
 }

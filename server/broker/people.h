@@ -8,17 +8,35 @@
 #define USER_NAME_MAX 32
 #define POOL_NAME_MAX 32
 
-enum role { ROLE_ANYONE, ROLE_USER, ROLE_ADMIN };
+/* Each may do what those before it may: a helpdesk sees and frees desktops and
+ * sets users' passwords, an operator keeps pools and images, an administrator
+ * everything. */
+enum role {
+	ROLE_ANYONE,
+	ROLE_USER,
+	ROLE_HELPDESK,
+	ROLE_OPERATOR,
+	ROLE_ADMIN,
+	ROLES,
+};
 const char *role_name(enum role role);
-enum role role_parse(const char *name); /* ROLE_USER unless "admin" */
+enum role role_parse(const char *name); /* ROLE_USER unless it is one */
 
-/* Checks a password, throttled by user and address, without telling whether
- * the user exists. Called later, exactly once: error NULL and the role, or
- * FAULT_DENIED, or FAULT_BUSY with the seconds to wait. */
-typedef void (*people_checked)(enum role role, unsigned retry_after_s,
+/* Checks a password and, of a user who has one, the code; throttled by user
+ * and address, without telling whether the user exists. code may be NULL: then
+ * it is looked for at the end of the password, where people type it into
+ * programs that know of no codes. Called later, exactly once: error NULL and
+ * the role, or FAULT_DENIED, or FAULT_BUSY with the seconds to wait. needs_code:
+ * the password is right, and a code is wanted as well. */
+struct people_verdict {
+	enum role role;
+	unsigned retry_after_s;
+	gboolean needs_code;
+};
+typedef void (*people_checked)(const struct people_verdict *verdict,
 			       const GError *error, void *data);
 void people_check(struct broker *broker, const char *user,
-		  const char *password, const char *address,
+		  const char *password, const char *code, const char *address,
 		  people_checked checked, void *data);
 
 /* API sessions: the token leaves once. */
@@ -41,6 +59,14 @@ gboolean people_close_session(struct broker *broker, const char *hash,
 gboolean people_set_password(struct broker *broker, const char *user,
 			     const char *hash, const char *except,
 			     GError **error);
+
+/* SQL: may the user use the row of pools? */
+#define POOL_OPEN_TO(user)                                                    \
+	"(everyone <> 0 OR EXISTS(SELECT 1 FROM pool_users"                   \
+	" WHERE pool = pools.name AND user_name = " user ")"                  \
+	" OR EXISTS(SELECT 1 FROM pool_groups g JOIN group_users u"           \
+	" ON u.group_name = g.group_name"                                     \
+	" WHERE g.pool = pools.name AND u.user_name = " user "))"
 
 /* A pool this user may use. "" picks one: where a desktop runs already, or
  * else the first by name. New string; FAULT_NOT_FOUND where there is none

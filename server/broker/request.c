@@ -6,9 +6,9 @@ const char *request_who(const struct request *request)
 				     : (request->local ? "admin" : NULL);
 }
 
-gboolean request_is_admin(const struct request *request)
+enum role request_role(const struct request *request)
 {
-	return request->local || request->session.role == ROLE_ADMIN;
+	return request->local ? ROLE_ADMIN : request->session.role;
 }
 
 const char *request_text(const struct request *request, const char *key)

@@ -44,12 +44,13 @@ struct request {
 	gboolean local;		/* on admin.sock */
 	char *peer;		/* address, or "local" */
 	unsigned retry_after_s; /* told with an error, if set */
+	gboolean needs_code;	/* likewise: "needs": "code" */
 	void *transport;	/* api.c's */
 };
 
 /* Who, for events: the user's name, or "admin" on admin.sock. */
 const char *request_who(const struct request *request);
-gboolean request_is_admin(const struct request *request);
+enum role request_role(const struct request *request);
 
 /* The desktop that parameter 0 names, if the caller may know of it; NULL, and
  * the request is answered. */
@@ -94,6 +95,22 @@ void handle_desktop_picture(struct request *request);
 void handle_desktop_start(struct request *request);
 void handle_desktop_shutdown(struct request *request);
 void handle_desktop_off(struct request *request);
+void handle_pool_rollout(struct request *request);
+void handle_pool_rollback(struct request *request);
+void handle_groups(struct request *request);
+void handle_group(struct request *request);
+void handle_group_put(struct request *request);
+void handle_group_remove(struct request *request);
+void handle_totp_begin(struct request *request);
+void handle_totp_confirm(struct request *request);
+void handle_totp_end(struct request *request);
+void handle_user(struct request *request);
+void handle_user_put(struct request *request);
+void handle_quotas(struct request *request);
+void handle_quota(struct request *request);
+void handle_quota_put(struct request *request);
+void handle_quota_remove(struct request *request);
+void handle_desktop_logoff(struct request *request);
 void handle_desktop_reset(struct request *request);
 void handle_desktop_disconnect(struct request *request);
 void handle_desktop_remove(struct request *request);

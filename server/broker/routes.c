@@ -28,11 +28,13 @@
 	static const struct shape_field id##_fields[] = {__VA_ARGS__, {0}};   \
 	static const struct shape id = {#id, title, id##_fields}
 
-static const char *const roles[] = {"user", "admin", NULL};
+static const char *const roles[] = {"user", "helpdesk", "operator", "admin",
+				    NULL};
 static const char *const desktop_states[] = {
 	"none", "off", "starting", "running", "stopping", "failed", NULL};
 static const char *const task_states[] = {"queued",    "running", "done",
 					  "failed",    "cancelled", NULL};
+static const char *const pool_kinds[] = {"dedicated", "floating", NULL};
 static const char *const image_states[] = {"none", "building", "ready", NULL};
 
 /* ---- what is answered ---- */
@@ -40,7 +42,9 @@ static const char *const image_states[] = {"none", "building", "ready", NULL};
 SHAPE(fault, "Why something failed, and what helps.",
       TEXT("code", .about = "stable, for programs"),
       TEXT("cause", .about = "for people"),
-      TEXT("remedy", .about = "what to do about it; may be absent"));
+      TEXT("remedy", .about = "what to do about it; may be absent"),
+      TEXT("needs", .about = "code: ask for one and sign in again with it; "
+			     "else absent"));
 SHAPE(error, "Every refusal.", OBJECT("error", &fault));
 SHAPE(signed_in, NULL, TEXT("token", .about = "for Authorization: Bearer"),
       TEXT("user"), TEXT("role", .choices = roles),
@@ -49,7 +53,8 @@ SHAPE(me, NULL, TEXT("user", .nullable = TRUE,
 		     .about = "null on admin.sock"),
       TEXT("role", .choices = roles));
 SHAPE(desktop, "A desktop, or with state none a pool that has none yet.",
-      TEXT("id", .nullable = TRUE), TEXT("name"), TEXT("pool"), TEXT("user"),
+      TEXT("id", .nullable = TRUE), TEXT("name"), TEXT("pool"),
+      TEXT("user", .nullable = TRUE, .about = "null: a spare"),
       TEXT("state", .choices = desktop_states),
       TEXT("cause", .nullable = TRUE, .about = "why it is in this state"),
       TEXT("stage", .nullable = TRUE, .about = "what is being done"),
@@ -74,15 +79,42 @@ SHAPE(viewer, "The ticket is the password of a stock viewer, once.",
 SHAPE(exec_answer, NULL, INT("exit"),
       {.name = "out", .type = SHAPE_BASE64},
       {.name = "err", .type = SHAPE_BASE64});
+SHAPE(totp, "Not asked for until a code has been shown to work.",
+      TEXT("secret", .about = "base32"),
+      TEXT("uri", .about = "otpauth://, for authenticator programs"));
+SHAPE(group, NULL, TEXT("group"), {.name = "users", .type = SHAPE_STRINGS},
+      {.name = "pools", .type = SHAPE_STRINGS}, INT("created"));
+SHAPE(groups, NULL, OBJECTS("groups", &group));
 SHAPE(user, NULL, TEXT("user"), TEXT("role", .choices = roles),
+      {.name = "groups", .type = SHAPE_STRINGS},
+      INT("max_desktops", .about = "on at a time; 0 is no limit"),
+      FLAG("totp", .about = "signs in with a code as well"),
       INT("created", .about = "Unix seconds"));
 SHAPE(users, NULL, OBJECTS("users", &user));
-SHAPE(pool, NULL, TEXT("pool"), TEXT("image"), INT("cpus"),
-      INT("memory_mib"), INT("heads"), INT("max"),
+SHAPE(pool, NULL, TEXT("pool"), TEXT("image"),
+      TEXT("kind", .choices = pool_kinds), INT("cpus"), INT("memory_mib"),
+      INT("heads"), INT("max"), INT("spares"),
+      INT("version", .nullable = TRUE,
+	  .about = "of the image, for new desktops; null: the newest"),
+      INT("disconnect_after", .about = "seconds; 0 never"),
+      TEXT("quota", .nullable = TRUE),
       {.name = "users", .type = SHAPE_STRINGS, .nullable = TRUE,
        .about = "null: everyone"},
+      {.name = "groups", .type = SHAPE_STRINGS},
       INT("desktops", .about = "how many exist"),
-      INT("running", .about = "how many run"));
+      INT("running", .about = "how many run"),
+      INT("ready", .about = "spares that run"),
+      INT("failed", .about = "how many have failed"),
+      TEXT("problem", .nullable = TRUE,
+	   .about = "why there are fewer spares than there should be"));
+SHAPE(use, NULL, INT("desktops"), INT("cpus"), INT("memory_mib"));
+SHAPE(quota, "What the pools that share it may have on; 0 is no limit.",
+      TEXT("quota"), INT("desktops"), INT("cpus"), INT("memory_mib"),
+      OBJECT("used", &use), {.name = "pools", .type = SHAPE_STRINGS});
+SHAPE(quotas, NULL, OBJECTS("quotas", &quota));
+SHAPE(waiting, "Somebody who wants a desktop and has not got it yet.",
+      TEXT("user"), TEXT("pool"), TEXT("desktop", .nullable = TRUE),
+      INT("since"), TEXT("why"));
 SHAPE(pools, NULL, OBJECTS("pools", &pool));
 SHAPE(image_version, NULL, INT("version"),
       TEXT("state", .about = "building, ready or removing"), TEXT("recipe"),
@@ -117,7 +149,7 @@ SHAPE(counts, NULL, INT("users"), INT("pools"), INT("images"),
       INT("tasks", .about = "under way"), INT("tunnels"));
 SHAPE(status, NULL, TEXT("version"), INT("started"),
       INT("uptime", .about = "seconds"), OBJECTS("hosts", &host),
-      OBJECT("counts", &counts));
+      OBJECT("counts", &counts), OBJECTS("waiting", &waiting));
 SHAPE(event, NULL, INT("id"), INT("at"), TEXT("kind"), TEXT("subject"),
       TEXT("user", .nullable = TRUE), TEXT("text"));
 SHAPE(events, NULL, OBJECTS("events", &event),
@@ -127,7 +159,15 @@ SHAPE(events, NULL, OBJECTS("events", &event),
 
 SHAPE(sign_in, NULL,
       TEXT("user", .required = TRUE, .low = 1, .high = 128),
+      TEXT("password", .required = TRUE, .low = 0, .high = PASSWORD_MAX),
+      TEXT("code", .low = 0, .high = 16,
+	   .about = "of users who have one; or the password's last digits"));
+SHAPE(totp_code_body, NULL, TEXT("code", .required = TRUE, .low = 0, .high = 16));
+SHAPE(totp_begin, NULL,
       TEXT("password", .required = TRUE, .low = 0, .high = PASSWORD_MAX));
+SHAPE(group_put, NULL,
+      {.name = "users", .type = SHAPE_STRINGS, .required = TRUE, .high = 10000,
+       .about = "all its members"});
 SHAPE(own_password, NULL,
       TEXT("old", .required = TRUE, .low = 0, .high = PASSWORD_MAX),
       PASSWORD("new"));
@@ -136,6 +176,11 @@ SHAPE(user_add, NULL, NAME("user", USER_NAME_MAX, .required = TRUE),
       PASSWORD("password"),
       TEXT("role", .choices = roles, .low = 1, .high = 16,
 	   .about = "user unless given"));
+SHAPE(user_put, "What is absent stays.",
+      TEXT("role", .choices = roles, .low = 1, .high = 16),
+      INT("max_desktops", .low = 0, .high = 1000,
+	  .about = "on at a time; 0 is no limit"),
+      FLAG("totp", .about = "false: the code is no longer asked for"));
 SHAPE(pool_put, "What is absent stays, or in a new pool gets its default.",
       NAME("image", 32, .about = "needed for a new pool"),
       INT("cpus", .low = 1, .high = 16, .about = "2 unless given"),
@@ -144,8 +189,33 @@ SHAPE(pool_put, "What is absent stays, or in a new pool gets its default.",
       INT("heads", .low = 1, .high = 4, .about = "screens; 1 unless given"),
       INT("max", .low = 0, .high = 10000,
 	  .about = "desktops at most; 10 unless given"),
+      TEXT("kind", .choices = pool_kinds, .low = 1, .high = 16,
+	   .about = "dedicated unless given"),
+      INT("spares", .low = 0, .high = 1000,
+	  .about = "kept running for whoever comes next; 0 unless given"),
+      INT("version", .nullable = TRUE, .low = 1, .high = G_MAXINT32,
+	  .about = "of the image, for new desktops; null: the newest"),
+      INT("disconnect_after", .low = 0, .high = 30 * 86400,
+	  .about = "seconds without a viewer until it ends; 0 never"),
+      NAME("quota", 32, .nullable = TRUE),
       {.name = "users", .type = SHAPE_STRINGS, .nullable = TRUE, .high = 1000,
-       .about = "null: everyone, also unless given"});
+       .about = "null: everyone, also unless given"},
+      {.name = "groups", .type = SHAPE_STRINGS, .high = 1000,
+       .about = "their members, too; then not everyone, unless users is null"});
+static const char *const whens[] = {"logoff", "now", NULL};
+SHAPE(rollout, NULL,
+      INT("version", .nullable = TRUE, .low = 1, .high = G_MAXINT32,
+	  .about = "null or absent: the newest, also in future"),
+      TEXT("when", .choices = whens, .low = 1, .high = 16,
+	   .about = "desktops in use: logoff unless given"));
+SHAPE(rollback, NULL,
+      TEXT("when", .choices = whens, .low = 1, .high = 16,
+	   .about = "desktops in use: logoff unless given"));
+SHAPE(quota_put, "What is absent stays, or is no limit; 0 is no limit.",
+      INT("desktops", .low = 0, .high = 100000,
+	  .about = "that may be on at a time"),
+      INT("cpus", .low = 0, .high = 1000000),
+      INT("memory_mib", .low = 0, .high = 1000000000));
 SHAPE(obtain, NULL,
       NAME("user", USER_NAME_MAX, .about = "administrators: for this user"));
 SHAPE(image_build_body, NULL, NAME("recipe", 32, .required = TRUE),
@@ -177,6 +247,9 @@ SHAPE(events_query, NULL,
 const struct shape *const shapes[] = {
 	&fault,	 &error,	 &signed_in, &me,	     &desktop,
 	&desktops, &ticket,	 &viewer, &exec_answer, &user,	     &users,
+	&totp,	 &group,	 &groups,    &totp_code_body, &totp_begin,
+	&group_put, &rollout, &rollback,	 &user_put,
+	&use,	 &quota,	 &quotas,    &waiting,	     &quota_put,
 	&pool,	 &pools,	 &image_version, &image,     &images,
 	&build_answer, &recipe,	 &recipes,   &task,	     &tasks,
 	&host,	 &counts,	 &status,    &event,	     &events,
@@ -223,12 +296,17 @@ const struct route routes[] = {
 	 .handle = handle_desktop_picture},
 	{"POST", "/desktops/{id}/start", ROLE_USER, 202, "Start it",
 	 .answer = &desktop,
-	 .errors = E(NOT_FOUND) | E(CONFLICT) | E(UNAVAILABLE),
+	 .errors = E(NOT_FOUND) | E(CONFLICT) | E(UNAVAILABLE) | E(BUSY),
 	 .handle = handle_desktop_start},
 	{"POST", "/desktops/{id}/shutdown", ROLE_USER, 202,
 	 "Ask its system to shut down", .answer = &desktop,
 	 .errors = E(NOT_FOUND) | E(CONFLICT) | E(UNAVAILABLE),
 	 .handle = handle_desktop_shutdown},
+	{"POST", "/desktops/{id}/logoff", ROLE_USER, 202,
+	 "Leave it: a floating one is thrown away, a dedicated one shuts down",
+	 .answer = &desktop,
+	 .errors = E(NOT_FOUND) | E(CONFLICT) | E(UNAVAILABLE),
+	 .handle = handle_desktop_logoff},
 	{"POST", "/desktops/{id}/off", ROLE_USER, 202, "Switch it off",
 	 .answer = &desktop,
 	 .errors = E(NOT_FOUND) | E(CONFLICT) | E(UNAVAILABLE),
@@ -241,7 +319,7 @@ const struct route routes[] = {
 	 "End everybody's connection to it", .answer = &desktop,
 	 .errors = E(NOT_FOUND) | E(UNAVAILABLE),
 	 .handle = handle_desktop_disconnect},
-	{"DELETE", "/desktops/{id}", ROLE_ADMIN, 204,
+	{"DELETE", "/desktops/{id}", ROLE_OPERATOR, 204,
 	 "Remove it with its disk; it must be off",
 	 .errors = E(NOT_FOUND) | E(CONFLICT) | E(UNAVAILABLE) | E(TIMEOUT),
 	 .handle = handle_desktop_remove},
@@ -251,57 +329,101 @@ const struct route routes[] = {
 	 .errors = E(NOT_FOUND) | E(CONFLICT) | E(UNAVAILABLE) | E(TIMEOUT),
 	 .handle = handle_desktop_exec},
 
-	{"GET", "/users", ROLE_ADMIN, 200, "Everybody", .answer = &users,
+	{"POST", "/me/totp", ROLE_USER, 201,
+	 "Make a secret for codes at sign-in", .body = &totp_begin,
+	 .answer = &totp, .errors = E(CONFLICT) | E(BUSY),
+	 .handle = handle_totp_begin},
+	{"PUT", "/me/totp", ROLE_USER, 204,
+	 "Ask for codes from now on; the first one shows that they work",
+	 .body = &totp_code_body, .errors = E(CONFLICT) | E(BUSY),
+	 .handle = handle_totp_confirm},
+	{"DELETE", "/me/totp", ROLE_USER, 204, "Ask for no code any more",
+	 .body = &totp_code_body, .errors = E(CONFLICT) | E(BUSY),
+	 .handle = handle_totp_end},
+
+	{"GET", "/groups", ROLE_HELPDESK, 200, "All groups",
+	 .answer = &groups, .handle = handle_groups},
+	{"GET", "/groups/{group}", ROLE_HELPDESK, 200, "A group",
+	 .answer = &group, .errors = E(NOT_FOUND), .handle = handle_group},
+	{"PUT", "/groups/{group}", ROLE_ADMIN, 200, "Make or change a group",
+	 .body = &group_put, .answer = &group, .errors = E(NOT_FOUND),
+	 .handle = handle_group_put},
+	{"DELETE", "/groups/{group}", ROLE_ADMIN, 204, "Remove a group",
+	 .errors = E(NOT_FOUND), .handle = handle_group_remove},
+	{"GET", "/users", ROLE_HELPDESK, 200, "Everybody", .answer = &users,
 	 .handle = handle_users},
 	{"POST", "/users", ROLE_ADMIN, 201, "Add a user", .body = &user_add,
 	 .answer = &user, .errors = E(CONFLICT) | E(BUSY),
 	 .handle = handle_user_add},
+	{"GET", "/users/{user}", ROLE_HELPDESK, 200, "A user", .answer = &user,
+	 .errors = E(NOT_FOUND), .handle = handle_user},
+	{"PUT", "/users/{user}", ROLE_ADMIN, 200, "Change a user",
+	 .body = &user_put, .answer = &user,
+	 .errors = E(NOT_FOUND) | E(CONFLICT), .handle = handle_user_put},
 	{"DELETE", "/users/{user}", ROLE_ADMIN, 204,
 	 "Remove a user who has no desktops",
 	 .errors = E(NOT_FOUND) | E(CONFLICT), .handle = handle_user_remove},
-	{"PUT", "/users/{user}/password", ROLE_ADMIN, 204,
+	{"PUT", "/users/{user}/password", ROLE_HELPDESK, 204,
 	 "Set a user's password; their sessions end", .body = &new_password,
 	 .errors = E(NOT_FOUND) | E(BUSY), .handle = handle_user_password},
 
-	{"GET", "/pools", ROLE_ADMIN, 200, "All pools", .answer = &pools,
+	{"GET", "/pools", ROLE_HELPDESK, 200, "All pools", .answer = &pools,
 	 .handle = handle_pools},
-	{"GET", "/pools/{pool}", ROLE_ADMIN, 200, "A pool", .answer = &pool,
+	{"GET", "/pools/{pool}", ROLE_HELPDESK, 200, "A pool", .answer = &pool,
 	 .errors = E(NOT_FOUND), .handle = handle_pool},
-	{"PUT", "/pools/{pool}", ROLE_ADMIN, 200, "Make or change a pool",
-	 .body = &pool_put, .answer = &pool, .errors = E(NOT_FOUND),
+	{"PUT", "/pools/{pool}", ROLE_OPERATOR, 200, "Make or change a pool",
+	 .body = &pool_put, .answer = &pool,
+	 .errors = E(NOT_FOUND) | E(CONFLICT),
 	 .handle = handle_pool_put},
-	{"DELETE", "/pools/{pool}", ROLE_ADMIN, 204,
+	{"DELETE", "/pools/{pool}", ROLE_OPERATOR, 204,
 	 "Remove a pool that has no desktops",
 	 .errors = E(NOT_FOUND) | E(CONFLICT), .handle = handle_pool_remove},
 
-	{"GET", "/images", ROLE_ADMIN, 200, "All images", .answer = &images,
+	{"POST", "/pools/{pool}/rollout", ROLE_OPERATOR, 200,
+	 "Put it on a version of its image", .body = &rollout, .answer = &pool,
+	 .errors = E(NOT_FOUND) | E(CONFLICT), .handle = handle_pool_rollout},
+	{"POST", "/pools/{pool}/rollback", ROLE_OPERATOR, 200,
+	 "Put it on the version before", .body = &rollback, .answer = &pool,
+	 .errors = E(NOT_FOUND) | E(CONFLICT), .handle = handle_pool_rollback},
+
+	{"GET", "/quotas", ROLE_HELPDESK, 200, "All quotas, and their use",
+	 .answer = &quotas, .handle = handle_quotas},
+	{"GET", "/quotas/{quota}", ROLE_HELPDESK, 200, "A quota",
+	 .answer = &quota, .errors = E(NOT_FOUND), .handle = handle_quota},
+	{"PUT", "/quotas/{quota}", ROLE_ADMIN, 200, "Make or change a quota",
+	 .body = &quota_put, .answer = &quota, .handle = handle_quota_put},
+	{"DELETE", "/quotas/{quota}", ROLE_ADMIN, 204,
+	 "Remove a quota that no pool has",
+	 .errors = E(NOT_FOUND) | E(CONFLICT), .handle = handle_quota_remove},
+
+	{"GET", "/images", ROLE_HELPDESK, 200, "All images", .answer = &images,
 	 .handle = handle_images},
-	{"POST", "/images", ROLE_ADMIN, 202,
+	{"POST", "/images", ROLE_OPERATOR, 202,
 	 "Build an image from a recipe (200 when it is current)",
 	 .body = &image_build_body, .answer = &build_answer,
 	 .errors = E(NOT_FOUND) | E(UNAVAILABLE),
 	 .handle = handle_image_build},
-	{"GET", "/images/{image}", ROLE_ADMIN, 200, "An image",
+	{"GET", "/images/{image}", ROLE_HELPDESK, 200, "An image",
 	 .answer = &image, .errors = E(NOT_FOUND), .handle = handle_image},
-	{"DELETE", "/images/{image}", ROLE_ADMIN, 204,
+	{"DELETE", "/images/{image}", ROLE_OPERATOR, 204,
 	 "Remove an image that nothing uses", .query = &version_query,
 	 .errors = E(NOT_FOUND) | E(CONFLICT) | E(UNAVAILABLE) | E(TIMEOUT),
 	 .handle = handle_image_remove},
-	{"GET", "/recipes", ROLE_ADMIN, 200, "What images can be built",
+	{"GET", "/recipes", ROLE_OPERATOR, 200, "What images can be built",
 	 .answer = &recipes, .handle = handle_recipes},
 
-	{"GET", "/tasks", ROLE_ADMIN, 200, "The newest tasks",
+	{"GET", "/tasks", ROLE_HELPDESK, 200, "The newest tasks",
 	 .answer = &tasks, .handle = handle_tasks},
-	{"GET", "/tasks/{id}", ROLE_ADMIN, 200, "A task",
+	{"GET", "/tasks/{id}", ROLE_HELPDESK, 200, "A task",
 	 .query = &wait_query, .answer = &task, .errors = E(NOT_FOUND),
 	 .handle = handle_task},
-	{"DELETE", "/tasks/{id}", ROLE_ADMIN, 202, "Cancel a task",
+	{"DELETE", "/tasks/{id}", ROLE_OPERATOR, 202, "Cancel a task",
 	 .answer = &task, .errors = E(NOT_FOUND) | E(CONFLICT),
 	 .handle = handle_task_cancel},
 
-	{"GET", "/status", ROLE_ADMIN, 200, "How everything is",
+	{"GET", "/status", ROLE_HELPDESK, 200, "How everything is",
 	 .answer = &status, .handle = handle_status},
-	{"GET", "/events", ROLE_ADMIN, 200, "What happened",
+	{"GET", "/events", ROLE_HELPDESK, 200, "What happened",
 	 .query = &events_query, .answer = &events, .handle = handle_events},
 	{"GET", "/openapi.json", ROLE_ANYONE, 200, "This description",
 	 .handle = handle_openapi},

@@ -76,15 +76,58 @@ static const char first[] =
 	"id @IDENTITY@, at BIGINT NOT NULL, kind TEXT NOT NULL,"
 	"subject TEXT NOT NULL, user_name TEXT, text TEXT NOT NULL)";
 
+static const char pools_and_limits[] =
+	"CREATE TABLE quotas("
+	"name TEXT PRIMARY KEY, desktops BIGINT NOT NULL, cpus BIGINT NOT NULL,"
+	"memory_mib BIGINT NOT NULL, created BIGINT NOT NULL);\n"
+
+	"ALTER TABLE pools ADD COLUMN kind TEXT NOT NULL DEFAULT 'dedicated';\n"
+	"ALTER TABLE pools ADD COLUMN spares BIGINT NOT NULL DEFAULT 0;\n"
+	/* 0: the newest that is ready */
+	"ALTER TABLE pools ADD COLUMN version BIGINT NOT NULL DEFAULT 0;\n"
+	"ALTER TABLE pools ADD COLUMN disconnect_s BIGINT NOT NULL DEFAULT 0;\n"
+	"ALTER TABLE pools ADD COLUMN quota TEXT REFERENCES quotas(name);\n"
+	"ALTER TABLE users ADD COLUMN max_desktops BIGINT NOT NULL DEFAULT 0;\n"
+
+	/* what a desktop that is on has reserved */
+	"ALTER TABLE desktops ADD COLUMN cpus BIGINT NOT NULL DEFAULT 0;\n"
+	"ALTER TABLE desktops ADD COLUMN memory_mib BIGINT NOT NULL DEFAULT 0;\n"
+	/* spares have no owner: '' */
+	"DROP INDEX desktops_owner;\n"
+	"CREATE UNIQUE INDEX desktops_owner ON desktops(pool, owner)"
+	" WHERE removing = 0 AND owner <> ''";
+
+static const char groups_and_codes[] =
+	"CREATE TABLE groups("
+	"name TEXT PRIMARY KEY, created BIGINT NOT NULL);\n"
+	"CREATE TABLE group_users("
+	"group_name TEXT NOT NULL REFERENCES groups(name) ON DELETE CASCADE,"
+	"user_name TEXT NOT NULL REFERENCES users(name) ON DELETE CASCADE,"
+	"PRIMARY KEY(group_name, user_name));\n"
+	"CREATE INDEX group_users_user ON group_users(user_name);\n"
+	"CREATE TABLE pool_groups("
+	"pool TEXT NOT NULL REFERENCES pools(name) ON DELETE CASCADE,"
+	"group_name TEXT NOT NULL REFERENCES groups(name) ON DELETE CASCADE,"
+	"PRIMARY KEY(pool, group_name));\n"
+	/* totp: the secret, base32; NULL where no code is asked for. pending:
+	 * one that has been made and not been shown to work. step: the newest
+	 * that was used, since a code is good once */
+	"ALTER TABLE users ADD COLUMN totp TEXT;\n"
+	"ALTER TABLE users ADD COLUMN totp_pending TEXT;\n"
+	"ALTER TABLE users ADD COLUMN totp_step BIGINT NOT NULL DEFAULT 0";
+
 static const struct store_migration schema_migrations[] = {
 	{1, "People, images, pools, desktops, tickets, tasks, events", first},
+	{2, "Floating pools, spares, quotas", pools_and_limits},
+	{3, "Groups, codes at sign-in", groups_and_codes},
 };
 
 /* Those referred to before those that refer. */
 static const char *const tables[] = {
-	"meta",	   "users",    "sessions", "images",  "image_versions",
+	"meta",	   "quotas",   "users",	   "sessions", "images",
+	"image_versions",
 	"pools",   "pool_users", "desktops", "tickets", "attaches",
-	"tasks",   "events",   NULL};
+	"tasks",   "events",   "groups", "group_users", "pool_groups", NULL};
 
 const struct store_schema schema = {
 	schema_migrations, G_N_ELEMENTS(schema_migrations), tables};

@@ -232,7 +232,7 @@ static void take_resume(struct tunnel *tunnel, json_t *message)
 	await_display(tunnel);
 }
 
-static void on_password(enum role role, unsigned retry_after_s,
+static void on_password(const struct people_verdict *verdict,
 			const GError *why, void *data)
 {
 	struct tunnel *tunnel = data;
@@ -282,8 +282,8 @@ static void take_login(struct tunnel *tunnel, json_t *message)
 	char *end = strchr(address, ' ');
 	if (end)
 		*end = 0;
-	people_check(tunnel->owner->broker, tunnel->user, password, address,
-		     on_password, tunnel);
+	people_check(tunnel->owner->broker, tunnel->user, password, NULL,
+		     address, on_password, tunnel);
 }
 
 static const struct {

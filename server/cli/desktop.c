@@ -213,6 +213,16 @@ static gboolean start(struct cli *cli, GError **error)
 	return settle(cli, "/start", "running", error);
 }
 
+/* A floating one is gone afterwards, so nothing can be waited for. */
+static gboolean logoff(struct cli *cli, GError **error)
+{
+	json_t *answer = call(cli, "POST", "/logoff", NULL, NULL, error);
+	if (answer && !cli_printed(cli, answer))
+		printf("Desktop %s is being left.\n", cli->argv[0]);
+	json_decref(answer);
+	return answer != NULL;
+}
+
 static gboolean shutdown_guest(struct cli *cli, GError **error)
 {
 	return settle(cli, "/shutdown", "off", error);
@@ -452,6 +462,10 @@ const struct verb desktop_verbs[] = {
 	{D, "shutdown", "DESKTOP", 1, 1, "Ask its system to shut down",
 	 "  oriel desktop shutdown office-ada\n", wait_options, shutdown_guest,
 	 FALSE},
+	{D, "logoff", "DESKTOP", 1, 1,
+	 "End its user's work: a floating one is thrown away, a dedicated one "
+	 "shuts down",
+	 "  oriel desktop logoff office/ada\n", NULL, logoff, FALSE},
 	{D, "off", "DESKTOP", 1, 1, "Switch it off at once",
 	 "  oriel desktop off office-ada\n", wait_options, off, FALSE},
 	{D, "reset", "DESKTOP", 1, 1, "Press its reset button",

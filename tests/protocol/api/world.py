@@ -238,7 +238,7 @@ class Postgres:
         self.process = subprocess.Popen(self.user + [
             self.bin + "/postgres", "-D", self.folder + "/data", "-k", self.folder,
             "-c", "listen_addresses=", "-c", "unix_socket_permissions=0700", "-c", "fsync=off",
-            "-c", "max_connections=40", "-c", "shared_buffers=16MB"],
+            "-c", "max_connections=80", "-c", "shared_buffers=16MB"],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/")
         end = time.monotonic() + 60
         while self.sql("SELECT 1").returncode != 0:
