@@ -161,6 +161,9 @@ void handle_desktop_obtain(struct request *request)
 	if (desktop)
 		answer(request, desktop->state == DESKTOP_RUNNING ? 200 : 202,
 		       desktop);
+	else if (fault_code(error) == FAULT_UNAVAILABLE &&
+		 hosts_expected(request->broker->hosts))
+		api_wait(request, HOSTS_KEY, handle_desktop_obtain);
 	else
 		request_fail(request, error);
 }

@@ -14,6 +14,8 @@
 #define HOST_NAME_MAX_BYTES 64
 /* connections that have not said hello; real hosts say it at once */
 #define LINKS_MAX 256u
+/* a host role that starts together with the broker is there by then */
+#define EXPECTED_S 20
 
 struct host { /* one connection */
 	struct hosts *owner;
@@ -27,6 +29,7 @@ struct hosts {
 	struct broker *broker;
 	struct listener *listener;
 	GPtrArray *links; /* struct host */
+	gboolean seen;	  /* a host has been connected */
 };
 
 static struct host *find(struct hosts *self, const char *name)
@@ -120,6 +123,8 @@ static gboolean take_hello(struct host *host, json_t *message, GError **error)
 	desktops_host_hello(self->broker->desktops, name,
 			    member_list(message, "machines"));
 	keeper_poke(self->broker->keeper);
+	self->seen = TRUE;
+	hub_changed(self->broker->hub, HOSTS_KEY);
 	tasks_host_hello(self->broker->tasks, name,
 			 member_list(message, "tasks"));
 	return TRUE;
@@ -219,6 +224,12 @@ const char *hosts_pick(struct hosts *self, GError **error)
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+gboolean hosts_expected(struct hosts *self)
+{
+	return !self->seen && store_now(self->broker->store) <
+				      self->broker->started + EXPECTED_S;
 }
 
 GPtrArray *hosts_names(struct hosts *self)

@@ -16,6 +16,10 @@ void hosts_destroy(struct hosts *hosts);
 /* Where a new desktop or image goes; NULL and FAULT_UNAVAILABLE when no host
  * is connected. The name is valid until the main loop runs again. */
 const char *hosts_pick(struct hosts *hosts, GError **error);
+/* None has been there yet since the broker started a moment ago: whoever needs
+ * one does well to wait for a change of HOSTS_KEY. */
+gboolean hosts_expected(struct hosts *hosts);
+#define HOSTS_KEY "hosts" /* in the hub */
 /* All that are connected, by name; borrowed strings. */
 GPtrArray *hosts_names(struct hosts *hosts);
 gint64 hosts_memory_mib(struct hosts *hosts, const char *name); /* 0 unknown */

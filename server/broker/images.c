@@ -223,10 +223,10 @@ gboolean images_build(struct broker *broker, const char *name,
 		return FALSE;
 	if (done)
 		return TRUE;
-	const char *picked = hosts_pick(broker->hosts, error);
-	if (!picked || !store_begin(broker->store, error))
+	/* no host: the task waits for the first that connects */
+	g_autofree char *host = g_strdup(hosts_pick(broker->hosts, NULL));
+	if (!store_begin(broker->store, error))
 		return FALSE;
-	g_autofree char *host = g_strdup(picked);
 	build->version = new_version(broker, name, recipe, hash, host, error);
 	if (build->version)
 		build->task = tasks_build(broker->tasks, name, build->version,

@@ -12,6 +12,7 @@
 #define ACCEPT_MS 30000
 #define TEXT_MAX 1000
 #define LISTED 100
+#define ASKED_AGAIN 3
 
 struct task { /* one that has not ended; the rest of it is in the store */
 	char *id, *host, *image, *recipe;
@@ -21,6 +22,7 @@ struct task { /* one that has not ended; the rest of it is in the store */
 	gint64 done, total;
 	gint64 serial;
 	gboolean cancelling;
+	unsigned asked_again; /* of a host that came back without it */
 };
 
 struct tasks {
@@ -129,7 +131,9 @@ static json_t *row_json(struct tasks *self, store_rows *rows, gsize row)
 	json_t *fault = error ? json_loads(error, 0, NULL) : NULL;
 	struct task *task = g_hash_table_lookup(self->live, id);
 	const char *stage = task ? task->stage : NULL;
-	if (task && !hosts_connected(self->broker->hosts, task->host))
+	if (task && !task->host)
+		stage = "Waiting for a host";
+	else if (task && !hosts_connected(self->broker->hosts, task->host))
 		stage = "Its host is not connected";
 	else if (task && task->cancelling)
 		stage = "Cancelling";
@@ -445,21 +449,59 @@ static void stop_strangers(struct tasks *self, const char *host, json_t *list)
 	}
 }
 
+/* Tasks that no host has yet become this one's. */
+static void take_unplaced(struct tasks *self, const char *host)
+{
+	struct store *db = self->broker->store;
+	GHashTableIter iter;
+	void *value;
+	g_hash_table_iter_init(&iter, self->live);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		struct task *task = value;
+		g_autoptr(GError) error = NULL;
+		if (task->host)
+			continue;
+		gboolean ok =
+			store_begin(db, &error) &&
+			store_end(db,
+				  store_run(db, NULL, &error,
+					    "UPDATE tasks SET host = $1"
+					    " WHERE id = $2",
+					    "ss", host, task->id) &&
+					  store_run(db, NULL, &error,
+						    "UPDATE image_versions"
+						    " SET host = $1"
+						    " WHERE image = $2"
+						    " AND version = $3",
+						    "ssi", host, task->image,
+						    task->version),
+				  &error);
+		if (ok)
+			task->host = g_strdup(host);
+		else
+			log_fault(NULL, error); /* the next hello tries again */
+	}
+}
+
 void tasks_host_hello(struct tasks *self, const char *host, json_t *list)
 {
+	take_unplaced(self, host);
 	g_autoptr(GList) all = g_hash_table_get_values(self->live);
 	for (GList *each = all; each; each = each->next) {
 		struct task *task = each->data;
 		if (g_strcmp0(task->host, host) != 0 ||
 		    listed(list, task->id))
 			continue;
-		if (task->state == TASK_QUEUED && task->recipe) {
-			tasks_send(self, task->id); /* the order was lost */
+		/* The order was lost, or the host ended while it worked on it.
+		 * A version that it has finished meanwhile is done at once. */
+		if (task->recipe && task->asked_again++ < ASKED_AGAIN) {
+			tasks_send(self, task->id);
 			continue;
 		}
 		g_autoptr(GError) error = fault_new(
 			FAULT_UNAVAILABLE, "Build the image again.",
-			"The host ended while it worked on this.");
+			"The host ended while it worked on this, again and "
+			"again.");
 		json_t *fault = jsonline_from_error(error);
 		end(self, task, TASK_FAILED, fault, NULL);
 		json_decref(fault);
