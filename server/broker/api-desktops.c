@@ -117,7 +117,10 @@ void handle_desktops(struct request *request)
 			       ? list_all(request)
 			       : list_own(request, &error);
 	if (list)
-		request_done(request, json_pack("{s:o}", "desktops", list));
+		request_done(request,
+			     request_page(request, "desktops",
+					  json_pack("{s:o}", "desktops",
+						    list)));
 	else
 		request_fail(request, error);
 }

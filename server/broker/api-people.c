@@ -215,6 +215,8 @@ static void answer_users(struct request *request, const char *name)
 {
 	g_autoptr(GError) error = NULL;
 	json_t *json = users_json(request->broker, name, &error);
+	if (json && !name)
+		json = request_page(request, "users", json);
 	if (json)
 		request_done(request, json);
 	else

@@ -1,4 +1,5 @@
 /* Handlers: pools. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/fault.h"
@@ -104,11 +105,50 @@ void handle_pools(struct request *request)
 			json_array_append_new(list, pool);
 	}
 	if (!error) {
-		request_done(request, json_pack("{s:o}", "pools", list));
+		request_done(request,
+			     request_page(request, "pools",
+					  json_pack("{s:o}", "pools", list)));
 		return;
 	}
 	json_decref(list);
 	request_fail(request, error);
+}
+
+/* Of what is set, not of what changes by itself. */
+static char *etag_of(json_t *pool)
+{
+	static const char *const moving[] = {"desktops", "running", "ready",
+					     "failed", "problem"};
+	json_t *set = json_copy(pool);
+	for (gsize i = 0; i < G_N_ELEMENTS(moving); i++)
+		json_object_del(set, moving[i]);
+	char *text = json_dumps(set, JSON_COMPACT | JSON_SORT_KEYS);
+	json_decref(set);
+	g_autofree char *hash = g_compute_checksum_for_string(
+		G_CHECKSUM_SHA256, text ? text : "", -1);
+	free(text);
+	return g_strdup_printf("\"%.16s\"", hash);
+}
+
+/* Two administrators edit one pool: the second is told. */
+static gboolean unchanged(struct request *request, const struct pool *before,
+			  GError **error)
+{
+	if (!request->if_match)
+		return TRUE;
+	json_t *json =
+		before ? pool_json(request->broker, before, error) : NULL;
+	g_autofree char *etag = json ? etag_of(json) : NULL;
+	json_decref(json);
+	if (g_strcmp0(etag, request->if_match) == 0)
+		return TRUE;
+	if (error && !*error)
+		fault_set(error, FAULT_CONFLICT,
+			  "Read it again, and see whether your change still "
+			  "makes sense.",
+			  "Pool '%s' has been changed by somebody else.",
+			  request->params[0]);
+	return FALSE;
 }
 
 static void answer_pool(struct request *request)
@@ -118,10 +158,13 @@ static void answer_pool(struct request *request)
 		pool_load(request->broker, request->params[0], &error);
 	json_t *json =
 		pool ? pool_json(request->broker, pool, &error) : NULL;
-	if (json)
+	if (json) {
+		g_free(request->etag);
+		request->etag = etag_of(json);
 		request_done(request, json);
-	else
+	} else {
 		request_fail(request, error);
+	}
 }
 
 void handle_pool(struct request *request)
@@ -299,6 +342,8 @@ static gboolean put(struct request *request, const char *pool, GError **error)
 	if (!there)
 		return FALSE;
 	gboolean new = !there->len;
+	if (!unchanged(request, new ? NULL : there->pdata[0], error))
+		return FALSE;
 	if (new && !image) {
 		fault_set(error, FAULT_INVALID, NULL,
 			  "Member 'image' is missing: pool '%s' is new.",

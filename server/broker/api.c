@@ -16,6 +16,7 @@
 #include "server/broker/api-link.h"
 #include "server/broker/http-status.h"
 #include "server/broker/listener.h"
+#include "server/broker/once.h"
 #include "server/broker/request.h"
 
 #define DRAIN_MAX (16u << 20)
@@ -78,6 +79,20 @@ static void send_json(SoupServerMessage *message, int status, json_t *answer)
 	free(text);
 }
 
+static int status_of(const GError *error, gboolean signed_in)
+{
+	enum fault_code code = fault_code(error);
+	return code == FAULT_DENIED && signed_in ? 403 : http_status(code);
+}
+
+static json_t *error_json(const GError *error, gboolean needs_code)
+{
+	json_t *fault = jsonline_from_error(error);
+	if (needs_code)
+		json_object_set_new(fault, "needs", json_string("code"));
+	return json_pack("{s:o}", "error", fault);
+}
+
 static void send_error(SoupServerMessage *message, const GError *error,
 		       gboolean signed_in, unsigned retry_after_s,
 		       gboolean needs_code)
@@ -85,10 +100,8 @@ static void send_error(SoupServerMessage *message, const GError *error,
 	SoupMessageHeaders *headers =
 		soup_server_message_get_response_headers(message);
 	enum fault_code code = fault_code(error);
-	int status = http_status(code);
-	if (code == FAULT_DENIED && signed_in)
-		status = 403;
-	else if (code == FAULT_DENIED)
+	int status = status_of(error, signed_in);
+	if (status == 401)
 		soup_message_headers_replace(headers, "WWW-Authenticate",
 					     "Bearer");
 	if (code == FAULT_BUSY || retry_after_s) {
@@ -98,10 +111,7 @@ static void send_error(SoupServerMessage *message, const GError *error,
 	}
 	if (code == FAULT_INTERNAL)
 		log_fault(NULL, error);
-	json_t *fault = jsonline_from_error(error);
-	if (needs_code)
-		json_object_set_new(fault, "needs", json_string("code"));
-	send_json(message, status, json_pack("{s:o}", "error", fault));
+	send_json(message, status, error_json(error, needs_code));
 }
 
 static void request_free(struct request *request)
@@ -112,6 +122,9 @@ static void request_free(struct request *request)
 	json_decref(request->body);
 	session_clear(&request->session);
 	g_free(request->peer);
+	g_free(request->if_match);
+	g_free(request->etag);
+	g_free(request->once_key);
 	g_free(request);
 }
 
@@ -146,7 +159,12 @@ static void end_answer(struct request *request)
 
 void request_answer(struct request *request, int status, json_t *answer)
 {
+	once_end(request, status, answer);
 	SoupServerMessage *message = begin_answer(request);
+	if (message && request->etag)
+		soup_message_headers_replace(
+			soup_server_message_get_response_headers(message),
+			"ETag", request->etag);
 	if (message)
 		send_json(message, status, answer);
 	else
@@ -166,6 +184,14 @@ void request_bytes(struct request *request, const char *type, GBytes *bytes)
 
 void request_fail(struct request *request, const GError *error)
 {
+	if (request->once_key) {
+		json_t *told = error_json(error, FALSE);
+		once_end(request,
+			 status_of(error, request->local ||
+						  request->session.user),
+			 told);
+		json_decref(told);
+	}
 	SoupServerMessage *message = begin_answer(request);
 	if (message)
 		send_error(message, error,
@@ -381,9 +407,22 @@ static void on_request(SoupServer *server, SoupServerMessage *message,
 	memcpy(request->params, transport->params, sizeof request->params);
 	memset(transport->params, 0, sizeof transport->params);
 	transport->request = request;
+	SoupMessageHeaders *headers =
+		soup_server_message_get_request_headers(message);
+	const char *key =
+		soup_message_headers_get_one(headers, "Idempotency-Key");
+	request->if_match =
+		g_strdup(soup_message_headers_get_one(headers, "If-Match"));
 	if (!check(request, transport, message, &error)) {
 		request_fail(request, error);
 		return;
+	}
+	if (key && request->route->once) {
+		enum once_verdict verdict = once_begin(request, key, &error);
+		if (verdict == ONCE_REFUSED)
+			request_fail(request, error);
+		if (verdict != ONCE_GO)
+			return;
 	}
 	transport->route->handle(request);
 	if (transport->answered)

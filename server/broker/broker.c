@@ -14,6 +14,7 @@
 #include "server/broker/hosts.h"
 #include "server/broker/keeper.h"
 #include "server/broker/internal.h"
+#include "server/broker/once.h"
 #include "server/broker/passwords.h"
 #include "server/broker/schema.h"
 #include "server/broker/store-tool.h"
@@ -49,7 +50,8 @@ static gboolean open_store(struct broker *broker,
 	broker->hub = hub_create(first);
 	broker->started = store_now(broker->store);
 	/* what expired while nobody looked */
-	return store_run(broker->store, NULL, error,
+	return once_tidy(broker, error) &&
+	       store_run(broker->store, NULL, error,
 			 "DELETE FROM sessions WHERE expires <= $1", "i",
 			 broker->started) &&
 	       store_run(broker->store, NULL, error,

@@ -30,6 +30,16 @@ static json_t *parameters(const struct route *route)
 					*part + 1, "in", "path", "required", 1,
 					"schema", "type", "string"));
 	}
+	if (route->once)
+		json_array_append_new(
+			list,
+			json_pack("{s:s, s:s, s:s, s:{s:s, s:i}}", "name",
+				  "Idempotency-Key", "in", "header",
+				  "description",
+				  "the same call with the same key is done "
+				  "once, for a day",
+				  "schema", "type", "string", "maxLength",
+				  64));
 	if (!route->query)
 		return list;
 	json_t *query = shape_describe(route->query, TRUE);

@@ -39,3 +39,20 @@ void request_done(struct request *request, json_t *answer)
 {
 	request_answer(request, request->route->status, answer);
 }
+
+json_t *request_page(const struct request *request, const char *key,
+		     json_t *answer)
+{
+	json_t *list = json_object_get(answer, key);
+	gsize total = json_array_size(list);
+	gsize from = (gsize)request_query(request, "offset", 0);
+	gsize count = (gsize)request_query(request, "limit", G_MAXINT32);
+	json_object_set_new(answer, "total", json_integer((json_int_t)total));
+	if (!from && count >= total)
+		return answer;
+	json_t *page = json_array();
+	for (gsize i = from; i < total && i - from < count; i++)
+		json_array_append(page, json_array_get(list, i));
+	json_object_set_new(answer, key, page);
+	return answer;
+}

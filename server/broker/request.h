@@ -26,6 +26,7 @@ struct route {
 	const char *bytes;	    /* content type of an answer not JSON */
 	gsize body_max;		    /* 0: REQUEST_BODY_MAX */
 	unsigned errors;	    /* 1 << FAULT_..., beyond the usual */
+	gboolean once;		    /* takes an Idempotency-Key */
 	void (*handle)(struct request *request);
 };
 #define REQUEST_BODY_MAX 65536u
@@ -45,6 +46,9 @@ struct request {
 	char *peer;		/* address, or "local" */
 	unsigned retry_after_s; /* told with an error, if set */
 	gboolean needs_code;	/* likewise: "needs": "code" */
+	char *if_match;		/* the header, or NULL */
+	char *etag;		/* told with the answer, if set */
+	char *once_key;		/* once.c's */
 	void *transport;	/* api.c's */
 };
 
@@ -66,6 +70,10 @@ gboolean request_flag(const struct request *request, const char *key);
 gint64 request_query(const struct request *request, const char *key,
 		     gint64 otherwise);
 
+/* Takes {key: [...]}: cuts the list to the query's limit and offset, and adds
+ * how many there are in all. */
+json_t *request_page(const struct request *request, const char *key,
+		     json_t *answer);
 /* Takes answer (NULL for 204). */
 void request_answer(struct request *request, int status, json_t *answer);
 /* The route's own status. */

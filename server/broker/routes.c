@@ -66,7 +66,8 @@ SHAPE(desktop, "A desktop, or with state none a pool that has none yet.",
       INT("viewers"), TEXT("image"), INT("version", .nullable = TRUE),
       TEXT("host", .nullable = TRUE), TEXT("accelerator", .nullable = TRUE),
       INT("serial", .about = "grows with every change"));
-SHAPE(desktops, NULL, OBJECTS("desktops", &desktop));
+#define TOTAL INT("total", .about = "without limit and offset")
+SHAPE(desktops, NULL, OBJECTS("desktops", &desktop), TOTAL);
 SHAPE(ticket, NULL, TEXT("ticket", .about = "good once"),
       INT("expires_in", .about = "seconds"),
       {.name = "protocols", .type = SHAPE_STRINGS});
@@ -90,7 +91,7 @@ SHAPE(user, NULL, TEXT("user"), TEXT("role", .choices = roles),
       INT("max_desktops", .about = "on at a time; 0 is no limit"),
       FLAG("totp", .about = "signs in with a code as well"),
       INT("created", .about = "Unix seconds"));
-SHAPE(users, NULL, OBJECTS("users", &user));
+SHAPE(users, NULL, OBJECTS("users", &user), TOTAL);
 SHAPE(pool, NULL, TEXT("pool"), TEXT("image"),
       TEXT("kind", .choices = pool_kinds), INT("cpus"), INT("memory_mib"),
       INT("heads"), INT("max"), INT("spares"),
@@ -115,7 +116,7 @@ SHAPE(quotas, NULL, OBJECTS("quotas", &quota));
 SHAPE(waiting, "Somebody who wants a desktop and has not got it yet.",
       TEXT("user"), TEXT("pool"), TEXT("desktop", .nullable = TRUE),
       INT("since"), TEXT("why"));
-SHAPE(pools, NULL, OBJECTS("pools", &pool));
+SHAPE(pools, NULL, OBJECTS("pools", &pool), TOTAL);
 SHAPE(image_version, NULL, INT("version"),
       TEXT("state", .about = "building, ready or removing"), TEXT("recipe"),
       INT("created"), INT("desktops", .about = "how many stand on it"));
@@ -231,8 +232,13 @@ SHAPE(exec_body, NULL,
 SHAPE(wait_query, NULL, INT("wait", .low = 0, .high = G_MAXINT64,
 			    .about = "hold the answer, 25 s at most, while "
 				     "the serial is this"));
+#define PAGE                                                                  \
+	INT("limit", .low = 1, .high = 10000, .about = "at most so many"),    \
+		INT("offset", .low = 0, .high = G_MAXINT32,                   \
+		    .about = "after so many")
+SHAPE(page_query, NULL, PAGE);
 SHAPE(all_query, NULL, INT("all", .low = 0, .high = 1,
-			   .about = "administrators: everybody's"));
+			   .about = "the helpdesk: everybody's"), PAGE);
 SHAPE(picture_query, NULL, INT("width", .low = 1, .high = 4096,
 			       .about = "at most so wide; 320"));
 SHAPE(version_query, NULL, INT("version", .low = 1, .high = G_MAXINT32,
@@ -275,6 +281,7 @@ const struct route routes[] = {
 	 .query = &all_query, .answer = &desktops, .handle = handle_desktops},
 	{"POST", "/pools/{pool}/desktop", ROLE_USER, 200,
 	 "One's desktop in a pool, made and started if need be (then 202)",
+	 .once = TRUE,
 	 .body = &obtain, .answer = &desktop,
 	 .errors = E(NOT_FOUND) | E(BUSY) | E(CONFLICT) | E(UNAVAILABLE),
 	 .handle = handle_desktop_obtain},
@@ -350,9 +357,11 @@ const struct route routes[] = {
 	 .handle = handle_group_put},
 	{"DELETE", "/groups/{group}", ROLE_ADMIN, 204, "Remove a group",
 	 .errors = E(NOT_FOUND), .handle = handle_group_remove},
-	{"GET", "/users", ROLE_HELPDESK, 200, "Everybody", .answer = &users,
+	{"GET", "/users", ROLE_HELPDESK, 200, "Everybody", .query = &page_query,
+	 .answer = &users,
 	 .handle = handle_users},
 	{"POST", "/users", ROLE_ADMIN, 201, "Add a user", .body = &user_add,
+	 .once = TRUE,
 	 .answer = &user, .errors = E(CONFLICT) | E(BUSY),
 	 .handle = handle_user_add},
 	{"GET", "/users/{user}", ROLE_HELPDESK, 200, "A user", .answer = &user,
@@ -367,7 +376,8 @@ const struct route routes[] = {
 	 "Set a user's password; their sessions end", .body = &new_password,
 	 .errors = E(NOT_FOUND) | E(BUSY), .handle = handle_user_password},
 
-	{"GET", "/pools", ROLE_HELPDESK, 200, "All pools", .answer = &pools,
+	{"GET", "/pools", ROLE_HELPDESK, 200, "All pools", .query = &page_query,
+	 .answer = &pools,
 	 .handle = handle_pools},
 	{"GET", "/pools/{pool}", ROLE_HELPDESK, 200, "A pool", .answer = &pool,
 	 .errors = E(NOT_FOUND), .handle = handle_pool},
@@ -381,10 +391,14 @@ const struct route routes[] = {
 
 	{"POST", "/pools/{pool}/rollout", ROLE_OPERATOR, 200,
 	 "Put it on a version of its image", .body = &rollout, .answer = &pool,
-	 .errors = E(NOT_FOUND) | E(CONFLICT), .handle = handle_pool_rollout},
+	 .once = TRUE,
+	 .errors = E(NOT_FOUND) | E(CONFLICT) | E(BUSY),
+	 .handle = handle_pool_rollout},
 	{"POST", "/pools/{pool}/rollback", ROLE_OPERATOR, 200,
 	 "Put it on the version before", .body = &rollback, .answer = &pool,
-	 .errors = E(NOT_FOUND) | E(CONFLICT), .handle = handle_pool_rollback},
+	 .once = TRUE,
+	 .errors = E(NOT_FOUND) | E(CONFLICT) | E(BUSY),
+	 .handle = handle_pool_rollback},
 
 	{"GET", "/quotas", ROLE_HELPDESK, 200, "All quotas, and their use",
 	 .answer = &quotas, .handle = handle_quotas},
@@ -400,8 +414,9 @@ const struct route routes[] = {
 	 .handle = handle_images},
 	{"POST", "/images", ROLE_OPERATOR, 202,
 	 "Build an image from a recipe (200 when it is current)",
+	 .once = TRUE,
 	 .body = &image_build_body, .answer = &build_answer,
-	 .errors = E(NOT_FOUND) | E(UNAVAILABLE),
+	 .errors = E(NOT_FOUND) | E(UNAVAILABLE) | E(CONFLICT) | E(BUSY),
 	 .handle = handle_image_build},
 	{"GET", "/images/{image}", ROLE_HELPDESK, 200, "An image",
 	 .answer = &image, .errors = E(NOT_FOUND), .handle = handle_image},

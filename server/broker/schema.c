@@ -116,10 +116,17 @@ static const char groups_and_codes[] =
 	"ALTER TABLE users ADD COLUMN totp_pending TEXT;\n"
 	"ALTER TABLE users ADD COLUMN totp_step BIGINT NOT NULL DEFAULT 0";
 
+static const char once[] =
+	"CREATE TABLE once("
+	"who TEXT NOT NULL, key TEXT NOT NULL, call TEXT NOT NULL,"
+	"body TEXT NOT NULL, status BIGINT NOT NULL, answer TEXT,"
+	"created BIGINT NOT NULL, PRIMARY KEY(who, key))";
+
 static const struct store_migration schema_migrations[] = {
 	{1, "People, images, pools, desktops, tickets, tasks, events", first},
 	{2, "Floating pools, spares, quotas", pools_and_limits},
 	{3, "Groups, codes at sign-in", groups_and_codes},
+	{4, "Calls that are done once", once},
 };
 
 /* Those referred to before those that refer. */
@@ -127,7 +134,8 @@ static const char *const tables[] = {
 	"meta",	   "quotas",   "users",	   "sessions", "images",
 	"image_versions",
 	"pools",   "pool_users", "desktops", "tickets", "attaches",
-	"tasks",   "events",   "groups", "group_users", "pool_groups", NULL};
+	"tasks",   "events",   "groups", "group_users", "pool_groups",
+	"once",	   NULL};
 
 const struct store_schema schema = {
 	schema_migrations, G_N_ELEMENTS(schema_migrations), tables};
