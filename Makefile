@@ -160,6 +160,13 @@ uninstall:
 	BINS='$(foreach p,$(PROGRAMS),$(if $(filter bin,$($(p)_DIR)),$(p)))' \
 	LIBEXECS='$(foreach p,$(PROGRAMS),$(if $(filter libexec,$($(p)_DIR)),$(p)))' \
 	data/install.sh uninstall
+# the broker alone, at length: sign-ins, tickets, desktops by the thousand
+.PHONY: bench-server
+bench-server:
+	$(Q)data/deps.sh install build test
+	$(Q)$(MAKE) --no-print-directory $(BUILD)/bin/orield $(BUILD)/bin/oriel \
+		$(BUILD)/bin/oriel-password
+	$(Q)BUILD=$(BUILD) tests/bench/run server
 clean:
 	$(Q)rm -rf build build-san
 distclean: clean demo-clean
@@ -169,6 +176,7 @@ help:
 	@echo 'make check [ONLY=name]  the tests; SANITIZE=1 under ASan and UBSan'
 	@echo 'make bench              measurements, never pass or fail'
 	@echo 'make bench-display [QUICK=1]  the display beside other RFB servers'
+	@echo 'make bench-server       the broker: sign-ins, tickets, desktops a minute'
 	@echo 'make lab | bench-vmm     oriel-vmm boots a desktop under nested KVM; beside QEMU'
 	@echo 'make soak               what takes long'
 	@echo 'make all | web | lint | fuzz | deps | clean | demo-clean'

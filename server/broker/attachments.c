@@ -47,16 +47,21 @@ char *attachment_ticket(struct broker *broker, const char *desktop,
 	g_autofree char *ticket = secret_new(SECRET_TICKET_BITS);
 	g_autofree char *hash = secret_hash(ticket);
 	gint64 now = store_now(broker->store);
-	/* old ones go as new ones come: no timer, no growth */
-	if (!store_run(broker->store, NULL, error,
-		       "DELETE FROM tickets WHERE expires <= $1", "i", now) ||
-	    !store_run(broker->store, NULL, error,
-		       "INSERT INTO tickets(hash, desktop, user_name, session,"
-		       " created, expires) VALUES($1, $2, $3, $4, $5, $6)",
-		       "ssssii", hash, desktop, user, session, now,
-		       now + TICKET_LIFE_S))
+	/* one transaction: a commit is what a click waits for. Old ones go as
+	 * new ones come: no timer, no growth. */
+	if (!store_begin(broker->store, error))
 		return NULL;
-	return g_steal_pointer(&ticket);
+	gboolean ok = store_run(broker->store, NULL, error,
+				"DELETE FROM tickets WHERE expires <= $1", "i",
+				now) &&
+		      store_run(broker->store, NULL, error,
+				"INSERT INTO tickets(hash, desktop, user_name,"
+				" session, created, expires)"
+				" VALUES($1, $2, $3, $4, $5, $6)",
+				"ssssii", hash, desktop, user, session, now,
+				now + TICKET_LIFE_S);
+	return store_end(broker->store, ok, error) ? g_steal_pointer(&ticket)
+						   : NULL;
 }
 
 void attachment_clear(struct attachment *attach)

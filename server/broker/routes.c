@@ -39,6 +39,8 @@ static const char *const image_states[] = {"none", "building", "ready", NULL};
 
 /* ---- what is answered ---- */
 
+#define TOTAL INT("total", .about = "without limit and offset")
+
 SHAPE(fault, "Why something failed, and what helps.",
       TEXT("code", .about = "stable, for programs"),
       TEXT("cause", .about = "for people"),
@@ -66,7 +68,6 @@ SHAPE(desktop, "A desktop, or with state none a pool that has none yet.",
       INT("viewers"), TEXT("image"), INT("version", .nullable = TRUE),
       TEXT("host", .nullable = TRUE), TEXT("accelerator", .nullable = TRUE),
       INT("serial", .about = "grows with every change"));
-#define TOTAL INT("total", .about = "without limit and offset")
 SHAPE(desktops, NULL, OBJECTS("desktops", &desktop), TOTAL);
 SHAPE(ticket, NULL, TEXT("ticket", .about = "good once"),
       INT("expires_in", .about = "seconds"),
@@ -83,6 +84,9 @@ SHAPE(exec_answer, NULL, INT("exit"),
 SHAPE(totp, "Not asked for until a code has been shown to work.",
       TEXT("secret", .about = "base32"),
       TEXT("uri", .about = "otpauth://, for authenticator programs"));
+SHAPE(session, NULL, TEXT("id"), TEXT("peer", .about = "address"),
+      INT("created"), INT("expires"), FLAG("current"));
+SHAPE(sessions, NULL, OBJECTS("sessions", &session), TOTAL);
 SHAPE(group, NULL, TEXT("group"), {.name = "users", .type = SHAPE_STRINGS},
       {.name = "pools", .type = SHAPE_STRINGS}, INT("created"));
 SHAPE(groups, NULL, OBJECTS("groups", &group));
@@ -253,6 +257,7 @@ SHAPE(events_query, NULL,
 const struct shape *const shapes[] = {
 	&fault,	 &error,	 &signed_in, &me,	     &desktop,
 	&desktops, &ticket,	 &viewer, &exec_answer, &user,	     &users,
+	&session, &sessions,
 	&totp,	 &group,	 &groups,    &totp_code_body, &totp_begin,
 	&group_put, &rollout, &rollback,	 &user_put,
 	&use,	 &quota,	 &quotas,    &waiting,	     &quota_put,
@@ -336,6 +341,18 @@ const struct route routes[] = {
 	 .errors = E(NOT_FOUND) | E(CONFLICT) | E(UNAVAILABLE) | E(TIMEOUT),
 	 .handle = handle_desktop_exec},
 
+	{"GET", "/me/sessions", ROLE_USER, 200, "Where one is signed in",
+	 .query = &page_query, .answer = &sessions, .errors = E(CONFLICT),
+	 .handle = handle_own_sessions},
+	{"DELETE", "/me/sessions/{id}", ROLE_USER, 204,
+	 "End one, with what was opened from it",
+	 .errors = E(NOT_FOUND) | E(CONFLICT),
+	 .handle = handle_own_session_end},
+	{"GET", "/users/{user}/sessions", ROLE_HELPDESK, 200,
+	 "Where a user is signed in", .query = &page_query,
+	 .answer = &sessions, .handle = handle_user_sessions},
+	{"DELETE", "/users/{user}/sessions", ROLE_HELPDESK, 204,
+	 "Sign a user out everywhere", .handle = handle_user_sessions_end},
 	{"POST", "/me/totp", ROLE_USER, 201,
 	 "Make a secret for codes at sign-in", .body = &totp_begin,
 	 .answer = &totp, .errors = E(CONFLICT) | E(BUSY),
