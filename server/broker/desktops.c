@@ -16,6 +16,7 @@
 #define RETRY_S 10
 /* longest silence of a host about what it is doing that needs no words */
 #define SILENT_S 60
+#define FRESH_US (60 * G_USEC_PER_SEC)
 
 /* ---- objects ---- */
 
@@ -374,8 +375,13 @@ gboolean desktops_change(struct desktops *self, struct desktop *desktop,
 
 gboolean desktop_is_left(const struct desktop *desktop)
 {
+	/* one that is only made is about to be started, unless the broker
+	 * ended before that */
+	gboolean fresh = desktop->cause == DESKTOP_MADE &&
+			 g_get_monotonic_time() - desktop->heard_us <
+				 FRESH_US;
 	return desktop->floating && *desktop->user && !desktop->removing &&
-	       desktop->state == DESKTOP_OFF && desktop->cause != DESKTOP_MADE;
+	       desktop->state == DESKTOP_OFF && !fresh;
 }
 
 struct desktop *desktops_make(struct desktops *self, const char *user,

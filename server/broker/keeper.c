@@ -41,7 +41,8 @@ struct census {
 	struct desktop *surplus; /* the spare to go first */
 	struct desktop *outdated;
 	struct desktop *failed, *failed_older;
-	gboolean refused; /* no room for another */
+	struct desktop *idle; /* made, and the broker ended before its start */
+	gboolean refused;     /* no room for another */
 };
 
 static void trouble_free(void *data)
@@ -156,6 +157,10 @@ static void take_census(struct keeper *self, const struct pool *pool,
 				census->failed = desktop;
 			continue;
 		}
+		if (desktop->state == DESKTOP_OFF) {
+			census->idle = desktop;
+			continue;
+		}
 		if (version && (desktop->version != version ||
 				strcmp(desktop->image, pool->image) != 0)) {
 			census->outdated = desktop;
@@ -236,6 +241,9 @@ static void keep_pool(struct keeper *self, const struct pool *pool, GList *all,
 	if (census.spares > pool->spares && census.surplus)
 		retire(self, census.surplus, "the pool has spares enough");
 	unsigned wanted = (unsigned)pool->spares;
+	/* simpler than to ask what it still fits: another is made in its place */
+	if (census.idle)
+		retire(self, census.idle, "it was never started");
 	while (version && census.spares < wanted && census.all < pool->max &&
 	       may_start(self, pool, &census, *starting, version) &&
 	       make_spare(self, pool, version)) {
