@@ -83,8 +83,8 @@ static char *open_row(struct broker *broker, const char *desktop,
 	g_autoptr(store_rows) older = store_query(
 		broker->store, error,
 		"DELETE FROM attaches WHERE desktop = $1 AND user_name = $2"
-		" RETURNING hash",
-		"ss", desktop, user);
+		" AND protocol = $3 RETURNING hash",
+		"sss", desktop, user, protocol);
 	if (!older)
 		return NULL;
 	for (gsize i = 0; i < store_rows_count(older); i++)

@@ -26,7 +26,8 @@ struct attachment {
 void attachment_clear(struct attachment *attach);
 
 /* A new session takes over from those that the same user has with the same
- * desktop: they are revoked, and their terminals told.
+ * desktop over the same protocol (a desktop's windows are opened beside its
+ * screen): they are revoked, and their terminals told.
  *
  * New secret; FAULT_DENIED for a ticket that is unknown, used or too old. */
 char *attachment_redeem(struct broker *broker, const char *ticket,
