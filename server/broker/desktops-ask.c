@@ -325,6 +325,12 @@ void desktops_go_on_discarding(struct desktops *self, struct desktop *desktop)
 		removed(error, data);
 }
 
+void desktop_discard_again(struct desktops *self, struct desktop *desktop)
+{
+	if (desktop->removing)
+		desktops_go_on_discarding(self, desktop);
+}
+
 void desktop_discard(struct desktops *self, struct desktop *desktop,
 		     const char *why, desktop_removed removed, void *data)
 {

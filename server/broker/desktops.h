@@ -94,6 +94,9 @@ void desktop_remove(struct desktops *desktops, struct desktop *desktop,
 void desktop_discard(struct desktops *desktops, struct desktop *desktop,
 		     const char *why, desktop_removed removed, void *data);
 
+/* Goes on with one that is being removed. */
+void desktop_discard_again(struct desktops *desktops, struct desktop *desktop);
+
 /* From the host link. machines may be NULL. */
 void desktops_host_hello(struct desktops *desktops, const char *host,
 			 json_t *machines);

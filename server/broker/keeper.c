@@ -260,6 +260,18 @@ static void keep_pool(struct keeper *self, const struct pool *pool, GList *all,
 		g_hash_table_remove(self->troubles, pool->name);
 }
 
+/* One that never had a host is gone at once; a broker that is killed just
+ * before that leaves the mark, and no host to say a hello about it. */
+static void finish_removals(struct keeper *self)
+{
+	g_autoptr(GList) all = desktops_all(self->broker->desktops);
+	for (GList *each = all; each; each = each->next) {
+		struct desktop *desktop = each->data;
+		if (desktop->removing && !desktop->host)
+			desktop_discard_again(self->broker->desktops, desktop);
+	}
+}
+
 static void look(struct keeper *self)
 {
 	struct broker *broker = self->broker;
@@ -267,6 +279,7 @@ static void look(struct keeper *self)
 	if (!pools || !store_usable(broker->store))
 		return;
 	self->looking = TRUE;
+	finish_removals(self);
 	unsigned starting = 0;
 	g_autoptr(GList) all = desktops_all(broker->desktops);
 	for (GList *each = all; each; each = each->next)
