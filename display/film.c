@@ -12,8 +12,8 @@
 #define KEEP_PERCENT  40u
 /* A border's row or column belongs to it if so much of it moves. */
 #define EDGE_PERCENT 50u
-/* Looks that a film survives standing still: a cut, a slow scene. */
-#define STILL_LOOKS 5u
+/* So long a film may stand still: a cut, a slow scene. */
+#define STILL_US 500000
 
 struct area { /* in tiles */
 	unsigned left, top, right, bottom;
@@ -24,8 +24,8 @@ struct film {
 	struct area seen; /* at the last look, not yet believed */
 	struct area area; /* what counts; right = 0: none */
 	struct rect rect;
-	unsigned still;
-	uint8_t *labels; /* of tiles, while looking */
+	int64_t moved_us; /* last time that enough of it moved */
+	uint8_t *labels;  /* of tiles, while looking */
 	uint32_t *queue;
 	size_t tiles;
 };
@@ -195,7 +195,6 @@ static void show(struct film *self, const struct area *area,
 		 const struct damage *hot)
 {
 	self->area = *area;
-	self->still = 0;
 	self->rect =
 	    (struct rect){area->left * DAMAGE_TILE, area->top * DAMAGE_TILE,
 			  (area->right - area->left) * DAMAGE_TILE,
@@ -210,6 +209,9 @@ void film_look(struct film *self, struct activity *activity,
 	/* another size: all is new */
 	if (self->area.right > hot->columns || self->area.bottom > hot->rows)
 		self->area = self->seen = (struct area){0};
+	/* whatever comes to its place after a pause is no film */
+	if (now_us - self->moved_us > STILL_US)
+		self->area = (struct area){0};
 	if (now_us - self->looked_us < LOOK_US)
 		return;
 	self->looked_us = now_us;
@@ -221,13 +223,8 @@ void film_look(struct film *self, struct activity *activity,
 	self->seen = now;
 	if (steady && !(self->area.right && alike(&now, &self->area))) {
 		show(self, &now, hot);
-		return;
 	}
-	if (!self->area.right)
-		return;
-	if (moving(hot, &self->area) * 100 >=
-	    tiles_of(&self->area) * KEEP_PERCENT)
-		self->still = 0;
-	else if (++self->still > STILL_LOOKS)
-		self->area = (struct area){0};
+	if (self->area.right && moving(hot, &self->area) * 100 >=
+				    tiles_of(&self->area) * KEEP_PERCENT)
+		self->moved_us = now_us;
 }

@@ -381,6 +381,8 @@ enum view_what view_next(struct view *self, const struct desktop *desktop,
 	}
 	for (unsigned i = 0; i < G_N_ELEMENTS(order); i++) {
 		choice.what = order[i];
+		if (wish->only_echo && order[i] != VIEW_ECHO)
+			continue;
 		if (wish->calm &&
 		    (order[i] == VIEW_FILM || order[i] == VIEW_HOT))
 			continue;

@@ -69,6 +69,7 @@ struct view_wish {
 	unsigned side;             /* longest side of a part, of 16 pixels */
 	/* most pixels of a part, by what it is; one tile at least */
 	unsigned pixels[VIEW_EXACT + 1];
+	bool only_echo;
 	bool calm;  /* nothing of what moves without end, for now */
 	bool lossy; /* pictures may be sent inexactly, then exactly */
 };

@@ -18,6 +18,10 @@
  * it asked for again and again) piles up: pixels stop far below. */
 #define OUT_MAX (32u << 20)
 
+/* Of the kernel, before a TCP connection: what waits there grows old, and a
+ * client without fences is held back by nothing else. */
+#define NOTSENT_MAX (64 << 10)
+
 static void log_client(const struct rfb_client *self, const char *why)
 {
 	static struct log_limit limit = {.burst = 10};
@@ -326,7 +330,7 @@ struct rfb_client *rfb_client_new(struct rfb_server *server, int fd,
 				  bool authenticate)
 {
 	struct rfb_client *self = g_new0(struct rfb_client, 1);
-	int on = 1;
+	int on = 1, unsent = NOTSENT_MAX;
 	self->server = server;
 	self->fd = fd;
 	self->authenticate = authenticate;
@@ -336,9 +340,11 @@ struct rfb_client *rfb_client_new(struct rfb_server *server, int fd,
 	self->out = g_byte_array_new();
 	self->message = g_byte_array_new();
 	g_queue_init(&self->plan);
+	g_queue_init(&self->overtaken);
 	g_unix_set_fd_nonblocking(fd, TRUE, NULL);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
 	self->read_watch =
 	    g_unix_fd_add(fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable, self);
 	self->deadline =

@@ -50,7 +50,8 @@ struct rfb_client {
 	bool paused;   /* held back while the machine is behind with input */
 	GByteArray *out;
 	size_t out_at;
-	GQueue plan; /* struct rfb_item: what follows behind `out`, in order */
+	GQueue plan;         /* what follows behind `out`, in order: plan.c */
+	GQueue overtaken;    /* of it, while something is put in front */
 	size_t planned;      /* bytes of messages in it */
 	GByteArray *message; /* the beginning of an update, being composed */
 
@@ -76,8 +77,9 @@ struct rfb_client {
 	bool requested, continuous;
 	bool whole; /* requested anew, not only what changed */
 	struct rect wanted, continuous_area;
-	unsigned parts;                /* rectangles of pixels in `plan` */
-	unsigned streams;              /* RFB_STREAM_* that have begun */
+	bool plan_in_front; /* an answer to a key overtakes the rest */
+	unsigned parts;     /* rectangles of pixels in `plan` */
+	unsigned streams;   /* RFB_STREAM_* that have begun */
 	unsigned cost[VIEW_EXACT + 1]; /* bytes for 1024 pixels, of lately */
 	int quality;                   /* of JPEG as the line allows, 1..100 */
 	unsigned updates_full, updates_easy; /* since quality_us */
@@ -144,6 +146,15 @@ void rfb_plan_clear(struct rfb_client *self);
 /* Behind what is planned; false when nothing is. */
 bool rfb_plan_add_message(struct rfb_client *self, const void *bytes,
 			  size_t length);
+/* The beginning of an update. plain: neither moves nor pseudo-rectangles. */
+void rfb_plan_add_update(struct rfb_client *self, const void *bytes,
+			 size_t length, bool plain);
+/* Whether an update of the tiles of `echo` that are `stale` may go out before
+ * all that is planned: nothing of it has gone out, or says what those tiles
+ * are. What is planned between begin and end stands at the front. */
+bool rfb_plan_may_overtake(const struct rfb_client *self);
+void rfb_plan_begin_front(struct rfb_client *self);
+void rfb_plan_end_front(struct rfb_client *self);
 void rfb_plan_add_part(struct rfb_client *self, const struct rfb_style *style,
 		       const struct view_part *part);
 /* fence: the client is asked to answer; else its next request does. full:
@@ -156,8 +167,9 @@ void rfb_plan_give_back(struct rfb_client *self);
 bool rfb_plan_carry_out(struct rfb_client *self);
 
 /* ---- film.c ---- */
-/* Takes over where a film plays now, if the client can have it as a stream. */
-void rfb_film_follow(struct rfb_client *self);
+/* Takes over where a film plays now, if the client can have it as a stream and
+ * wants all of it. */
+void rfb_film_follow(struct rfb_client *self, const struct rect *within);
 /* Begins its next frame; only when the last one is done. */
 struct job *rfb_film_begin(struct rfb_client *self, const struct rect *rect);
 /* False: it could not be encoded, and the client gets pictures instead. */

@@ -83,12 +83,14 @@ static bool same(const struct rect *a, const struct rect *b)
 	return a->x == b->x && a->y == b->y && a->w == b->w && a->h == b->h;
 }
 
-void rfb_film_follow(struct rfb_client *self)
+void rfb_film_follow(struct rfb_client *self, const struct rect *within)
 {
 	const struct rect *at = display_film(rfb_server_display(self->server));
 	struct rect none = {0};
+	struct rect shown;
 	if (self->can_h264 && at && at->x + at->w <= self->width &&
-	    at->y + at->h <= self->height)
+	    at->y + at->h <= self->height &&
+	    rect_intersect(at, within, &shown) && same(&shown, at))
 		self->view.film = *at;
 	else
 		self->view.film = none;

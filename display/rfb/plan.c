@@ -23,6 +23,8 @@ enum item_type { ITEM_MESSAGE, ITEM_PART, ITEM_MARK };
 struct item {
 	enum item_type type;
 	GByteArray *bytes; /* message */
+	bool update;       /* message: it begins an update */
+	bool plain;        /* ... that has nothing but parts */
 	struct view_part part;
 	struct rfb_style style;
 	struct job *job;  /* part: NULL until begun */
@@ -51,7 +53,7 @@ bool rfb_plan_add_message(struct rfb_client *self, const void *bytes,
 	if (g_queue_is_empty(&self->plan))
 		return false;
 	struct item *item = g_queue_peek_tail(&self->plan);
-	if (item->type != ITEM_MESSAGE) {
+	if (item->type != ITEM_MESSAGE || item->update) {
 		item = g_new0(struct item, 1);
 		item->type = ITEM_MESSAGE;
 		item->bytes = g_byte_array_new();
@@ -60,6 +62,58 @@ bool rfb_plan_add_message(struct rfb_client *self, const void *bytes,
 	g_byte_array_append(item->bytes, bytes, length);
 	self->planned += length;
 	return true;
+}
+
+void rfb_plan_add_update(struct rfb_client *self, const void *bytes,
+			 size_t length, bool plain)
+{
+	struct item *item = g_new0(struct item, 1);
+	item->type = ITEM_MESSAGE;
+	item->update = true;
+	item->plain = plain;
+	item->bytes = g_byte_array_new();
+	g_byte_array_append(item->bytes, bytes, length);
+	g_queue_push_tail(&self->plan, item);
+	self->planned += length;
+}
+
+bool rfb_plan_may_overtake(const struct rfb_client *self)
+{
+	const struct item *head = g_queue_peek_head((GQueue *)&self->plan);
+	const struct view *view = &self->view;
+	if (!head || head->type != ITEM_MESSAGE || !head->update ||
+	    view->moves_count)
+		return false;
+	for (const GList *at = self->plan.head; at; at = at->next) {
+		const struct item *item = at->data;
+		if (item->type == ITEM_MESSAGE &&
+		    !(item->update && item->plain))
+			return false;
+		if (item->type != ITEM_PART)
+			continue;
+		const struct rect *rect = &item->part.rect;
+		for (unsigned row = rect->y / DAMAGE_TILE;
+		     row <= (rect->y + rect->h - 1) / DAMAGE_TILE; row++)
+			for (unsigned column = rect->x / DAMAGE_TILE;
+			     column <= (rect->x + rect->w - 1) / DAMAGE_TILE;
+			     column++)
+				if (damage_has_tile(&view->echo, column, row))
+					return false;
+	}
+	return true;
+}
+
+void rfb_plan_begin_front(struct rfb_client *self)
+{
+	self->overtaken = self->plan;
+	g_queue_init(&self->plan);
+}
+
+void rfb_plan_end_front(struct rfb_client *self)
+{
+	while (!g_queue_is_empty(&self->overtaken))
+		g_queue_push_tail(&self->plan,
+				  g_queue_pop_head(&self->overtaken));
 }
 
 void rfb_plan_add_part(struct rfb_client *self, const struct rfb_style *style,
@@ -191,8 +245,16 @@ bool rfb_plan_carry_out(struct rfb_client *self)
 			return true; /* goes on when the socket takes more */
 		now = g_get_monotonic_time();
 		begin_parts(self, until);
-		struct item *item = g_queue_peek_head(&self->plan);
-		if (item->type == ITEM_PART && !job_done(item->job))
+		GList *first = self->plan.head;
+		struct item *item = first->data;
+		/* an update begins when its first part is there: until then
+		 * something more urgent may overtake it */
+		const struct item *part =
+		    item->type == ITEM_MESSAGE && item->update && first->next
+			? first->next->data
+			: item;
+		if (part->type == ITEM_PART &&
+		    !(part->job && job_done(part->job)))
 			return true; /* goes on when it is encoded */
 		guint before = self->out->len;
 		if (item->type == ITEM_PART)

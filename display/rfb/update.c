@@ -277,7 +277,7 @@ static bool plan_parts(struct rfb_client *self, GArray *parts,
 	    self->pacer.count >=
 		MOVING_MAX + (gint64)pacer_rtt_us(&self->pacer) / MOVING_US;
 	activity_cool(activity, now);
-	rfb_film_follow(self);
+	rfb_film_follow(self, within);
 	while (parts->len < RECTS_MAX && batch > 0) {
 		struct view_part part;
 		if (!room)
@@ -300,17 +300,10 @@ static bool plan_parts(struct rfb_client *self, GArray *parts,
 	return false;
 }
 
-static void plan_message(struct rfb_client *self)
+static void plan_message(struct rfb_client *self, bool plain)
 {
-	gint64 now = g_get_monotonic_time();
-	if (!self->message->len)
-		return;
-	if (!rfb_plan_add_message(self, self->message->data,
-				  self->message->len)) {
-		g_byte_array_append(self->out, self->message->data,
-				    self->message->len);
-		pacer_sent(&self->pacer, self->message->len, now);
-	}
+	rfb_plan_add_update(self, self->message->data, self->message->len,
+			    plain);
 	g_byte_array_set_size(self->message, 0);
 }
 
@@ -359,7 +352,7 @@ static bool begin_update(struct rfb_client *self)
 		view_add(&self->view, &whole);
 		set_count(self, at, rfb_pseudo_count(self));
 		rfb_pseudo_write(self);
-		plan_message(self);
+		plan_message(self, false);
 		self->requested = false;
 		return true;
 	}
@@ -386,7 +379,7 @@ static bool begin_update(struct rfb_client *self)
 		return false;
 	}
 	set_count(self, at, count);
-	plan_message(self);
+	plan_message(self, count == parts->len && !at);
 	for (guint i = 0; i < parts->len; i++) {
 		const struct view_part *part =
 		    &g_array_index(parts, struct view_part, i);
@@ -400,6 +393,31 @@ static bool begin_update(struct rfb_client *self)
 	}
 	self->requested = self->whole = false;
 	return true;
+}
+
+/* The answer to a key does not wait until a frame of a film is encoded. */
+static bool overtake(struct rfb_client *self)
+{
+	const struct damage *stale = &self->view.stale;
+	const struct damage *echo = &self->view.echo;
+	if (self->requested || !self->continuous || self->blank_due ||
+	    !self->parts || rfb_pseudo_count(self) || self->format_due ||
+	    !rfb_plan_may_overtake(self))
+		return false;
+	bool any = false;
+	for (size_t i = 0; i < (size_t)stale->words * stale->rows; i++)
+		any = any || (stale->bits[i] & echo->bits[i]);
+	if (!any)
+		return false;
+	unsigned parts = self->parts;
+	self->parts = 0;
+	self->plan_in_front = true;
+	rfb_plan_begin_front(self);
+	bool begun = begin_update(self);
+	rfb_plan_end_front(self);
+	self->plan_in_front = false;
+	self->parts += parts;
+	return begun;
 }
 
 /* ---- going on ---- */
@@ -443,7 +461,7 @@ void rfb_update_pump(struct rfb_client *self)
 							  on_step, self, NULL);
 			break;
 		}
-		if (!begin_update(self))
+		if (!begin_update(self) && !overtake(self))
 			break;
 	}
 	rfb_client_flush(self);
