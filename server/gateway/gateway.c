@@ -22,6 +22,7 @@
 #include "common/log.h"
 #include "server/gateway/limits.h"
 #include "server/gateway/listen.h"
+#include "server/gateway/spice-key.h"
 #include "server/gateway/worker.h"
 
 #define HOPELESS 2
@@ -39,12 +40,13 @@ struct client {
 struct gateway {
 	const struct paths_root *root;
 	const struct role_options *options;
-	int ports[2]; /* by enum worker_door */
-	guint16 https_port, rfb_port;
+	int ports[WORKER_DOORS]; /* -1: none */
+	guint16 https_port, rfb_port, spice_port;
 	int signals;
 	struct pki *pki;
 	struct jail *jail;
 	struct web_files *web;
+	struct spice_key *spice_key;
 	struct log_limit *noise; /* shared with the workers */
 	struct log_limit own_noise;
 	struct limits *limits;
@@ -75,8 +77,9 @@ static void be_worker(struct gateway *self, enum worker_door door, int fd,
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
 		_exit(1);
-	close(self->ports[WORKER_HTTPS]);
-	close(self->ports[WORKER_RFB]);
+	for (int i = 0; i < WORKER_DOORS; i++)
+		if (self->ports[i] >= 0)
+			close(self->ports[i]);
 	close(self->signals);
 	if (self->options->lock_fd >= 0)
 		close(self->options->lock_fd);
@@ -86,6 +89,7 @@ static void be_worker(struct gateway *self, enum worker_door door, int fd,
 					   .pki = self->pki,
 					   .jail = self->jail,
 					   .web = self->web,
+					   .spice_key = self->spice_key,
 					   .noise = self->noise};
 	_exit(worker_run(&world, door, fd, refusal));
 }
@@ -172,8 +176,12 @@ static gboolean write_facts(struct gateway *self, GError **error)
 	g_autofree char *path =
 	    g_build_filename(self->root->run, "gateway.json", NULL);
 	json_t *facts = json_pack(
-	    "{s:i, s:i, s:s}", "https", (int)self->https_port, "rfb",
-	    (int)self->rfb_port, "fingerprint", self->pki->fingerprint);
+	    "{s:i, s:i, s:s, s:s*}", "https", (int)self->https_port, "rfb",
+	    (int)self->rfb_port, "fingerprint", self->pki->fingerprint,
+	    "certificate", self->pki->certificate);
+	if (self->ports[WORKER_SPICE] >= 0)
+		json_object_set_new(facts, "spice",
+				    json_integer(self->spice_port));
 	char *text = json_dumps(facts, JSON_COMPACT);
 	json_decref(facts);
 	g_autoptr(GError) failure = NULL;
@@ -253,16 +261,17 @@ static void run(struct gateway *self)
 		    {.fd = self->signals, .events = POLLIN},
 		    {.fd = self->ports[WORKER_HTTPS], .events = in},
 		    {.fd = self->ports[WORKER_RFB], .events = in},
+		    {.fd = self->ports[WORKER_SPICE], .events = in},
 		};
-		if (poll(watch, 3, self->pause ? PAUSE_MS : -1) < 0)
+		if (poll(watch, G_N_ELEMENTS(watch),
+			 self->pause ? PAUSE_MS : -1) < 0)
 			continue; /* EINTR; signals come by descriptor */
 		self->pause = FALSE;
 		if (watch[0].revents)
 			on_signals(self);
-		if (watch[1].revents && !self->stopping)
-			accept_some(self, WORKER_HTTPS);
-		if (watch[2].revents && !self->stopping)
-			accept_some(self, WORKER_RFB);
+		for (int i = 0; i < WORKER_DOORS; i++)
+			if (watch[1 + i].revents && !self->stopping)
+				accept_some(self, (enum worker_door)i);
 	}
 }
 
@@ -304,6 +313,20 @@ static gboolean open_signals(struct gateway *self, GError **error)
 	return FALSE;
 }
 
+/* The third port, where it is wanted. */
+static gboolean open_spice(struct gateway *self, GError **error)
+{
+	if (self->options->spice_port < 0)
+		return TRUE;
+	self->spice_port = (guint16)self->options->spice_port;
+	self->spice_key = spice_key_new(error);
+	if (!self->spice_key)
+		return FALSE;
+	self->ports[WORKER_SPICE] = listen_tcp(
+	    self->options->listen, &self->spice_port, "--spice-port", error);
+	return self->ports[WORKER_SPICE] >= 0;
+}
+
 static gboolean open_all(struct gateway *self, GError **error)
 {
 	const struct role_options *options = self->options;
@@ -319,7 +342,7 @@ static gboolean open_all(struct gateway *self, GError **error)
 		return FALSE;
 	self->ports[WORKER_RFB] =
 	    listen_tcp(options->listen, &self->rfb_port, "--rfb-port", error);
-	if (self->ports[WORKER_RFB] < 0)
+	if (self->ports[WORKER_RFB] < 0 || !open_spice(self, error))
 		return FALSE;
 	load_web(self);
 	self->jail = jail_new(&unconfined);
@@ -336,7 +359,7 @@ int gateway_main(const struct paths_root *root,
 	g_autoptr(GError) error = NULL;
 	struct gateway self = {.root = root,
 			       .options = options,
-			       .ports = {-1, -1},
+			       .ports = {-1, -1, -1},
 			       .signals = -1,
 			       .own_noise = {.burst = 5}};
 	json_object_seed(0); /* here, where /dev/urandom can be opened */
@@ -360,7 +383,7 @@ int gateway_main(const struct paths_root *root,
 	} else {
 		log_fault(NULL, error);
 	}
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < WORKER_DOORS; i++)
 		if (self.ports[i] >= 0)
 			close(self.ports[i]);
 	if (self.signals >= 0)
@@ -371,6 +394,7 @@ int gateway_main(const struct paths_root *root,
 	limits_free(self.limits);
 	jail_free(self.jail);
 	web_files_free(self.web);
+	spice_key_free(self.spice_key);
 	pki_close(self.pki);
 	return status;
 }

@@ -1,12 +1,14 @@
 LIBS += gateway
 gateway_SRC := $(filter-out %-fuzz.c,$(wildcard server/gateway/*.c))
-gateway_PKG := gio-unix-2.0 jansson libssl libcrypto libseccomp zlib
+gateway_PKG := gio-unix-2.0 jansson libssl libcrypto libseccomp zlib spice-protocol
 
 TESTS += gateway-test
 gateway-test_SRC := tests/unit/gateway-test.c
 gateway-test_LIBS := gateway common
 
-FUZZERS += http-head-fuzz rfb-door-fuzz ws-frame-fuzz
+FUZZERS += http-head-fuzz rfb-door-fuzz ws-frame-fuzz spice-door-fuzz
+spice-door-fuzz_SRC := server/gateway/spice-door-fuzz.c
+spice-door-fuzz_LIBS := gateway common
 ws-frame-fuzz_SRC := server/gateway/ws-frame-fuzz.c
 ws-frame-fuzz_LIBS := gateway common
 http-head-fuzz_SRC := server/gateway/http-head-fuzz.c

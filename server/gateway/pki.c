@@ -79,6 +79,21 @@ static char *fingerprint_of(X509 *crt)
 	return g_string_free(text, FALSE);
 }
 
+/* What a program can be told to trust and nothing else. */
+static char *self_signed(X509 *crt)
+{
+	char *text = NULL;
+	BIO *memory = BIO_new(BIO_s_mem());
+	if (memory && X509_self_signed(crt, 1) == 1 &&
+	    PEM_write_bio_X509(memory, crt) == 1) {
+		const char *bytes;
+		long size = BIO_get_mem_data(memory, &bytes);
+		text = g_strndup(bytes, (gsize)size);
+	}
+	BIO_free(memory);
+	return text;
+}
+
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_size,
 		   const unsigned char *in, unsigned in_size, void *data)
 {
@@ -169,6 +184,7 @@ struct pki *pki_open(const struct paths_root *root, GError **error)
 			X509 *crt = SSL_CTX_get0_certificate(pki->https);
 			SSL_CTX_set_alpn_select_cb(pki->https, on_alpn, NULL);
 			pki->fingerprint = fingerprint_of(crt);
+			pki->certificate = self_signed(crt);
 			pki->remark = remark_on(key_path, crt_path, crt);
 		} else {
 			g_clear_pointer(&pki, pki_close);
@@ -185,6 +201,7 @@ void pki_close(struct pki *pki)
 	SSL_CTX_free(pki->https);
 	SSL_CTX_free(pki->rfb);
 	g_free(pki->fingerprint);
+	g_free(pki->certificate);
 	g_free(pki->remark);
 	g_free(pki);
 }

@@ -22,6 +22,7 @@ struct pki {
 	SSL_CTX *https; /* with ALPN http/1.1 */
 	SSL_CTX *rfb;
 	char *fingerprint; /* "SHA256:AA:BB:..." of the certificate (DER) */
+	char *certificate; /* PEM, where no authority has signed it; NULL */
 	char *remark;      /* for the log, e.g. expired; NULL */
 };
 

@@ -118,6 +118,7 @@ static gboolean parse_upgrade(struct tunnel *self, GError **error)
 		const char *path, *protocol;
 	} kinds[] = {
 		{TUNNEL "v1/rfb", "rfb"},
+		{TUNNEL "v1/spice", "spice"},
 		{TUNNEL "v1/windows", "windows"},
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++)
@@ -125,8 +126,8 @@ static gboolean parse_upgrade(struct tunnel *self, GError **error)
 			self->protocol = kinds[i].protocol;
 	if (!self->protocol) {
 		fault_set(error, FAULT_NOT_FOUND,
-			  "There are " TUNNEL "v1/rfb and " TUNNEL
-			  "v1/windows.",
+			  "There are " TUNNEL "v1/rfb, " TUNNEL
+			  "v1/spice and " TUNNEL "v1/windows.",
 			  "This tunnel does not exist.");
 		return FALSE;
 	}

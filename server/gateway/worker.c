@@ -15,9 +15,12 @@ int worker_run(const struct worker_world *world, enum worker_door door, int fd,
 		log_fault(&about, error);
 		return 1;
 	}
-	gboolean served = door == WORKER_HTTPS
-			      ? https_serve(world, &conn, refusal, &error)
-			      : rfb_serve(world, &conn, refusal, &error);
+	static gboolean (*const serve[WORKER_DOORS])(
+	    const struct worker_world *, struct conn *, const char *,
+	    GError **) = {[WORKER_HTTPS] = https_serve,
+			  [WORKER_RFB] = rfb_serve,
+			  [WORKER_SPICE] = spice_serve};
+	gboolean served = serve[door](world, &conn, refusal, &error);
 	if (conn.fd >= 0)
 		conn_farewell(&conn);
 	if (served)

@@ -11,14 +11,15 @@
 #include "server/gateway/pki.h"
 #include "server/gateway/web-files.h"
 
-enum worker_door { WORKER_HTTPS, WORKER_RFB };
+enum worker_door { WORKER_HTTPS, WORKER_RFB, WORKER_SPICE, WORKER_DOORS };
 
 /* What the acceptor prepares once and every worker inherits. */
 struct worker_world {
 	const char *run_path;
 	const struct pki *pki;
 	const struct jail *jail;
-	const struct web_files *web; /* NULL for none */
+	const struct web_files *web;       /* NULL for none */
+	const struct spice_key *spice_key; /* NULL without that port */
 	/* in memory that all workers share, since one of each per second is
 	 * enough of a stranger's garbage, whatever the number of connections */
 	struct log_limit *noise;
@@ -34,3 +35,5 @@ gboolean https_serve(const struct worker_world *world, struct conn *conn,
 		     const char *refusal, GError **error);
 gboolean rfb_serve(const struct worker_world *world, struct conn *conn,
 		   const char *refusal, GError **error);
+gboolean spice_serve(const struct worker_world *world, struct conn *conn,
+		     const char *refusal, GError **error);

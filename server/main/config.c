@@ -7,7 +7,7 @@
 
 #include "common/fault.h"
 
-enum kind { ADDRESS, PORT, COUNT, STORE };
+enum kind { ADDRESS, PORT, MAYBE_PORT, COUNT, STORE };
 
 static const struct key {
 	const char *group, *name;
@@ -17,8 +17,11 @@ static const struct key {
     {"gateway", "listen", ADDRESS, offsetof(struct config, listen)},
     {"gateway", "https_port", PORT, offsetof(struct config, https_port)},
     {"gateway", "rfb_port", PORT, offsetof(struct config, rfb_port)},
-    {"gateway", "max_connections", COUNT, offsetof(struct config, max_connections)},
-    {"gateway", "max_per_address", COUNT, offsetof(struct config, max_per_address)},
+    {"gateway", "spice_port", MAYBE_PORT, offsetof(struct config, spice_port)},
+    {"gateway", "max_connections", COUNT,
+     offsetof(struct config, max_connections)},
+    {"gateway", "max_per_address", COUNT,
+     offsetof(struct config, max_per_address)},
     {"broker", "store", STORE, offsetof(struct config, store)},
 };
 
@@ -29,6 +32,7 @@ void config_defaults(struct config *config, gboolean rootless)
 	    .listen = g_strdup(rootless ? "127.0.0.1" : "::"),
 	    .https_port = 8443,
 	    .rfb_port = 5900,
+	    .spice_port = -1,
 	    .max_connections = 512,
 	    .max_per_address = 128,
 	};
@@ -83,6 +87,12 @@ static gboolean set(struct config *config, const struct key *key,
 		g_free(*(char **)field);
 		*(char **)field = g_strdup(value);
 		return TRUE;
+	case MAYBE_PORT:
+		if (strcmp(value, "off") == 0) {
+			*(int *)field = -1;
+			return TRUE;
+		}
+		/* fall through */
 	case PORT:
 		if (!g_ascii_string_to_unsigned(value, 10, 0, 65535, &number,
 						NULL)) {
@@ -93,7 +103,10 @@ static gboolean set(struct config *config, const struct key *key,
 				  value);
 			return FALSE;
 		}
-		*(guint16 *)field = (guint16)number;
+		if (key->kind == MAYBE_PORT)
+			*(int *)field = (int)number;
+		else
+			*(guint16 *)field = (guint16)number;
 		return TRUE;
 	case COUNT:
 		if (!g_ascii_string_to_unsigned(value, 10, 1, 100000, &number,
@@ -126,14 +139,15 @@ static gboolean set(struct config *config, const struct key *key,
 static void remark(GPtrArray *remarks, const char *path, unsigned line,
 		   const char *what, const char *name)
 {
-	g_ptr_array_add(remarks,
-			g_strdup_printf("%s:%u: %s '%s' is unknown and has no "
-					"effect. Correct or remove it; known "
-					"are listen, https_port, rfb_port, "
-					"max_connections and max_per_address "
-					"in [gateway], and store in "
-					"[broker].",
-					path, line, what, name));
+	g_ptr_array_add(
+	    remarks,
+	    g_strdup_printf("%s:%u: %s '%s' is unknown and has no "
+			    "effect. Correct or remove it; known "
+			    "are listen, https_port, rfb_port, "
+			    "spice_port, max_connections and max_per_address "
+			    "in [gateway], and store in "
+			    "[broker].",
+			    path, line, what, name));
 }
 
 gboolean config_parse(struct config *config, const char *path, const char *text,

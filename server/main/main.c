@@ -17,7 +17,7 @@
 
 struct options {
 	char *root, *role, *listen;
-	int https_port, rfb_port; /* -1: not given */
+	int https_port, rfb_port, spice_port; /* -1: not given */
 	int ready_fd, lock_fd;
 	gboolean verbose, version, json, replace;
 	char **rest;
@@ -34,8 +34,11 @@ static void options_clear(struct options *options)
 static gboolean parse(struct options *options, int *argc, char ***argv,
 		      GError **error)
 {
-	*options = (struct options){
-	    .https_port = -1, .rfb_port = -1, .ready_fd = -1, .lock_fd = -1};
+	*options = (struct options){.https_port = -1,
+				    .rfb_port = -1,
+				    .spice_port = -1,
+				    .ready_fd = -1,
+				    .lock_fd = -1};
 	const GOptionEntry entries[] = {
 	    {"root", 0, 0, G_OPTION_ARG_FILENAME, &options->root,
 	     "Keep everything under DIR and need no privileges", "DIR"},
@@ -45,6 +48,8 @@ static gboolean parse(struct options *options, int *argc, char ***argv,
 	     "Port of clients and API (8443; 0 takes a free one)", "PORT"},
 	    {"rfb-port", 0, 0, G_OPTION_ARG_INT, &options->rfb_port,
 	     "Port of stock VNC viewers (5900; 0 takes a free one)", "PORT"},
+	    {"spice-port", 0, 0, G_OPTION_ARG_INT, &options->spice_port,
+	     "Port of stock SPICE viewers (none; 0 takes a free one)", "PORT"},
 	    {"role", 0, 0, G_OPTION_ARG_STRING, &options->role,
 	     "Run one role only: broker, host or gateway", "ROLE"},
 	    {"verbose", 'v', 0, G_OPTION_ARG_NONE, &options->verbose,
@@ -102,6 +107,7 @@ static gboolean settle(const struct options *options,
 	config_defaults(config, root->rootless);
 	if (!check_port("https-port", options->https_port, error) ||
 	    !check_port("rfb-port", options->rfb_port, error) ||
+	    !check_port("spice-port", options->spice_port, error) ||
 	    !config_load(config, root, remarks, error))
 		return FALSE;
 	/* once, not by every role too */
@@ -111,6 +117,8 @@ static gboolean settle(const struct options *options,
 		config->https_port = (guint16)options->https_port;
 	if (options->rfb_port >= 0)
 		config->rfb_port = (guint16)options->rfb_port;
+	if (options->spice_port >= 0)
+		config->spice_port = options->spice_port;
 	if (options->listen) {
 		if (!g_hostname_is_ip_address(options->listen)) {
 			fault_set(error, FAULT_INVALID,
@@ -183,6 +191,7 @@ static int run(const struct options *options, GError **error)
 		    .listen = config.listen,
 		    .https_port = config.https_port,
 		    .rfb_port = config.rfb_port,
+		    .spice_port = config.spice_port,
 		    .max_connections = config.max_connections,
 		    .max_per_address = config.max_per_address,
 		    .store = config.store,

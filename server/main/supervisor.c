@@ -48,7 +48,8 @@ struct supervisor {
 	int lock_fd, notify_fd;
 	struct child *children;       /* roles_count */
 	guint16 https_port, rfb_port; /* free ones stay ours for a restart */
-	gboolean announced;           /* all of them have served once */
+	int spice_port;
+	gboolean announced; /* all of them have served once */
 	gboolean stopping;
 	int status;
 };
@@ -75,6 +76,9 @@ static void announce(struct supervisor *self)
 	if (fingerprint) {
 		self->https_port = (guint16)https;
 		self->rfb_port = (guint16)rfb;
+		json_t *spice = json_object_get(facts, "spice");
+		if (json_is_integer(spice))
+			self->spice_port = (int)json_integer_value(spice);
 		log_info(NULL,
 			 "Serving https://%s%s%s:%d, and VNC viewers on port "
 			 "%d.",
@@ -222,12 +226,15 @@ static GStrv command_line(struct supervisor *self, const struct role *role)
 	g_autofree char *program = paths_program("orield");
 	g_autofree char *https = g_strdup_printf("%u", self->https_port);
 	g_autofree char *rfb = g_strdup_printf("%u", self->rfb_port);
+	g_autofree char *spice = g_strdup_printf("%d", self->spice_port);
 	g_autofree char *ready = g_strdup_printf("%d", READY_FD);
 	g_autofree char *lock = g_strdup_printf("%d", LOCK_FD);
 	g_strv_builder_add_many(argv, program, "--role", role->name, "--listen",
 				o->listen, "--https-port", https, "--rfb-port",
 				rfb, "--ready-fd", ready, "--lock-fd", lock,
 				NULL);
+	if (self->spice_port >= 0)
+		g_strv_builder_add_many(argv, "--spice-port", spice, NULL);
 	if (self->root_option)
 		g_strv_builder_add_many(argv, "--root", self->root_option,
 					NULL);
@@ -345,6 +352,7 @@ int supervisor_main(const struct paths_root *root, const char *root_option,
 				  .options = options,
 				  .https_port = options->https_port,
 				  .rfb_port = options->rfb_port,
+				  .spice_port = options->spice_port,
 				  .lock_fd = lock_fd,
 				  .notify_fd = notify_socket()};
 	unsigned watchdog_ms = notify_watchdog_ms();

@@ -1,0 +1,150 @@
+/* The port of stock SPICE viewers: TLS and a link of ours in front, the
+ * display's own behind. Each channel of a viewer is a connection, and so a
+ * process, of its own. */
+#include <string.h>
+#include <unistd.h>
+
+#include "common/fault.h"
+#include "server/gateway/attach.h"
+#include "server/gateway/keeper.h"
+#include "server/gateway/relay.h"
+#include "server/gateway/spice-door.h"
+#include "server/gateway/spice-key.h"
+#include "server/gateway/spice-link.h"
+#include "server/gateway/worker.h"
+
+/* TLS and link; a viewer asks its user for a ticket before it connects */
+#define HELLO_US   (20 * G_USEC_PER_SEC)
+#define REDEEM_US  (15 * G_USEC_PER_SEC)
+#define SEND_US    (10 * G_USEC_PER_SEC)
+#define DISPLAY_US (10 * G_USEC_PER_SEC)
+
+/* Sends what the door has to say, then feeds it until it waits for us. */
+static gboolean talk(struct conn *conn, struct spice_door *door,
+		     gint64 deadline_us, GError **error)
+{
+	for (;;) {
+		if (door->out_size &&
+		    !conn_write(conn, door->out, door->out_size,
+				g_get_monotonic_time() + SEND_US, error))
+			return FALSE;
+		door->out_size = 0;
+		if (door->state == SPICE_DOOR_CLOSED) {
+			fault_set(error, FAULT_INVALID, NULL,
+				  "The viewer cannot be served: %s.",
+				  door->reason);
+			return FALSE;
+		}
+		if (door->state == SPICE_DOOR_ASK ||
+		    door->state == SPICE_DOOR_OPEN)
+			return TRUE;
+		/* a byte at a time: what follows is the display's */
+		guint8 byte;
+		gssize got = conn_read(conn, &byte, 1, deadline_us, error);
+		if (got < 0)
+			return FALSE;
+		if (got == 0) {
+			fault_set(error, FAULT_CANCELLED, NULL,
+				  "The viewer left.");
+			return FALSE;
+		}
+		spice_door_feed(door, &byte, 1);
+	}
+}
+
+/* A SPICE viewer can be told little; 7 makes it ask for another password. */
+static guint32 result_of(const GError *error)
+{
+	switch (fault_code(error)) {
+	case FAULT_DENIED:
+	case FAULT_INVALID:
+		return SPICE_LINK_ERR_PERMISSION_DENIED;
+	case FAULT_CONFLICT:
+	case FAULT_NOT_FOUND:
+	case FAULT_UNAVAILABLE:
+	case FAULT_TIMEOUT:
+		return SPICE_LINK_ERR_CHANNEL_NOT_AVAILABLE;
+	default:
+		return SPICE_LINK_ERR_ERROR;
+	}
+}
+
+static gboolean enter(const struct worker_world *world, struct conn *conn,
+		      struct spice_door *door, struct attach *attach,
+		      GError **error)
+{
+	char password[SPICE_MAX_PASSWORD_LENGTH + 1] = "";
+	if (!spice_key_open(world->spice_key, door->ticket, password) ||
+	    !attach_is_hex(password, strlen(password), ATTACH_TICKET_SIZE)) {
+		explicit_bzero(password, sizeof password);
+		fault_set(error, FAULT_DENIED,
+			  "Open the desktop from Oriel, which gives a ticket.",
+			  "The password is no ticket.");
+		return FALSE;
+	}
+	/* further channels show the ticket that the first one has used */
+	json_t *request =
+	    json_pack("{s:s, s:s, s:b}", "op", "redeem", "ticket", password,
+		      "first", door->connection_id == 0);
+	explicit_bzero(password, sizeof password);
+	return attach_open(attach, world->run_path, conn, request, NULL,
+			   "spice", g_get_monotonic_time() + REDEEM_US,
+			   error) &&
+	       spice_link(attach->display, door,
+			  g_get_monotonic_time() + DISPLAY_US, error);
+}
+
+static void relay(const struct worker_world *world, struct conn *conn,
+		  const struct spice_door *door, struct attach *attach)
+{
+	g_autofree char *path =
+	    g_build_filename(world->run_path, "gateway.sock", NULL);
+	struct keeper *keeper =
+	    keeper_new(g_steal_pointer(&attach->link), path, attach->session,
+		       "spice", conn->address);
+	const struct log_about about = {.vm = attach->desktop,
+					.client = conn->who};
+	log_info(&about, "SPICE channel %u.%u of user %s opened.",
+		 door->channel_type, door->channel_id, attach->user);
+	g_autoptr(GError) error = NULL;
+	const struct relay_job job = {.conn = conn,
+				      .local = attach->display,
+				      .aside = keeper_aside(keeper)};
+	gboolean fine = relay_run(&job, &error);
+	g_autofree char *cause =
+	    fine ? g_strdup("it ended in order.") : fault_cause(error);
+	log_info(&about, "SPICE channel %u.%u closed: %s", door->channel_type,
+		 door->channel_id, cause);
+	keeper_free(keeper);
+	conn_farewell(conn);
+}
+
+gboolean spice_serve(const struct worker_world *world, struct conn *conn,
+		     const char *refusal, GError **error)
+{
+	gint64 hello_us = g_get_monotonic_time() + HELLO_US;
+	static struct spice_door door;
+	struct attach attach = {.display = -1};
+	if (!conn_secure(conn, world->pki->rfb, hello_us, error))
+		return FALSE;
+	spice_door_init(&door, spice_key_public(world->spice_key));
+	if (refusal)
+		spice_door_refuse(&door, SPICE_LINK_ERR_ERROR);
+	if (!talk(conn, &door, hello_us, error))
+		return FALSE;
+	gboolean fine = enter(world, conn, &door, &attach, error);
+	if (!fine && fault_code(*error) == FAULT_CANCELLED) {
+		attach_clear(&attach);
+		return FALSE;
+	}
+	g_autoptr(GError) closed = NULL;
+	spice_door_answer(&door, fine ? SPICE_LINK_ERR_OK : result_of(*error));
+	if (fine)
+		fine = talk(conn, &door, 0, error);
+	else /* what matters for the log is the error before */
+		talk(conn, &door, 0, &closed);
+	if (fine)
+		relay(world, conn, &door, &attach);
+	attach_clear(&attach);
+	return fine;
+}
