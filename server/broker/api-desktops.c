@@ -216,9 +216,10 @@ void handle_desktop_ticket(struct request *request)
 				       request->session.hash, &error);
 	if (ticket)
 		request_done(request,
-			     json_pack("{s:s, s:i, s:[ss]}", "ticket", ticket,
-				       "expires_in", TICKET_LIFE_S,
-				       "protocols", "rfb", "windows"));
+			     json_pack("{s:s, s:i, s:[sss*]}", "ticket",
+				       ticket, "expires_in", TICKET_LIFE_S,
+				       "protocols", "rfb", "windows",
+				       desktop->spice ? "spice" : NULL));
 	else
 		request_fail(request, error);
 }

@@ -32,6 +32,7 @@ static void desktop_free(void *data)
 	g_free(desktop->stage);
 	g_free(desktop->address);
 	g_free(desktop->windows);
+	g_free(desktop->spice);
 	g_free(desktop->accelerator);
 	json_decref(desktop->error);
 	json_decref(desktop->warning);
@@ -359,6 +360,7 @@ gboolean desktops_change(struct desktops *self, struct desktop *desktop,
 	if (to != DESKTOP_RUNNING) {
 		g_clear_pointer(&desktop->address, g_free);
 		g_clear_pointer(&desktop->windows, g_free);
+		g_clear_pointer(&desktop->spice, g_free);
 		g_clear_pointer(&desktop->warning, json_decref);
 		desktop->viewers = 0;
 	}

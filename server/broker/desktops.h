@@ -28,6 +28,7 @@ struct desktop {
 	json_t *warning;
 	char *stage, *address, *accelerator;
 	char *windows; /* address of its windows' stream; NULL: none */
+	char *spice; /* address; NULL where the display speaks none */
 	double fraction;
 	gint64 viewers;
 	gint64 serial;

@@ -37,6 +37,8 @@ static const char *const task_states[] = {"queued",    "running", "done",
 static const char *const pool_kinds[] = {"dedicated", "floating", NULL};
 static const char *const image_states[] = {"none", "building", "ready", NULL};
 
+static const char *const viewer_protocols[] = {"rfb", "spice", NULL};
+
 /* ---- what is answered ---- */
 
 #define TOTAL INT("total", .about = "without limit and offset")
@@ -73,7 +75,7 @@ SHAPE(ticket, NULL, TEXT("ticket", .about = "good once"),
       INT("expires_in", .about = "seconds"),
       {.name = "protocols", .type = SHAPE_STRINGS});
 SHAPE(viewer, "The ticket is the password of a stock viewer, once.",
-      TEXT("protocol"), TEXT("address", .about = "vnc://host:port"),
+      TEXT("protocol"), TEXT("address", .about = "vnc://host:port, or spice://host?tls-port=port"),
       TEXT("host"), INT("port"), TEXT("user"), TEXT("ticket"),
       INT("expires_in", .about = "seconds"),
       TEXT("file", .about = "all of it, for remote-viewer (NAME.vv)"),
@@ -223,6 +225,9 @@ SHAPE(quota_put, "What is absent stays, or is no limit; 0 is no limit.",
       INT("memory_mib", .low = 0, .high = 1000000000));
 SHAPE(obtain, NULL,
       NAME("user", USER_NAME_MAX, .about = "administrators: for this user"));
+SHAPE(viewer_body, NULL,
+      TEXT("protocol", .choices = viewer_protocols, .low = 1, .high = 16,
+	   .about = "rfb unless given"));
 SHAPE(image_build_body, NULL, NAME("recipe", 32, .required = TRUE),
       NAME("name", 32, .about = "the recipe's unless given"),
       FLAG("again", .about = "also when the image is current"));
@@ -265,7 +270,7 @@ const struct shape *const shapes[] = {
 	&build_answer, &recipe,	 &recipes,   &task,	     &tasks,
 	&host,	 &counts,	 &status,    &event,	     &events,
 	&sign_in, &own_password, &new_password, &user_add,   &pool_put,
-	&obtain, &image_build_body, &exec_body, NULL};
+	&obtain, &viewer_body, &image_build_body, &exec_body, NULL};
 
 #define E(code) (1u << FAULT_##code)
 
@@ -299,7 +304,7 @@ const struct route routes[] = {
 	 .handle = handle_desktop_ticket},
 	{"POST", "/desktops/{id}/viewer", ROLE_USER, 201,
 	 "What a stock viewer needs to open the desktop once, within a minute",
-	 .answer = &viewer,
+	 .body = &viewer_body, .answer = &viewer,
 	 .errors = E(NOT_FOUND) | E(CONFLICT) | E(UNAVAILABLE),
 	 .handle = handle_desktop_viewer},
 	{"GET", "/desktops/{id}/picture", ROLE_USER, 200, "What it shows",

@@ -31,6 +31,10 @@ struct tunnel {
 	char *user, *pool, *protocol, *peer;
 	char *desktop;
 	char *secret; /* to be told with the reply; NULL for resume */
+	/* of a SPICE viewer's first channel: what its others show, and what
+	 * they get for it, while this one lives */
+	char *shared_ticket, *shared_secret, *tunnel_peer;
+	gboolean joined; /* the session is another's */
 	struct hub_wait *wait;
 	gint64 deadline_us;
 };
@@ -56,7 +60,7 @@ static void request_clear(struct tunnel *tunnel)
 /* A session that nobody was told the secret of is none. */
 static void drop_untold(struct tunnel *tunnel)
 {
-	if (tunnel->asked && tunnel->secret && tunnel->attach.hash)
+	if (tunnel->asked && tunnel->secret && !tunnel->joined && tunnel->attach.hash)
 		attachment_drop(tunnel->owner->broker, tunnel->attach.hash);
 	if (tunnel->asked)
 		attachment_clear(&tunnel->attach);
@@ -66,6 +70,9 @@ static void tunnel_free(struct tunnel *tunnel)
 {
 	request_clear(tunnel);
 	attachment_clear(&tunnel->attach);
+	g_free(tunnel->shared_ticket);
+	g_free(tunnel->shared_secret);
+	g_free(tunnel->tunnel_peer);
 	g_free(tunnel);
 }
 
@@ -92,12 +99,19 @@ static void reject(struct tunnel *tunnel, const GError *error)
 
 /* ---- the way to the display ---- */
 
+static gboolean is_spice(const struct tunnel *tunnel)
+{
+	return strcmp(tunnel->protocol, "spice") == 0;
+}
+
 /* Where the tunnel's protocol is spoken; NULL where it is not. */
 static const char *address_for(const struct tunnel *tunnel,
 			       const struct desktop *desktop)
 {
-	return strcmp(tunnel->protocol, "windows") == 0 ? desktop->windows
-							: desktop->address;
+	return is_spice(tunnel) ? desktop->spice
+	       : strcmp(tunnel->protocol, "windows") == 0
+		       ? desktop->windows
+		       : desktop->address;
 }
 
 static void grant(struct tunnel *tunnel, struct desktop *desktop)
@@ -178,6 +192,11 @@ static void await_display(struct tunnel *tunnel)
 		   address_for(tunnel, desktop)) {
 		grant(tunnel, desktop);
 		return;
+	} else if (is_spice(tunnel) && desktop->state == DESKTOP_RUNNING &&
+		   desktop->address) {
+		error = fault_new(FAULT_UNAVAILABLE, "Open it over VNC.",
+				  "The display of desktop '%s' speaks no SPICE.",
+				  desktop->name);
 	} else if (desktop->state == DESKTOP_FAILED ||
 		   (desktop->state == DESKTOP_OFF) ||
 		   (desktop->state == DESKTOP_STOPPING &&
@@ -199,11 +218,48 @@ static void await_display(struct tunnel *tunnel)
 
 /* ---- requests ---- */
 
+/* A SPICE viewer shows its ticket with every channel. The first redeems it;
+ * the others come into the same session, from the same address, as long as
+ * the first is open. */
+static gboolean join(struct tunnel *tunnel, const char *ticket, GError **error)
+{
+	GPtrArray *list = tunnel->owner->list;
+	g_autofree char *hash = secret_hash(ticket);
+	for (guint i = 0; i < list->len; i++) {
+		const struct tunnel *first = list->pdata[i];
+		if (!first->shared_ticket || !first->attach.hash ||
+		    strcmp(first->shared_ticket, hash) != 0 ||
+		    strcmp(first->tunnel_peer, tunnel->peer) != 0)
+			continue;
+		tunnel->joined = TRUE;
+		tunnel->attach.hash = g_strdup(first->attach.hash);
+		tunnel->attach.desktop = g_strdup(first->attach.desktop);
+		tunnel->attach.user = g_strdup(first->attach.user);
+		tunnel->secret = g_strdup(first->shared_secret);
+		return TRUE;
+	}
+	fault_set(error, FAULT_DENIED,
+		  "Open the desktop again: each ticket is good once, for a "
+		  "minute.",
+		  "The ticket opens no further channel.");
+	return FALSE;
+}
+
+static void share(struct tunnel *tunnel, const char *ticket)
+{
+	tunnel->shared_ticket = secret_hash(ticket);
+	tunnel->shared_secret = g_strdup(tunnel->secret);
+	tunnel->tunnel_peer = g_strdup(tunnel->peer);
+}
+
 static void take_redeem(struct tunnel *tunnel, json_t *message)
 {
 	g_autoptr(GError) error = NULL;
 	const char *ticket = jsonline_string(message, "ticket", &error);
-	if (ticket)
+	json_t *first = json_object_get(message, "first");
+	if (ticket && is_spice(tunnel) && json_is_false(first))
+		join(tunnel, ticket, &error);
+	else if (ticket)
 		tunnel->secret = attachment_redeem(
 			tunnel->owner->broker, ticket, tunnel->protocol,
 			tunnel->peer, &tunnel->attach, &error);
@@ -211,6 +267,8 @@ static void take_redeem(struct tunnel *tunnel, json_t *message)
 		reject(tunnel, error);
 		return;
 	}
+	if (is_spice(tunnel) && json_is_true(first))
+		share(tunnel, ticket);
 	tunnel->desktop = g_strdup(tunnel->attach.desktop);
 	tunnel->deadline_us =
 		g_get_monotonic_time() + DISPLAY_WAIT_S * G_USEC_PER_SEC;
@@ -303,10 +361,11 @@ static gboolean check_common(struct tunnel *tunnel, json_t *message,
 		protocol ? jsonline_string(message, "peer", error) : NULL;
 	if (!peer)
 		return FALSE;
-	if (strcmp(protocol, "rfb") != 0 && strcmp(protocol, "windows") != 0) {
+	static const char *const spoken[] = {"rfb", "spice", "windows", NULL};
+	if (!g_strv_contains(spoken, protocol)) {
 		g_autofree char *quoted = log_quote(protocol,
 						    strlen(protocol));
-		fault_set(error, FAULT_INVALID, "Use rfb or windows.",
+		fault_set(error, FAULT_INVALID, "Use rfb, spice or windows.",
 			  "Protocol %s is not spoken here.", quoted);
 		return FALSE;
 	}

@@ -13,7 +13,7 @@
 
 static gboolean opt_no_wait, opt_force, opt_stdin;
 static gboolean opt_viewer;
-static char *opt_using, *opt_vv;
+static char *opt_using, *opt_vv, *opt_protocol;
 static int opt_width, opt_timeout_s;
 
 static const GOptionEntry wait_options[] = {
@@ -46,6 +46,8 @@ static const GOptionEntry open_options[] = {
 	 "vncviewer, remote-viewer or remmina; the first installed", "VIEWER"},
 	{"vv", 0, 0, G_OPTION_ARG_FILENAME, &opt_vv,
 	 "Write a file for remote-viewer instead (- prints it)", "FILE"},
+	{"protocol", 0, 0, G_OPTION_ARG_STRING, &opt_protocol,
+	 "rfb or spice; rfb unless given", "PROTOCOL"},
 	{0},
 };
 
@@ -404,7 +406,10 @@ static gboolean open_viewer(struct cli *cli, GError **error)
 		return FALSE;
 	}
 	cli->client = client_create(cli->run_dir);
-	json_t *answer = call(cli, "POST", "/viewer", NULL, NULL, error);
+	json_t *body = opt_protocol ? json_pack("{s:s}", "protocol",
+						opt_protocol)
+				    : NULL;
+	json_t *answer = call(cli, "POST", "/viewer", body, NULL, error);
 	gboolean fine =
 		answer && (opt_vv ? viewer_save(cli, answer, opt_vv, error)
 				  : viewer_start(cli, answer, opt_using, error));
@@ -414,7 +419,7 @@ static gboolean open_viewer(struct cli *cli, GError **error)
 
 static gboolean open_desktop(struct cli *cli, GError **error)
 {
-	if (opt_viewer || opt_using || opt_vv)
+	if (opt_viewer || opt_using || opt_vv || opt_protocol)
 		return open_viewer(cli, error);
 	json_t *known = gateway(cli, error);
 	if (!known)

@@ -27,6 +27,11 @@ static void add(struct start *start, const char *format, ...)
 	va_end(list);
 }
 
+static gboolean is_spice(json_t *answer)
+{
+	return strcmp(text_of(answer, "protocol"), "spice") == 0;
+}
+
 /* ---- the viewers that we know ---- */
 
 static gboolean use_vncviewer(struct start *start, GError **error)
@@ -89,7 +94,8 @@ static gboolean use_remote_viewer(struct start *start, GError **error)
 	add(start, "%s", start->file);
 	g_autofree char *trusted = g_build_filename(
 		g_get_home_dir(), ".pki/CA/cacert.pem", NULL);
-	if (access(trusted, R_OK) != 0)
+	/* a file for SPICE has the certificate in it */
+	if (!is_spice(start->answer) && access(trusted, R_OK) != 0)
 		fprintf(stderr,
 			"remote-viewer trusts what %s holds, or the system; a "
 			"certificate that the server made itself has to be "
@@ -115,18 +121,21 @@ static gboolean use_remmina(struct start *start, GError **error)
 
 static const struct viewer {
 	const char *program, *name;
+	gboolean spice; /* speaks it, too */
 	gboolean (*use)(struct start *start, GError **error);
 } viewers[] = {
-	{"vncviewer", "TigerVNC", use_vncviewer},
-	{"remote-viewer", "remote-viewer", use_remote_viewer},
-	{"remmina", "Remmina", use_remmina},
+	{"vncviewer", "TigerVNC", FALSE, use_vncviewer},
+	{"remote-viewer", "remote-viewer", TRUE, use_remote_viewer},
+	{"remmina", "Remmina", FALSE, use_remmina},
 };
 
-static const struct viewer *choose(const char *using, char **path,
-				   GError **error)
+static const struct viewer *choose(const char *using, gboolean spice,
+				   char **path, GError **error)
 {
 	for (gsize i = 0; i < G_N_ELEMENTS(viewers); i++) {
 		if (using && strcmp(using, viewers[i].program) != 0)
+			continue;
+		if (spice && !viewers[i].spice)
 			continue;
 		*path = g_find_program_in_path(viewers[i].program);
 		if (*path)
@@ -161,7 +170,7 @@ gboolean viewer_start(struct cli *cli, json_t *answer, const char *using,
 		return TRUE;
 	}
 	g_autofree char *path = NULL;
-	const struct viewer *viewer = choose(using, &path, error);
+	const struct viewer *viewer = choose(using, is_spice(answer), &path, error);
 	if (!viewer)
 		return FALSE;
 	struct start start = {.cli = cli,

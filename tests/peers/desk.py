@@ -24,7 +24,10 @@ BUILD, until = os.environ["BUILD"], harness.until
 class World:
     """The server side, with a desktop in pool office."""
 
-    def __init__(self, program):
+    spice = None  # a SPICE socket of the desktop, if it has one
+
+    def __init__(self, program, *options):
+        self.options = options
         self.broker = broker_world.World()
         self.host = self.broker.host()
         self.program = program
@@ -49,11 +52,11 @@ class World:
         self.gateway_log = os.path.join(self.broker.top, "gateway.log")
         with open(self.gateway_log, "ab") as log:
             self.gateway = subprocess.Popen([broker_world.OR, "--role", "gateway", "--root", self.broker.root, "--https-port", str(port),
-                                             "--rfb-port", "0"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                                             "--rfb-port", "0", *self.options], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         assert until(lambda: os.path.exists(facts) or self.gateway.poll() is not None) and self.gateway.poll() is None, open(self.gateway_log).read()
         with open(facts) as file:
             facts = json.load(file)
-        self.port, self.rfb_port = facts["https"], facts["rfb"]
+        self.port, self.rfb_port, self.spice_port = facts["https"], facts["rfb"], facts.get("spice")
         self.address = "https://localhost:%d/" % self.port
 
     def stop_gateway(self):
@@ -64,7 +67,16 @@ class World:
         """What a host says of a machine whose display is ours."""
         self.host.machines[id] = dict(machine=id, state="running", since=int(time.time()), stage="", fraction=0, viewers=0,
                                       accelerator="tcg", rfb="unix:" + self.program.rfb)
+        if self.spice:
+            self.host.machines[id]["spice"] = "unix:" + self.spice
         self.host.send(event="machine", **self.host.machines[id])
+
+    def open_desktop(self):
+        """Ana's desktop in pool office, running."""
+        answer = self.broker.call("POST", "/pools/office/desktop", {}, token=self.token)
+        assert answer.status in (200, 202), answer
+        self.id = answer.json["id"]
+        assert until(lambda: self.broker.call("GET", "/desktops/" + self.id).json["state"] == "running")
 
     def start_machine(self, host, m):
         host.ok(m)
