@@ -17,7 +17,9 @@ oriel-client_SRC := client/main.c $(CLIENT_RESOURCE)
 oriel-client_LIBS := client seamless-wire common
 oriel-client_DIR := bin
 
-FUZZERS += http-answer-fuzz rfb-clipboard-fuzz
+FUZZERS += http-answer-fuzz rfb-clipboard-fuzz seamless-fuzz
+seamless-fuzz_SRC := client/seamless-fuzz.c
+seamless-fuzz_LIBS := client seamless-wire common
 http-answer-fuzz_SRC := client/http-answer-fuzz.c
 http-answer-fuzz_LIBS := client seamless-wire common
 rfb-clipboard-fuzz_SRC := client/rfb-clipboard-fuzz.c

@@ -2,6 +2,7 @@
 # A hosted desktop from nothing: image, server, user, pool, client.
 #   demo.sh              opens the client, or says how to reach the desktop
 #   demo.sh --headless   the same in Xvfb, types into the guest and proves it
+#   demo.sh --serve      only up to the pool; says where as JSON, server stays
 #   demo.sh --clean      stops the demo's server and removes its files
 # DEMO_DIR (default: demo beside this folder) holds everything it makes; only
 # the image cache of the user (~/.cache/oriel) is outside.
@@ -11,6 +12,7 @@ demo=${DEMO_DIR:-$top/demo}
 bin=$top/${BUILD:-build}/bin
 root=$demo/root
 image=${DEMO_IMAGE:-debian-lite}
+pool=${DEMO_POOL:-debian}
 mode=${1:-open}
 begun=$SECONDS
 
@@ -84,15 +86,20 @@ if ! oriel user list --json | jq -e '.users[] | select(.user == "demo")' >/dev/n
 	(umask 077 && head -c 9 /dev/urandom | base64 | tr '+/' 'xy' >"$demo/password")
 	oriel user add demo --role admin --password-file "$demo/password"
 fi
-if ! oriel pool list --json | jq -e '.pools[] | select(.pool == "debian")' >/dev/null; then
-	step "Making pool debian"
-	oriel pool create debian --image "$image" --cpus 2 --memory 1024 --heads 2
+if ! oriel pool list --json | jq -e --arg pool "$pool" '.pools[] | select(.pool == $pool)' >/dev/null; then
+	step "Making pool $pool"
+	oriel pool create "$pool" --image "$image" --cpus 2 --memory 1024 --heads 2
 fi
 
 https=$(jq -r .https "$root/run/gateway.json")
 rfb=$(jq -r .rfb "$root/run/gateway.json")
 fingerprint=$(jq -r .fingerprint "$root/run/gateway.json")
-url=https://localhost:$https/debian
+url=https://localhost:$https/$pool
+
+if [ "$mode" = --serve ]; then
+	jq -n --arg url "$url" --arg fingerprint "$fingerprint" '{url: $url, fingerprint: $fingerprint}' >"$demo/serve.json"
+	exit 0
+fi
 
 tell() {
 	cat <<-END
@@ -113,7 +120,7 @@ if [ "$mode" != --headless ]; then
 		exec "$bin/oriel-client" "$url" --user demo --password-file "$demo/password" --trust-fingerprint "$fingerprint"
 	fi
 	step "No display here, so the client is not opened; starting the desktop"
-	oriel desktop start debian/demo
+	oriel desktop start "$pool/demo"
 	tell
 	exit 0
 fi
@@ -159,7 +166,7 @@ until_true 900 grep -q first-frame "$work/events" ||
 	fail "The client showed no picture within 15 minutes." "Its messages are in $demo/client.log."
 step "The desktop is on screen, $(jq -rs '(map(select(.event == "first-frame"))[0].t_us - map(select(.event == "signed-in"))[0].t_us) / 1000 | floor' "$work/events") ms after signing in"
 
-id=$(oriel desktop list --json | jq -r '.desktops[] | select(.user == "demo" and .pool == "debian") | .id')
+id=$(oriel desktop list --json | jq -r '.desktops[] | select(.user == "demo" and .pool == "'"$pool"'") | .id')
 in_guest() { # runs a command in the guest, prints its output
 	oriel desktop exec "$id" -- "$@"
 }

@@ -9,6 +9,10 @@ LIBS += display-windows
 display-windows_SRC := $(filter-out %-fuzz.c,$(wildcard display/windows/*.c))
 display-windows_PKG := gio-unix-2.0 zlib
 
+FUZZERS += windows-fuzz
+windows-fuzz_SRC := display/windows/windows-fuzz.c
+windows-fuzz_LIBS := display-windows display codec display1 seamless-wire common
+
 PROGRAMS += oriel-display
 oriel-display_SRC := display/main.c
 oriel-display_LIBS := display-windows display codec display1 seamless-wire common

@@ -4,20 +4,22 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "display/codec/deflate.h"
+
 #define RAW_MAX (ENCODE_SIDE * ENCODE_SIDE * 4u)
 _Static_assert(RAW_MAX <= SEAM_MESSAGE_MAX - 1024u, "a tile fits a message");
 
 struct encoder {
-	z_stream deflate;
-	uint8_t raw[RAW_MAX], packed[RAW_MAX];
+	struct deflate *deflate;
+	uint8_t raw[RAW_MAX];
+	GByteArray *packed;
 };
 
 struct encoder *encoder_new(void)
 {
 	struct encoder *self = g_new0(struct encoder, 1);
-	/* 1: the line is rarely slower than a higher level would be */
-	if (deflateInit(&self->deflate, 1) != Z_OK)
-		g_error("no memory for an encoder");
+	self->deflate = deflate_create();
+	self->packed = g_byte_array_sized_new(RAW_MAX);
 	return self;
 }
 
@@ -25,7 +27,8 @@ void encoder_free(struct encoder *self)
 {
 	if (!self)
 		return;
-	deflateEnd(&self->deflate);
+	deflate_destroy(self->deflate);
+	g_byte_array_unref(self->packed);
 	g_free(self);
 }
 
@@ -57,15 +60,18 @@ void encoder_run(struct encoder *self, const uint32_t *from,
 		pixels->data = (struct seam_blob){self->raw, 4};
 		return;
 	}
-	deflateReset(&self->deflate);
-	self->deflate.next_in = self->raw;
-	self->deflate.avail_in = raw;
-	self->deflate.next_out = self->packed;
-	self->deflate.avail_out = raw;
-	if (deflate(&self->deflate, Z_FINISH) == Z_STREAM_END) {
+	g_byte_array_set_size(self->packed, 0);
+	g_byte_array_append(self->packed, (const guint8 *)DEFLATE_ZLIB_HEADER,
+			    DEFLATE_ZLIB_HEADER_BYTES);
+	deflate_append(self->deflate, DEFLATE_MATCHES, DEFLATE_LAST, self->raw,
+		       raw, pixels->area.width * 4, 4, self->packed);
+	/* RFC 1950, 2.2: the sum that ends a zlib stream, of what went in */
+	uint32_t sum = GUINT32_TO_BE((uint32_t)adler32(1, self->raw, raw));
+	g_byte_array_append(self->packed, (const guint8 *)&sum, sizeof sum);
+	if (self->packed->len < raw) {
 		pixels->encoding = SEAM_ZLIB_BGRX;
-		pixels->data = (struct seam_blob){
-		    self->packed, raw - self->deflate.avail_out};
+		pixels->data = (struct seam_blob){self->packed->data,
+						  self->packed->len};
 	} else { /* it would not become smaller */
 		pixels->encoding = SEAM_RAW_BGRX;
 		pixels->data = (struct seam_blob){self->raw, raw};

@@ -1,0 +1,88 @@
+#!/bin/bash
+# Applications of a machine as windows of one's own desktop, from nothing.
+#   demo-apps.sh             opens Writer and an editor beside what is there
+#   demo-apps.sh --headless  the same in Xvfb under openbox, with a local
+#                            window between; keeps the picture demo/apps.png
+# DEMO_DIR and the image cache as in demo.sh, whose server and user it shares.
+set -euo pipefail
+top=$(cd "$(dirname "$0")/.." && pwd)
+export DEMO_DIR=${DEMO_DIR:-$top/demo} DEMO_IMAGE=debian-apps DEMO_POOL=apps
+demo=$DEMO_DIR
+bin=$top/${BUILD:-build}/bin
+apps=(libreoffice-writer org.xfce.mousepad)
+fail() {
+	echo "demo-apps: $1" >&2
+	[ $# -lt 2 ] || echo "      $2" >&2
+	exit 1
+}
+
+"$top/data/demo.sh" --serve
+url=$(jq -r .url "$demo/serve.json")
+common=(--user demo --password-file "$demo/password" --trust-fingerprint "$(jq -r .fingerprint "$demo/serve.json")")
+work=$(mktemp -d)
+pids=()
+finish() {
+	local code=$?
+	set +e # all of it, whatever one of them says
+	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; done
+	rm -rf "$work"
+	exit $code
+}
+trap finish EXIT
+until_true() { # SECONDS COMMAND...: polls until it succeeds
+	local end=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.2
+	done
+}
+launch() { # APP: its windows come to $DISPLAY; the first call stays
+	"$bin/oriel-client" run "${common[@]}" --events "$work/events" -- "$url" "$1" >>"$demo/apps.log" 2>&1 &
+	pids+=($!)
+}
+
+if [ "${1:-}" != --headless ]; then
+	[ -n "${DISPLAY:-}" ] || fail "There is no display here." "make demo-apps HEADLESS=1 needs none."
+	echo "Opening ${apps[*]}; more with: $bin/oriel-client apps ${common[*]} $url"
+	for app in "${apps[@]}"; do launch "$app"; done
+	wait "${pids[0]}"
+	exit 0
+fi
+
+mkfifo "$work/display"
+Xvfb -displayfd 3 -screen 0 1280x800x24 -nolisten tcp 3>"$work/display" >"$work/xvfb.log" 2>&1 &
+pids+=($!)
+read -r number <"$work/display"
+export DISPLAY=:$number XDG_DATA_HOME=$work/data XDG_CONFIG_HOME=$work/config GTK_A11Y=none NO_AT_BRIDGE=1
+unset WAYLAND_DISPLAY
+# the second call finds the first by a session bus of its own
+dbus-daemon --session --nofork --nosyslog --print-address=3 3>"$work/bus" >/dev/null 2>&1 &
+pids+=($!)
+until_true 20 test -s "$work/bus" || fail "No session bus could be started."
+DBUS_SESSION_BUS_ADDRESS=$(cat "$work/bus")
+export DBUS_SESSION_BUS_ADDRESS
+openbox >"$work/openbox.log" 2>&1 &
+pids+=($!)
+xsetroot -solid '#39506b'
+for app in "${apps[@]}"; do launch "$app"; done
+windows() { wmctrl -lx | grep -c "oriel-apps-"; }
+both() { [ "$(windows)" -ge 2 ]; }
+until_true 1800 both || fail "The applications' windows did not come." "The client's messages are in $demo/apps.log."
+xclock -geometry 200x200 -title "local clock" &
+pids+=($!)
+until_true 20 sh -c 'wmctrl -l | grep -q "local clock"'
+place() { # PATTERN X,Y,W,H
+	local id
+	id=$(wmctrl -lx | grep -m 1 -- "$1" | cut -d' ' -f1)
+	wmctrl -i -r "$id" -b remove,maximized_vert,maximized_horz
+	wmctrl -i -r "$id" -e "0,$2"
+	wmctrl -i -a "$id"
+}
+place libreoffice 40,30,900,640
+place mousepad 560,300,640,400
+place "local clock" 420,420,220,220
+sleep 20 # what came last is drawn, also under emulation
+import -window root "$demo/apps.png"
+wmctrl -lGx
+echo "Done: ${demo#"$top"/}/apps.png"
