@@ -77,3 +77,8 @@ TESTS += seamless-agent-test
 seamless-agent-test_SRC := tests/unit/seamless-agent-test.c
 seamless-agent-test_LIBS := seamless-agent-core seamless-wire
 seamless-agent-test_PKG := glib-2.0
+
+FUZZERS += receive-fuzz
+receive-fuzz_SRC := seamless/agent/receive-fuzz.c
+receive-fuzz_LIBS := seamless-agent-core seamless-wire
+receive-fuzz_PKG := glib-2.0
