@@ -666,6 +666,8 @@ void agent_destroy(struct agent *self)
 		g_source_remove(self->step_source);
 	if (self->timer_source)
 		g_source_remove(self->timer_source);
+	if (self->copy_gc)
+		XFreeGC(self->display, self->copy_gc);
 	XCloseDisplay(self->display);
 	atlas_destroy(self->atlas);
 	g_ptr_array_unref(self->windows);

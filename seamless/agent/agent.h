@@ -140,7 +140,7 @@ struct agent {
 	struct atlas *atlas;
 	const char *atlas_spec; /* as given; NULL: found out */
 	unsigned head;
-	bool head_given;
+	bool head_given, may_grow;
 	int atlas_x, atlas_y; /* on the X screen */
 	int head_x, head_y;   /* of the head's picture there */
 	gint64 told_full_us;  /* when the client last heard that it is full */
@@ -288,6 +288,8 @@ void screen_to_guest(const struct agent *agent, const struct seam_rect *area,
 /* head.c */
 bool head_open(struct agent *agent, const char *spec, int head, GError **error);
 void head_follow(struct agent *agent);
+/* At least this large, or half as large again; true where that is under way. */
+bool head_grow(struct agent *agent, unsigned width, unsigned height);
 
 /* cursor.c */
 bool cursor_open(struct agent *agent);

@@ -61,8 +61,8 @@ static char *session_theme(void)
 		return NULL;
 	/* the image's own choice; asking dconf would start a service first */
 	g_autoptr(GSettingsBackend) backend = g_memory_settings_backend_new();
-	g_autoptr(GSettings) settings = g_settings_new_with_backend(
-	    "org.gnome.desktop.interface", backend);
+	g_autoptr(GSettings) settings =
+	    g_settings_new_with_backend("org.gnome.desktop.interface", backend);
 	return g_settings_get_string(settings, "icon-theme");
 }
 

@@ -13,7 +13,7 @@
 
 static char *opt_display, *opt_socket, *opt_port, *opt_atlas, *opt_ready;
 static int opt_head = -1;
-static gboolean opt_replace, opt_verbose;
+static gboolean opt_replace, opt_grow, opt_verbose;
 
 static const GOptionEntry entries[] = {
     {"display", 'd', 0, G_OPTION_ARG_STRING, &opt_display,
@@ -30,6 +30,8 @@ static const GOptionEntry entries[] = {
      "The atlas's number among the machine's screens", "N"},
     {"ready", 0, 0, G_OPTION_ARG_FILENAME, &opt_ready,
      "A file that appears once the X screen is taken care of", "FILE"},
+    {"grow", 0, 0, G_OPTION_ARG_NONE, &opt_grow,
+     "Enlarge the output when windows find no room", NULL},
     {"replace", 0, 0, G_OPTION_ARG_NONE, &opt_replace,
      "Take over from another window manager", NULL},
     {"verbose", 'v', 0, G_OPTION_ARG_NONE, &opt_verbose, "Say more", NULL},
@@ -72,6 +74,7 @@ int main(int argc, char **argv)
 		agent_destroy(agent);
 		return 1;
 	}
+	agent->may_grow = opt_grow;
 	apps_open(agent);
 	notices_open(agent);
 	manage_existing(agent);

@@ -179,7 +179,9 @@ static bool ready(struct window *self, gint64 now, gint64 *again)
 	bool resized = self->drawn_width != (uint32_t)self->width ||
 		       self->drawn_height != (uint32_t)self->height;
 	*again = 0;
-	if (!self->announced || !self->shown || self->starved)
+	/* hidden windows still answer */
+	if (!self->announced || self->starved ||
+	    (!self->shown && !self->peer.turn.waiting))
 		return false;
 	if (!self->n_rects && !(self->dirty & DIRTY_COMMIT) && !resized)
 		return false;

@@ -110,6 +110,15 @@ void screen_outputs(struct agent *agent, struct seam_array outputs)
 	}
 	agent->work = (struct seam_rect){x0, y0, (uint32_t)(x1 - x0),
 					 (uint32_t)(y1 - y0)};
+	int right = 0, bottom = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct seam_rect *a = &output[i].area;
+		right = MAX(right, a->x - left + (int)a->width);
+		bottom = MAX(bottom, a->y - top + (int)a->height);
+	}
+	/* where the pointer does not get, nothing can be pressed */
+	if (right > agent->room_width || bottom > agent->room_height)
+		head_grow(agent, (unsigned)right, (unsigned)bottom);
 	set_monitors(agent, output, n);
 	set_work(agent);
 	for (guint i = 0; i < agent->windows->len; i++) {

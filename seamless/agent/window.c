@@ -119,6 +119,17 @@ static void popup_place(const struct window *self, int *x, int *y)
 	*y = self->y - (parent ? parent->y : -self->shift_y);
 }
 
+static unsigned count_popups(const struct agent *agent)
+{
+	unsigned n = 0;
+	for (guint i = 0; i < agent->windows->len; i++) {
+		const struct window *w = agent->windows->pdata[i];
+		n += w->announced && w->peer.kind != SEAM_TOPLEVEL &&
+		     w->peer.kind != SEAM_TRAY;
+	}
+	return n;
+}
+
 static bool announce(struct window *self)
 {
 	struct agent *agent = self->agent;
@@ -126,6 +137,9 @@ static bool announce(struct window *self)
 		return false;
 	if (agent->n_announced >= agent->peer_windows_max)
 		return false; /* its turn comes when another has gone */
+	if (self->peer.kind != SEAM_TOPLEVEL && self->peer.kind != SEAM_TRAY &&
+	    count_popups(agent) >= SEAM_POPUPS_MAX)
+		return false;
 	struct seam_message message = {.type = SEAM_WIN_CREATE,
 				       .window = self->peer.id};
 	struct seam_win_create *create = &message.win_create;
@@ -193,7 +207,8 @@ bool window_all_told(const struct agent *agent)
 		if (w->kept_back || w->starved)
 			continue;
 		if (!w->announced) {
-			if (agent->n_announced >= agent->peer_windows_max)
+			if (agent->n_announced >= agent->peer_windows_max ||
+			    count_popups(agent) >= SEAM_POPUPS_MAX)
 				continue;
 			return false;
 		}

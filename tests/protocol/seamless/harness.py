@@ -280,4 +280,8 @@ class World:
             self.agent.wait()
         self.x.terminate()
         self.x.wait()
+        found = [l for l in self.agent_log().split("\n") if "Sanitizer" in l or "runtime error:" in l]
+        if found:
+            print("# " + self.agent_log().replace("\n", "\n# "))
         shutil.rmtree(self.folder, ignore_errors=True)
+        assert not found, found[0]
