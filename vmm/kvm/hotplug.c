@@ -82,7 +82,9 @@ static void take_out(struct hotplug *h, struct device *device)
 	struct vm *vm = h->device.vm;
 	g_autofree char *id = g_steal_pointer(&device->id);
 	g_autofree char *fields =
-	    g_strdup_printf("{\"device\": \"%s\", \"path\": \"%s\"}", id, id);
+	    g_strdup_printf("{\"device\": \"%s\", \"path\": "
+			    "\"/machine/peripheral/%s\"}",
+			    id, id);
 
 	h->plugged &= ~(1u << slot_of(device));
 	h->leaving &= ~(1u << slot_of(device));
