@@ -75,6 +75,7 @@ bench-vmm:
 	$(Q)$(MAKE) --no-print-directory tests
 	$(Q)BUILD=$(BUILD) tests/bench/vmm.bench
 	$(Q)BUILD=$(BUILD) tests/lab/run bench
+	$(Q)BUILD=$(BUILD) tests/lab/run damage
 # Ten minutes of random values into every port and register, for each seed.
 soak-vmm:
 	$(Q)$(MAKE) --no-print-directory tests
