@@ -97,11 +97,6 @@ static void uring_submit(struct aio *aio, struct disk_request *r)
 	u->inflight++;
 }
 
-static void uring_kick(struct aio *aio)
-{
-	enter((struct uring *)aio);
-}
-
 /* result: of the system call. Partial moves and refused fallocates are
  * completed here, which is rare enough to be done in place. */
 static int settle(struct disk_request *r, int result)
@@ -133,20 +128,23 @@ static int settle(struct disk_request *r, int result)
 	return r->op == DISK_FLUSH ? -result : aio_perform(r);
 }
 
-static void completed(void *data, uint32_t events)
+/* Every step looks at the ring anew: done() may get here again. */
+static void reap(struct uring *u)
 {
-	struct uring *u = data;
-	unsigned head, tail;
+	for (;;) {
+		unsigned head =
+		    atomic_load_explicit(u->cq_head, memory_order_relaxed);
+		unsigned tail =
+		    atomic_load_explicit(u->cq_tail, memory_order_acquire);
+		struct io_uring_cqe cqe;
+		struct disk_request *r;
 
-	ioloop_drain(u->event);
-	head = atomic_load_explicit(u->cq_head, memory_order_relaxed);
-	while (tail = atomic_load_explicit(u->cq_tail, memory_order_acquire),
-	       head != tail) {
-		struct io_uring_cqe cqe = u->cqes[head & u->cq_mask];
-		struct disk_request *r =
-		    (struct disk_request *)(uintptr_t)cqe.user_data;
-
-		atomic_store_explicit(u->cq_head, ++head, memory_order_release);
+		if (head == tail)
+			return;
+		cqe = u->cqes[head & u->cq_mask];
+		r = (struct disk_request *)(uintptr_t)cqe.user_data;
+		atomic_store_explicit(u->cq_head, head + 1,
+				      memory_order_release);
 		u->inflight--;
 		if (u->first) {
 			struct disk_request *next = u->first;
@@ -158,7 +156,29 @@ static void completed(void *data, uint32_t events)
 		}
 		r->done(r, settle(r, cqe.res));
 	}
-	enter(u);
+}
+
+/* What the page cache has is done by the time the kernel returns: it is
+ * answered at once, without a turn of the loop. */
+static void uring_kick(struct aio *aio)
+{
+	struct uring *u = (struct uring *)aio;
+	unsigned refused;
+
+	do { /* again for what waited for a place in the ring */
+		enter(u);
+		refused = u->pending;
+		reap(u);
+	} while (u->pending > refused);
+}
+
+static void completed(void *data, uint32_t events)
+{
+	struct uring *u = data;
+
+	ioloop_drain(u->event);
+	reap(u);
+	uring_kick(&u->aio);
 }
 
 static void uring_close(struct aio *aio)

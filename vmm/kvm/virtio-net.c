@@ -6,6 +6,7 @@
 #include <endian.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #include "common/fault.h"
 #include "common/log.h"
@@ -122,7 +123,13 @@ static void receive(struct net *net)
 		net_want_read(net->backend, false);
 		return;
 	}
-	for (unsigned budget = 64; budget && net->v.running; budget--) {
+	for (unsigned budget = 64; net->v.running; budget--) {
+		if (budget == 0) {
+			/* others have their turn; what is left may lie here
+			 * and not in the socket, which would then be silent */
+			eventfd_write(net->v.doorbells[RX].fd, 1);
+			break;
+		}
 		if (!net->held)
 			net->held = net_receive(net->backend, net->frame);
 		if (!net->held)
