@@ -27,7 +27,7 @@ display-feed-x_PKG := gio-unix-2.0 liblz4 x11 xext
 display-line_SRC := tests/bench/display/line.c
 display-line_PKG := glib-2.0
 
-# The table of docs/display.md; QUICK=1 takes a slice of it.
+# The table of docs/display-bench.md; QUICK=1 takes a slice of it.
 .PHONY: bench-display
 bench-display:
 	$(Q)data/deps.sh install build run headless test bench

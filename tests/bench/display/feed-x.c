@@ -26,16 +26,6 @@ static struct {
 	GMainLoop *loop;
 } self;
 
-static void on_show(void *data, const struct recording_rect *rects,
-		    unsigned count)
-{
-	for (unsigned i = 0; i < count; i++)
-		XShmPutImage(self.display, self.window, self.gc, self.image,
-			     rects[i].x, rects[i].y, rects[i].x, rects[i].y,
-			     rects[i].w, rects[i].h, False);
-	XFlush(self.display);
-}
-
 static void on_ended(void *data)
 {
 	puts("played");
@@ -56,6 +46,25 @@ static void take_events(void)
 				     (unsigned)self.image->height, False);
 	}
 	XFlush(self.display);
+}
+
+static gboolean on_queued(gpointer data)
+{
+	take_events();
+	return G_SOURCE_REMOVE;
+}
+
+static void on_show(void *data, const struct recording_rect *rects,
+		    unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		XShmPutImage(self.display, self.window, self.gc, self.image,
+			     rects[i].x, rects[i].y, rects[i].x, rects[i].y,
+			     rects[i].w, rects[i].h, False);
+	XFlush(self.display);
+	/* what came while that waited no descriptor tells of any more */
+	if (XEventsQueued(self.display, QueuedAlready))
+		g_idle_add(on_queued, NULL);
 }
 
 static gboolean on_x(int fd, GIOCondition condition, gpointer data)

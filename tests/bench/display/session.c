@@ -18,7 +18,7 @@
 struct session {
 	struct wire wire;
 	struct decoder *decoder;
-	bool continuous;
+	bool continuous, offered, updated;
 	unsigned counts[5];
 };
 
@@ -103,6 +103,13 @@ static void answer_challenge(struct wire *wire, const char *ticket_file)
 	EVP_EncryptUpdate(cipher, answer, &length, challenge, 16);
 	EVP_CIPHER_CTX_free(cipher);
 	wire_write(wire, answer, 16);
+}
+
+/* Not before a first update: Xtigervnc forgets the request for it then. */
+static void turn_continuous(struct session *self)
+{
+	if (self->offered && self->updated && !self->continuous)
+		go_continuous(self);
 }
 
 struct session *session_open(const char *address, const char *profile,
@@ -228,6 +235,8 @@ static bool update(struct session *self,
 			break;
 		}
 	}
+	self->updated = true;
+	turn_continuous(self);
 	return pixels;
 }
 
@@ -262,8 +271,8 @@ bool session_message(struct session *self,
 		wire_skip(&self->wire, 3);
 		wire_skip(&self->wire, wire_u32(&self->wire));
 	} else if (type == 150) {
-		if (!self->continuous)
-			go_continuous(self);
+		self->offered = true;
+		turn_continuous(self);
 	} else if (type == 248) {
 		fence(self);
 	} else if (type != 2) {
