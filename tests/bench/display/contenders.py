@@ -127,11 +127,14 @@ class LibVNCServer(Contender):
 
 
 class Screened(Contender):
-    """A server of an X screen, on which the recording is an application."""
+    """A server of an X screen, on which the recording is an application.
+
+    In a namespace all of it is inside, and the screen has its abstract socket
+    only: the files in /tmp/.X11-unix are those of screens outside."""
 
     def x_server(self, *command, **more):
         read, write = os.pipe()
-        child = self.start(*command, "-displayfd", str(write), pass_fds=(write,), stdout=subprocess.DEVNULL,
+        child = self.start(*command, *(["-nolisten", "unix"] if self.inside else []), "-displayfd", str(write), pass_fds=(write,), stdout=subprocess.DEVNULL,
                            stderr=subprocess.DEVNULL, **more)
         os.close(write)
         with os.fdopen(read) as file:
@@ -139,7 +142,7 @@ class Screened(Contender):
         return child
 
     def feed(self):
-        self.feeder = self.player(BIN + "/display-feed-x", self.recording, self.truth, inside=False, env=self.env)
+        self.feeder = self.player(BIN + "/display-feed-x", self.recording, self.truth, env=self.env)
         self.wait(self.feeder, "listening")
 
     def cpu(self):
@@ -162,7 +165,7 @@ class X11vnc(Screened):
 
     def __init__(self, recording, **where):
         super().__init__(recording, **where)
-        self.x_server("Xvfb", "-screen", "0", "1920x1080x24", "-nolisten", "tcp", inside=False)
+        self.x_server("Xvfb", "-screen", "0", "1920x1080x24", "-nolisten", "tcp")
         self.feed()
         self.server = self.start("x11vnc", "-rfbport", str(self.port), "-listen", self.address, "-no6", "-nopw", "-forever",
                                  "-shared", "-quiet", env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
