@@ -81,7 +81,7 @@ class Gateway(Lines):
 
     def ask(self, op, timeout=15, **members):
         number, self.next_id = self.next_id, self.next_id + 1
-        self.send(id=number, op=op, protocol="rfb",
+        self.send(id=number, op=op, protocol=members.pop("protocol", "rfb"),
                   peer=members.pop("peer", "192.0.2.7"), **members)
         self.events = []
         while True:
