@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -210,6 +211,7 @@ static void load_web(struct gateway *self)
 	}
 	web_files_free(self->web);
 	self->web = fresh;
+	malloc_trim(0); /* compressing took more than what is kept */
 	if (!fresh->novnc)
 		log_warn(NULL, "The web page cannot show desktops: noVNC is "
 			       "not installed. 'make web' fetches it.");
