@@ -41,7 +41,7 @@ struct transport { /* one message, as long as libsoup or a handler has it */
 	GByteArray *body;
 	gsize received;
 	gsize limit;
-	gboolean answered, paused;
+	gboolean answered, paused, streaming;
 	gboolean gone; /* libsoup has let the message go */
 };
 
@@ -179,6 +179,52 @@ void request_bytes(struct request *request, const char *type, GBytes *bytes)
 	const char *data = g_bytes_get_data(bytes, &size);
 	if (message)
 		send_bytes(message, request->route->status, type, data, size);
+	end_answer(request);
+}
+
+gboolean request_stream_begin(struct request *request, const char *type)
+{
+	struct transport *transport = request->transport;
+	SoupServerMessage *message = transport->message;
+	if (!message)
+		return FALSE;
+	SoupMessageHeaders *headers =
+		soup_server_message_get_response_headers(message);
+	transport->streaming = TRUE;
+	set_common(message);
+	soup_server_message_set_status(message, 200, NULL);
+	soup_message_headers_replace(headers, "Content-Type", type);
+	/* HTTP/1.0 knows no pieces: there the end of the connection is it */
+	soup_message_headers_set_encoding(
+		headers, soup_server_message_get_http_version(message) ==
+					 SOUP_HTTP_1_0
+				 ? SOUP_ENCODING_EOF
+				 : SOUP_ENCODING_CHUNKED);
+	soup_message_body_set_accumulate(
+		soup_server_message_get_response_body(message), FALSE);
+	return TRUE;
+}
+
+gboolean request_stream_send(struct request *request, const char *text)
+{
+	struct transport *transport = request->transport;
+	if (!transport->message)
+		return FALSE;
+	soup_message_body_append(
+		soup_server_message_get_response_body(transport->message),
+		SOUP_MEMORY_COPY, text, strlen(text));
+	soup_server_message_unpause(transport->message);
+	return TRUE;
+}
+
+void request_stream_end(struct request *request)
+{
+	SoupServerMessage *message = begin_answer(request);
+	if (message) {
+		soup_message_body_complete(
+			soup_server_message_get_response_body(message));
+		soup_server_message_unpause(message);
+	}
 	end_answer(request);
 }
 
@@ -425,8 +471,8 @@ static void on_request(SoupServer *server, SoupServerMessage *message,
 			return;
 	}
 	transport->route->handle(request);
-	if (transport->answered)
-		return;
+	if (transport->answered || transport->streaming)
+		return; /* libsoup itself waits for the next piece */
 	transport->paused = TRUE;
 	soup_server_message_pause(message);
 }

@@ -74,11 +74,15 @@ void desktops_send_start(struct desktops *self, struct desktop *desktop)
 	}
 	g_autofree char *version =
 		g_strdup_printf("%" G_GINT64_FORMAT, desktop->version);
+	/* a store of before the reservations has none */
 	json_t *machine = json_pack(
 		"{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s}", "id", desktop->id,
 		"name", desktop->name, "image", desktop->image, "version",
-		version, "cpus", (json_int_t)desktop->cpus,
-		"memory_mib", (json_int_t)desktop->memory_mib, "heads",
+		version, "cpus", (json_int_t)(desktop->cpus ? desktop->cpus : pool->cpus),
+		"memory_mib",
+		(json_int_t)(desktop->memory_mib ? desktop->memory_mib
+						 : pool->memory_mib),
+		"heads",
 		(json_int_t)pool->heads, "engine", "auto");
 	hosts_call(self->broker->hosts, desktop->host,
 		   json_pack("{s:s, s:o}", "op", "machine.create", "machine",

@@ -16,6 +16,13 @@ gboolean once_tidy(struct broker *broker, GError **error)
 			 "i", store_now(broker->store) - KEPT_S);
 }
 
+/* No user's name begins like this: somebody called "admin" is not who sits at
+ * admin.sock. */
+static const char *person(const struct request *request)
+{
+	return request->local ? "@local" : request->session.user;
+}
+
 static char *call_of(struct request *request)
 {
 	return g_strdup_printf("%s %s %s", request->route->method,
@@ -59,7 +66,7 @@ enum once_verdict once_begin(struct request *request, const char *key,
 			     GError **error)
 {
 	struct store *db = request->broker->store;
-	const char *who = request_who(request);
+	const char *who = person(request);
 	gsize length = strlen(key);
 	gint64 changed = 0;
 	for (gsize i = 0; i < length; i++)
@@ -104,7 +111,7 @@ void once_end(struct request *request, int status, json_t *answer)
 	struct store *db = request->broker->store;
 	g_autoptr(GError) error = NULL;
 	char *text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
-	const char *who = request_who(request);
+	const char *who = person(request);
 	gboolean ok =
 		is_final(status)
 			? store_run(db, NULL, &error,

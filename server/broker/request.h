@@ -70,6 +70,12 @@ gboolean request_flag(const struct request *request, const char *key);
 gint64 request_query(const struct request *request, const char *key,
 		     gint64 otherwise);
 
+/* An answer without an end, in pieces: begun once, in the handler; sent until
+ * that says FALSE (the client is gone), and ended once either way. */
+gboolean request_stream_begin(struct request *request, const char *type);
+gboolean request_stream_send(struct request *request, const char *text);
+void request_stream_end(struct request *request);
+
 /* Takes {key: [...]}: cuts the list to the query's limit and offset, and adds
  * how many there are in all. */
 json_t *request_page(const struct request *request, const char *key,
@@ -137,4 +143,5 @@ void handle_task(struct request *request);
 void handle_task_cancel(struct request *request);
 void handle_status(struct request *request);
 void handle_events(struct request *request);
+void handle_events_stream(struct request *request);
 void handle_openapi(struct request *request);

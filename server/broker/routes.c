@@ -259,6 +259,10 @@ SHAPE(events_query, NULL,
       INT("wait", .low = 0, .high = 1,
 	  .about = "hold the answer, 25 s at most, until there is one"));
 
+SHAPE(after_query, NULL,
+      INT("after", .low = 0, .high = G_MAXINT64,
+	  .about = "begin after this id; absent: with what happens next"));
+
 const struct shape *const shapes[] = {
 	&fault,	 &error,	 &signed_in, &me,	     &desktop,
 	&desktops, &ticket,	 &viewer, &exec_answer, &user,	     &users,
@@ -462,6 +466,9 @@ const struct route routes[] = {
 	 .answer = &status, .handle = handle_status},
 	{"GET", "/events", ROLE_HELPDESK, 200, "What happened",
 	 .query = &events_query, .answer = &events, .handle = handle_events},
+	{"GET", "/events/stream", ROLE_HELPDESK, 200,
+	 "What happens, as it happens", .query = &after_query,
+	 .bytes = "text/event-stream", .handle = handle_events_stream},
 	{"GET", "/openapi.json", ROLE_ANYONE, 200, "This description",
 	 .handle = handle_openapi},
 };
