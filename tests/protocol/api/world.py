@@ -205,7 +205,8 @@ class Postgres:
     """A server of PostgreSQL's of its own, on a unix socket and nowhere else.
     It does not run as root, so root starts it as its package's user."""
 
-    def __init__(self, folder=None):
+    def __init__(self, folder=None, durable=False):
+        self.durable = durable
         self.folder = folder or tempfile.mkdtemp(prefix="oriel-pg-")
         self.count = 0
         self.process = None
@@ -237,7 +238,7 @@ class Postgres:
         # not what is tested
         self.process = subprocess.Popen(self.user + [
             self.bin + "/postgres", "-D", self.folder + "/data", "-k", self.folder,
-            "-c", "listen_addresses=", "-c", "unix_socket_permissions=0700", "-c", "fsync=off",
+            "-c", "listen_addresses=", "-c", "unix_socket_permissions=0700", "-c", "fsync=" + ("on" if self.durable else "off"),
             "-c", "max_connections=80", "-c", "shared_buffers=16MB"],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/")
         end = time.monotonic() + 60
