@@ -50,3 +50,11 @@ soak-services:
 	$(Q)data/deps.sh install build run headless test
 	$(Q)$(MAKE) --no-print-directory all
 	+$(Q)BUILD=$(BUILD) tests/soak/services
+
+# Broker and host killed wherever they are, a hundred times.
+.PHONY: soak-walks
+soak: soak-walks
+soak-walks:
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)ORIEL_WALKS=100 BUILD=$(BUILD) ORIEL_ROOT=$(CURDIR) \
+		tests/protocol/api/kill-walk.test
