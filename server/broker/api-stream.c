@@ -10,7 +10,7 @@
 
 #define BEAT_MS 10000
 #define LIFE_US (600 * G_USEC_PER_SEC)
-#define BATCH 200
+#define BATCH   200
 
 struct stream {
 	struct request *request;
@@ -30,9 +30,9 @@ static gboolean is_welcome(struct request *request)
 	if (request->local)
 		return TRUE;
 	g_autoptr(store_rows) rows = store_query(
-		request->broker->store, NULL,
-		"SELECT 1 FROM sessions WHERE hash = $1 AND expires > $2", "si",
-		request->session.hash, store_now(request->broker->store));
+	    request->broker->store, NULL,
+	    "SELECT 1 FROM sessions WHERE hash = $1 AND expires > $2", "si",
+	    request->session.hash, store_now(request->broker->store));
 	return rows && store_rows_count(rows);
 }
 
@@ -45,9 +45,8 @@ static gboolean send_events(struct stream *stream, json_t *events)
 		char *data = json_dumps(event, JSON_COMPACT);
 		gint64 id = json_integer_value(json_object_get(event, "id"));
 		g_autofree char *text = g_strdup_printf(
-			"id: %" G_GINT64_FORMAT "\nevent: %s\ndata: %s\n\n", id,
-			json_string_value(json_object_get(event, "kind")),
-			data);
+		    "id: %" G_GINT64_FORMAT "\nevent: %s\ndata: %s\n\n", id,
+		    json_string_value(json_object_get(event, "kind")), data);
 		free(data);
 		stream->last = id;
 		if (!request_stream_send(stream->request, text))
@@ -86,9 +85,9 @@ void handle_events_stream(struct request *request)
 	}
 	struct stream *stream = g_new0(struct stream, 1);
 	stream->request = request;
-	stream->last = after >= 0 ? after
-				  : json_integer_value(json_object_get(newest,
-								       "last"));
+	stream->last =
+	    after >= 0 ? after
+		       : json_integer_value(json_object_get(newest, "last"));
 	stream->until_us = g_get_monotonic_time() + LIFE_US;
 	json_decref(newest);
 	if (request_stream_begin(request, "text/event-stream"))

@@ -21,7 +21,7 @@
 
 #define DRAIN_MAX (16u << 20)
 /* Long polls and keep-alive hold connections; each costs some 10 KB. */
-#define LINKS_MAX 2000u
+#define LINKS_MAX         2000u
 #define LINKS_PER_ADDRESS 200u
 
 struct api {
@@ -50,7 +50,7 @@ struct transport { /* one message, as long as libsoup or a handler has it */
 static void set_common(SoupServerMessage *message)
 {
 	SoupMessageHeaders *headers =
-		soup_server_message_get_response_headers(message);
+	    soup_server_message_get_response_headers(message);
 	soup_message_headers_replace(headers, "Cache-Control", "no-store");
 	/* libsoup 3.2 closes connections that it did not accept itself after
 	 * one answer, without saying so; made to keep them, it forgets those
@@ -61,7 +61,7 @@ static void set_common(SoupServerMessage *message)
 }
 
 static void send_bytes(SoupServerMessage *message, int status, const char *type,
-		 const char *text, gsize size)
+		       const char *text, gsize size)
 {
 	set_common(message);
 	soup_server_message_set_status(message, (guint)status, NULL);
@@ -75,7 +75,7 @@ static void send_json(SoupServerMessage *message, int status, json_t *answer)
 	char *text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
 	json_decref(answer);
 	send_bytes(message, status, "application/json", text,
-	     text ? strlen(text) : 0);
+		   text ? strlen(text) : 0);
 	free(text);
 }
 
@@ -98,7 +98,7 @@ static void send_error(SoupServerMessage *message, const GError *error,
 		       gboolean needs_code)
 {
 	SoupMessageHeaders *headers =
-		soup_server_message_get_response_headers(message);
+	    soup_server_message_get_response_headers(message);
 	enum fault_code code = fault_code(error);
 	int status = status_of(error, signed_in);
 	if (status == 401)
@@ -106,7 +106,7 @@ static void send_error(SoupServerMessage *message, const GError *error,
 					     "Bearer");
 	if (code == FAULT_BUSY || retry_after_s) {
 		g_autofree char *seconds =
-			g_strdup_printf("%u", MAX(retry_after_s, 1u));
+		    g_strdup_printf("%u", MAX(retry_after_s, 1u));
 		soup_message_headers_replace(headers, "Retry-After", seconds);
 	}
 	if (code == FAULT_INTERNAL)
@@ -163,8 +163,8 @@ void request_answer(struct request *request, int status, json_t *answer)
 	SoupServerMessage *message = begin_answer(request);
 	if (message && request->etag)
 		soup_message_headers_replace(
-			soup_server_message_get_response_headers(message),
-			"ETag", request->etag);
+		    soup_server_message_get_response_headers(message), "ETag",
+		    request->etag);
 	if (message)
 		send_json(message, status, answer);
 	else
@@ -189,19 +189,19 @@ gboolean request_stream_begin(struct request *request, const char *type)
 	if (!message)
 		return FALSE;
 	SoupMessageHeaders *headers =
-		soup_server_message_get_response_headers(message);
+	    soup_server_message_get_response_headers(message);
 	transport->streaming = TRUE;
 	set_common(message);
 	soup_server_message_set_status(message, 200, NULL);
 	soup_message_headers_replace(headers, "Content-Type", type);
 	/* HTTP/1.0 knows no pieces: there the end of the connection is it */
 	soup_message_headers_set_encoding(
-		headers, soup_server_message_get_http_version(message) ==
-					 SOUP_HTTP_1_0
-				 ? SOUP_ENCODING_EOF
-				 : SOUP_ENCODING_CHUNKED);
+	    headers,
+	    soup_server_message_get_http_version(message) == SOUP_HTTP_1_0
+		? SOUP_ENCODING_EOF
+		: SOUP_ENCODING_CHUNKED);
 	soup_message_body_set_accumulate(
-		soup_server_message_get_response_body(message), FALSE);
+	    soup_server_message_get_response_body(message), FALSE);
 	return TRUE;
 }
 
@@ -211,8 +211,8 @@ gboolean request_stream_send(struct request *request, const char *text)
 	if (!transport->message)
 		return FALSE;
 	soup_message_body_append(
-		soup_server_message_get_response_body(transport->message),
-		SOUP_MEMORY_COPY, text, strlen(text));
+	    soup_server_message_get_response_body(transport->message),
+	    SOUP_MEMORY_COPY, text, strlen(text));
 	soup_server_message_unpause(transport->message);
 	return TRUE;
 }
@@ -222,7 +222,7 @@ void request_stream_end(struct request *request)
 	SoupServerMessage *message = begin_answer(request);
 	if (message) {
 		soup_message_body_complete(
-			soup_server_message_get_response_body(message));
+		    soup_server_message_get_response_body(message));
 		soup_server_message_unpause(message);
 	}
 	end_answer(request);
@@ -232,10 +232,10 @@ void request_fail(struct request *request, const GError *error)
 {
 	if (request->once_key) {
 		json_t *told = error_json(error, FALSE);
-		once_end(request,
-			 status_of(error, request->local ||
-						  request->session.user),
-			 told);
+		once_end(
+		    request,
+		    status_of(error, request->local || request->session.user),
+		    told);
 		json_decref(told);
 	}
 	SoupServerMessage *message = begin_answer(request);
@@ -312,10 +312,9 @@ static json_t *parse_query(const char *text, GError **error)
 			*value++ = 0;
 		if (!value || !g_utf8_validate(*pair, -1, NULL) ||
 		    json_object_get(query, *pair) ||
-		    !g_ascii_string_to_signed(value, 10, 0, G_MAXINT64,
-					      &number, NULL)) {
-			g_autofree char *name =
-				log_quote(*pair, strlen(*pair));
+		    !g_ascii_string_to_signed(value, 10, 0, G_MAXINT64, &number,
+					      NULL)) {
+			g_autofree char *name = log_quote(*pair, strlen(*pair));
 			fault_set(error, FAULT_INVALID, NULL,
 				  "Parameter %s must be one whole number.",
 				  name);
@@ -339,14 +338,12 @@ static gboolean authorize(struct request *request, SoupServerMessage *message,
 	if (needed == ROLE_ANYONE || request->local)
 		return TRUE;
 	const char *value = soup_message_headers_get_one(
-		soup_server_message_get_request_headers(message),
-		"Authorization");
+	    soup_server_message_get_request_headers(message), "Authorization");
 	static const char scheme[] = "Bearer ";
 	const char *token =
-		value && g_ascii_strncasecmp(value, scheme,
-					     strlen(scheme)) == 0
-			? value + strlen(scheme)
-			: NULL;
+	    value && g_ascii_strncasecmp(value, scheme, strlen(scheme)) == 0
+		? value + strlen(scheme)
+		: NULL;
 	g_autoptr(GError) why = NULL;
 	if (!people_find_session(request->broker, token, &request->session,
 				 &why)) {
@@ -383,8 +380,8 @@ static gboolean check(struct request *request, struct transport *transport,
 	}
 	request->query = parse_query(g_uri_get_query(uri), error);
 	if (!request->query ||
-	    !shape_check(route->query ? route->query : &nothing,
-			 request->query, error))
+	    !shape_check(route->query ? route->query : &nothing, request->query,
+			 error))
 		return FALSE;
 	request->body = shape_parse((char *)transport->body->data,
 				    transport->body->len, error);
@@ -397,8 +394,8 @@ char *request_host(const struct request *request)
 {
 	const struct transport *transport = request->transport;
 	GUri *uri = request->local || !transport->message
-			    ? NULL
-			    : soup_server_message_get_uri(transport->message);
+			? NULL
+			: soup_server_message_get_uri(transport->message);
 	const char *host = uri ? g_uri_get_host(uri) : NULL;
 	return g_strdup(host && *host ? host : "localhost");
 }
@@ -424,11 +421,11 @@ static void on_request(SoupServer *server, SoupServerMessage *message,
 		       const char *path, GHashTable *query, void *data)
 {
 	struct transport *transport =
-		g_object_get_data(G_OBJECT(message), "oriel-transport");
+	    g_object_get_data(G_OBJECT(message), "oriel-transport");
 	g_autoptr(GError) error = NULL;
 	GUri *uri = soup_server_message_get_uri(message);
-	struct api_link *link = api_link_of(
-		soup_server_message_get_remote_address(message));
+	struct api_link *link =
+	    api_link_of(soup_server_message_get_remote_address(message));
 	if (!link || !transport || transport->answered)
 		return;
 	if (strcmp(g_uri_get_path(uri), "/healthz") == 0) {
@@ -437,9 +434,8 @@ static void on_request(SoupServer *server, SoupServerMessage *message,
 	}
 	if (!transport->route)
 		transport->route =
-			find_route(soup_server_message_get_method(message),
-				   g_uri_get_path(uri), transport->params,
-				   &error);
+		    find_route(soup_server_message_get_method(message),
+			       g_uri_get_path(uri), transport->params, &error);
 	if (!transport->route) {
 		send_error(message, error, FALSE, 0, FALSE);
 		return;
@@ -454,11 +450,11 @@ static void on_request(SoupServer *server, SoupServerMessage *message,
 	memset(transport->params, 0, sizeof transport->params);
 	transport->request = request;
 	SoupMessageHeaders *headers =
-		soup_server_message_get_request_headers(message);
+	    soup_server_message_get_request_headers(message);
 	const char *key =
-		soup_message_headers_get_one(headers, "Idempotency-Key");
+	    soup_message_headers_get_one(headers, "Idempotency-Key");
 	request->if_match =
-		g_strdup(soup_message_headers_get_one(headers, "If-Match"));
+	    g_strdup(soup_message_headers_get_one(headers, "If-Match"));
 	if (!check(request, transport, message, &error)) {
 		request_fail(request, error);
 		return;
@@ -484,9 +480,9 @@ static void on_got_headers(SoupServerMessage *message, void *data)
 	if (!uri)
 		return;
 	/* so that the body's bound is known before the body is */
-	transport->route = find_route(soup_server_message_get_method(message),
-				      g_uri_get_path(uri), transport->params,
-				      NULL);
+	transport->route =
+	    find_route(soup_server_message_get_method(message),
+		       g_uri_get_path(uri), transport->params, NULL);
 	if (transport->route && transport->route->body_max)
 		transport->limit = transport->route->body_max;
 }
@@ -503,7 +499,7 @@ static void on_got_chunk(SoupServerMessage *message, GBytes *chunk, void *data)
 		g_byte_array_set_size(transport->body, 0);
 	if (transport->received > DRAIN_MAX)
 		api_link_cut(api_link_of(
-			soup_server_message_get_remote_address(message)));
+		    soup_server_message_get_remote_address(message)));
 }
 
 static void on_started(SoupServer *server, SoupServerMessage *message,
@@ -517,7 +513,7 @@ static void on_started(SoupServer *server, SoupServerMessage *message,
 	g_object_set_data_full(G_OBJECT(message), "oriel-transport", transport,
 			       on_message_gone);
 	soup_message_body_set_accumulate(
-		soup_server_message_get_request_body(message), FALSE);
+	    soup_server_message_get_request_body(message), FALSE);
 	g_signal_connect(message, "got-headers", G_CALLBACK(on_got_headers),
 			 transport);
 	g_signal_connect(message, "got-chunk", G_CALLBACK(on_got_chunk),
@@ -571,9 +567,9 @@ static void on_link_ready(struct api_link *link, GIOStream *stream,
 }
 
 static const struct api_link_calls link_calls = {
-	.known = on_link_known,
-	.ready = on_link_ready,
-	.gone = on_link_gone,
+    .known = on_link_known,
+    .ready = on_link_ready,
+    .gone = on_link_gone,
 };
 
 static void take(struct api *self, int fd, gboolean local)
@@ -614,19 +610,19 @@ struct api *api_create(struct broker *broker, GError **error)
 	struct api *self = g_new0(struct api, 1);
 	self->broker = broker;
 	self->addresses =
-		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	/* raw paths: names need no escapes, and what has them is no name */
-	self->server = soup_server_new("raw-paths", TRUE, "server-header",
-				       "Oriel", NULL);
+	self->server =
+	    soup_server_new("raw-paths", TRUE, "server-header", "Oriel", NULL);
 	soup_server_add_handler(self->server, NULL, on_request, self, NULL);
 	g_signal_connect(self->server, "request-started",
 			 G_CALLBACK(on_started), self);
-	self->admin = listener_create(broker->root, "admin.sock", NULL, on_admin,
-				      self, error);
+	self->admin = listener_create(broker->root, "admin.sock", NULL,
+				      on_admin, self, error);
 	if (self->admin)
-		self->public = listener_create(broker->root, "api.sock",
-					       "gateway", on_public, self,
-					       error);
+		self->public =
+		    listener_create(broker->root, "api.sock", "gateway",
+				    on_public, self, error);
 	if (!self->public)
 		g_clear_pointer(&self, api_destroy);
 	return self;

@@ -67,27 +67,26 @@ void desktops_send_start(struct desktops *self, struct desktop *desktop)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(pool_settings) pool =
-		pool_load(self->broker, desktop->pool, &error);
+	    pool_load(self->broker, desktop->pool, &error);
 	if (!pool) {
 		log_fault(NULL, error);
 		return; /* state starting stays: taken up at the next hello */
 	}
 	g_autofree char *version =
-		g_strdup_printf("%" G_GINT64_FORMAT, desktop->version);
+	    g_strdup_printf("%" G_GINT64_FORMAT, desktop->version);
 	/* a store of before the reservations has none */
 	json_t *machine = json_pack(
-		"{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s}", "id", desktop->id,
-		"name", desktop->name, "image", desktop->image, "version",
-		version, "cpus", (json_int_t)(desktop->cpus ? desktop->cpus : pool->cpus),
-		"memory_mib",
-		(json_int_t)(desktop->memory_mib ? desktop->memory_mib
-						 : pool->memory_mib),
-		"heads",
-		(json_int_t)pool->heads, "engine", "auto");
-	hosts_call(self->broker->hosts, desktop->host,
-		   json_pack("{s:s, s:o}", "op", "machine.create", "machine",
-			     machine),
-		   ACCEPT_MS, on_started, ask_new(self, desktop->id));
+	    "{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s}", "id", desktop->id,
+	    "name", desktop->name, "image", desktop->image, "version", version,
+	    "cpus", (json_int_t)(desktop->cpus ? desktop->cpus : pool->cpus),
+	    "memory_mib",
+	    (json_int_t)(desktop->memory_mib ? desktop->memory_mib
+					     : pool->memory_mib),
+	    "heads", (json_int_t)pool->heads, "engine", "auto");
+	hosts_call(
+	    self->broker->hosts, desktop->host,
+	    json_pack("{s:s, s:o}", "op", "machine.create", "machine", machine),
+	    ACCEPT_MS, on_started, ask_new(self, desktop->id));
 	hosts_call(self->broker->hosts, desktop->host,
 		   json_pack("{s:s, s:s}", "op", "machine.start", "machine",
 			     desktop->id),
@@ -117,9 +116,8 @@ gboolean desktop_start(struct desktops *self, struct desktop *desktop,
 		return FALSE;
 	}
 	g_autoptr(pool_settings) pool =
-		pool_load(self->broker, desktop->pool, error);
-	if (!pool ||
-	    !limits_admit_start(self->broker, pool, desktop, error))
+	    pool_load(self->broker, desktop->pool, error);
+	if (!pool || !limits_admit_start(self->broker, pool, desktop, error))
 		return FALSE;
 	const char *host = limits_place(self->broker, pool, desktop, error);
 	if (!host)
@@ -151,16 +149,15 @@ static void on_stopped(struct jsonline *channel, json_t *reply,
 	if (desktop && desktop->state == DESKTOP_STOPPING) {
 		/* a machine that the host never had is as off as can be, and
 		 * one that was off all along causes no event */
-		gboolean gone =
-			error && fault_code(error) == FAULT_NOT_FOUND;
+		gboolean gone = error && fault_code(error) == FAULT_NOT_FOUND;
 		if (gone || (!error && desktop->reported == DESKTOP_OFF)) {
 			desktops_change(ask->owner, desktop, DESKTOP_SEEN_OFF,
 					NULL, NULL, TRUE, NULL);
 		} else if (error && !is_away(channel)) {
 			json_t *fault = jsonline_from_error(error);
 			desktops_change(ask->owner, desktop,
-					DESKTOP_STOP_REFUSED, fault, NULL,
-					TRUE, NULL);
+					DESKTOP_STOP_REFUSED, fault, NULL, TRUE,
+					NULL);
 			json_decref(fault);
 		}
 	}
@@ -189,8 +186,7 @@ gboolean desktop_stop(struct desktops *self, struct desktop *desktop,
 	desktop->stop_pending = TRUE;
 	hosts_call(self->broker->hosts, desktop->host,
 		   json_pack("{s:s, s:s, s:s}", "op", "machine.stop", "machine",
-			     desktop->id, "mode",
-			     at_once ? "off" : "shutdown"),
+			     desktop->id, "mode", at_once ? "off" : "shutdown"),
 		   ACCEPT_MS, on_stopped, ask_new(self, desktop->id));
 	return TRUE;
 }
@@ -203,9 +199,9 @@ static gboolean delete_row(struct desktops *self, struct desktop *desktop,
 	struct broker *broker = self->broker;
 	if (!store_begin(broker->store, error))
 		return FALSE;
-	gboolean ok = store_run(broker->store, NULL, error,
-				"DELETE FROM desktops WHERE id = $1", "s",
-				desktop->id);
+	gboolean ok =
+	    store_run(broker->store, NULL, error,
+		      "DELETE FROM desktops WHERE id = $1", "s", desktop->id);
 	if (ok)
 		event_add(broker, "desktop", desktop->id, NULL,
 			  "Desktop %s was removed.", desktop->name);
@@ -347,11 +343,11 @@ void desktop_discard(struct desktops *self, struct desktop *desktop,
 		return;
 	}
 	gboolean ok =
-		attachment_revoke(broker, ATTACH_OF_DESKTOP, desktop->id, NULL,
-				  "The desktop has ended.", &error) &&
-		store_run(broker->store, NULL, &error,
-			  "UPDATE desktops SET removing = 1 WHERE id = $1", "s",
-			  desktop->id);
+	    attachment_revoke(broker, ATTACH_OF_DESKTOP, desktop->id, NULL,
+			      "The desktop has ended.", &error) &&
+	    store_run(broker->store, NULL, &error,
+		      "UPDATE desktops SET removing = 1 WHERE id = $1", "s",
+		      desktop->id);
 	if (ok && why)
 		event_add(broker, "desktop", desktop->id, NULL,
 			  "Desktop %s is being removed: %s.", desktop->name,

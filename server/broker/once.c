@@ -90,11 +90,11 @@ enum once_verdict once_begin(struct request *request, const char *key,
 		request->once_key = g_strdup(key);
 		return ONCE_GO;
 	}
-	g_autoptr(store_rows) rows = store_query(
-		db, error,
-		"SELECT call, body, status, answer FROM once"
-		" WHERE who = $1 AND key = $2",
-		"ss", who, key);
+	g_autoptr(store_rows) rows =
+	    store_query(db, error,
+			"SELECT call, body, status, answer FROM once"
+			" WHERE who = $1 AND key = $2",
+			"ss", who, key);
 	return rows ? replay(request, rows, call, body, error) : ONCE_REFUSED;
 }
 
@@ -112,17 +112,16 @@ void once_end(struct request *request, int status, json_t *answer)
 	g_autoptr(GError) error = NULL;
 	char *text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
 	const char *who = person(request);
-	gboolean ok =
-		is_final(status)
-			? store_run(db, NULL, &error,
-				    "UPDATE once SET status = $1, answer = $2"
-				    " WHERE who = $3 AND key = $4",
-				    "isss", (gint64)status, text, who,
-				    request->once_key)
-			: store_run(db, NULL, &error,
-				    "DELETE FROM once WHERE who = $1"
-				    " AND key = $2",
-				    "ss", who, request->once_key);
+	gboolean ok = is_final(status)
+			  ? store_run(db, NULL, &error,
+				      "UPDATE once SET status = $1, answer = $2"
+				      " WHERE who = $3 AND key = $4",
+				      "isss", (gint64)status, text, who,
+				      request->once_key)
+			  : store_run(db, NULL, &error,
+				      "DELETE FROM once WHERE who = $1"
+				      " AND key = $2",
+				      "ss", who, request->once_key);
 	if (!ok)
 		log_fault(NULL, error);
 	free(text);

@@ -23,14 +23,14 @@ struct route {
 	const struct shape *query; /* members are numbers; or NULL */
 	const struct shape *body;
 	const struct shape *answer; /* NULL: none (204), or `bytes` */
-	const char *bytes;	    /* content type of an answer not JSON */
-	gsize body_max;		    /* 0: REQUEST_BODY_MAX */
-	unsigned errors;	    /* 1 << FAULT_..., beyond the usual */
-	gboolean once;		    /* takes an Idempotency-Key */
+	const char *bytes;          /* content type of an answer not JSON */
+	gsize body_max;             /* 0: REQUEST_BODY_MAX */
+	unsigned errors;            /* 1 << FAULT_..., beyond the usual */
+	gboolean once;              /* takes an Idempotency-Key */
 	void (*handle)(struct request *request);
 };
 #define REQUEST_BODY_MAX 65536u
-#define PATH_PREFIX "/api/v1"
+#define PATH_PREFIX      "/api/v1"
 
 extern const struct route routes[];
 extern const gsize routes_count;
@@ -40,16 +40,16 @@ struct request {
 	struct broker *broker;
 	const struct route *route;
 	char *params[REQUEST_PARAMS_MAX];
-	json_t *query, *body; /* objects, never NULL */
+	json_t *query, *body;   /* objects, never NULL */
 	struct session session; /* user NULL on admin.sock */
-	gboolean local;		/* on admin.sock */
-	char *peer;		/* address, or "local" */
+	gboolean local;         /* on admin.sock */
+	char *peer;             /* address, or "local" */
 	unsigned retry_after_s; /* told with an error, if set */
-	gboolean needs_code;	/* likewise: "needs": "code" */
-	char *if_match;		/* the header, or NULL */
-	char *etag;		/* told with the answer, if set */
-	char *once_key;		/* once.c's */
-	void *transport;	/* api.c's */
+	gboolean needs_code;    /* likewise: "needs": "code" */
+	char *if_match;         /* the header, or NULL */
+	char *etag;             /* told with the answer, if set */
+	char *once_key;         /* once.c's */
+	void *transport;        /* api.c's */
 };
 
 /* Who, for events: the user's name, or "admin" on admin.sock. */
