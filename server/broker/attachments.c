@@ -5,6 +5,10 @@
 #include "server/broker/secrets.h"
 #include "server/broker/tunnels.h"
 
+/* Only words: what is forgotten here is refused all the same. */
+#define TAKEN_KEPT 1000
+static const char elsewhere[] = "The desktop was opened at another place.";
+
 /* What `resume` needs, in memory too: a session with a desktop goes on while
  * the store is away. */
 struct held {
@@ -32,6 +36,8 @@ gboolean attachments_load(struct broker *broker, GError **error)
 {
 	broker->attached = g_hash_table_new_full(g_str_hash, g_str_equal,
 						 g_free, held_free);
+	broker->taken =
+		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	g_autoptr(store_rows) rows = store_query(
 		broker->store, error,
 		"SELECT hash, desktop, user_name FROM attaches", NULL);
@@ -111,8 +117,11 @@ static void take_over(struct broker *broker, struct attachment *attach)
 	for (guint i = 0; i < attach->older->len; i++) {
 		const char *hash = attach->older->pdata[i];
 		g_hash_table_remove(broker->attached, hash);
-		tunnels_revoke(broker->tunnels, hash,
-			       "The desktop was opened at another place.");
+		/* its terminal asks once more, and is told why not */
+		if (g_hash_table_size(broker->taken) >= TAKEN_KEPT)
+			g_hash_table_remove_all(broker->taken);
+		g_hash_table_add(broker->taken, g_strdup(hash));
+		tunnels_revoke(broker->tunnels, hash, elsewhere);
 	}
 	hold(broker, attach->hash, attach->desktop, attach->user);
 }
@@ -198,7 +207,11 @@ gboolean attachment_resume(struct broker *broker, const char *secret,
 		return FALSE;
 	if (!store_rows_count(rows)) {
 		fault_set(error, FAULT_DENIED, "Sign in and open it again.",
-			  "This session with the desktop has ended.");
+			  "%s",
+			  g_hash_table_contains(broker->taken, hash)
+				  ? elsewhere
+				  : "This session with the desktop has "
+				    "ended.");
 		return FALSE;
 	}
 	attach->hash = g_steal_pointer(&hash);

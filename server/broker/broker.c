@@ -94,6 +94,7 @@ static void tear_down(struct broker *broker)
 	throttle_destroy(broker->throttle);
 	hub_destroy(broker->hub);
 	g_clear_pointer(&broker->attached, g_hash_table_unref);
+	g_clear_pointer(&broker->taken, g_hash_table_unref);
 	store_close(broker->store);
 }
 

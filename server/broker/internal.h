@@ -35,7 +35,7 @@ struct broker {
 	struct keeper *keeper;
 	struct tunnels *tunnels;
 	struct api *api;
-	GHashTable *attached; /* attachments.c's */
+	GHashTable *attached, *taken; /* attachments.c's */
 };
 
 /* events.c: what happened, for the administrator. Part of the transaction
