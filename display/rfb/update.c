@@ -268,8 +268,13 @@ static bool plan_parts(struct rfb_client *self, GArray *parts,
 	else if (!self->continuous)
 		batch = CLAMP((guint64)pacer_rtt_us(&self->pacer) * BATCH_SPEED,
 			      BATCH_PIXELS, BATCH_MAX);
-	struct view_wish wish = {
-	    .within = within, .side = RFB_RECT_SIDE, .lossy = may_lose(self)};
+	/* what costs more than it did last time must not become a flood */
+	if (room < ROOM_UNPACED)
+		batch = MIN(batch, (guint64)room * 4 + RFB_RECT_SIDE);
+	struct view_wish wish = {.only_echo = self->plan_in_front,
+				 .within = within,
+				 .side = RFB_RECT_SIDE,
+				 .lossy = may_lose(self)};
 	/* what moves would only grow old in buffers: two frames on their way,
 	 * and as many as the line itself holds */
 	wish.calm =

@@ -356,6 +356,11 @@ static void test_priorities(void)
 	    VIEW_ECHO);
 	g_assert_true(part.exact);
 	g_assert_cmpuint(part.rect.x, >=, 384);
+	wish.only_echo = true;
+	g_assert_cmpint(
+	    view_next(view, guest->desktop, activity, &wish, now, &part), ==,
+	    VIEW_NOTHING);
+	wish.only_echo = false;
 	bool film_came = false, photo_came = false;
 	enum view_what what;
 	while ((what = view_next(view, guest->desktop, activity, &wish, now,
