@@ -238,6 +238,11 @@ static bool set_mode(struct agent *agent, XRRScreenResources *resources,
 				     RR_Rotate_0, &id, 1) == RRSetConfigSuccess;
 		XUngrabServer(display);
 		XSync(display, False);
+		/* what is placed before the event of it comes may use it */
+		if (done) {
+			agent->room_width = screen_width;
+			agent->room_height = screen_height;
+		}
 	}
 	if (crtc)
 		XRRFreeCrtcInfo(crtc);

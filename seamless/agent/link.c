@@ -1,6 +1,9 @@
 /* A virtio port has no connection: the guest's end stays open, and the
  * kernel says by POLLHUP whether the host has its end open. While it has not,
- * a timer looks a few times a second, since poll() would return at once. */
+ * a timer looks a few times a second, since poll() would return at once.
+ *
+ * A port under load was seen not to wake its writer: what waits to be written
+ * there is tried again by a timer, too. */
 #include "seamless/agent/link.h"
 
 #include <errno.h>
@@ -18,6 +21,7 @@
 #define ROOM_BYTES  (256u << 10) /* beyond that senders wait */
 #define QUEUE_BYTES (4u << 20)   /* beyond that the peer is dead */
 #define LOOK_MS     250
+#define AGAIN_MS    50
 
 struct link {
 	struct link_handlers handlers;
@@ -25,7 +29,7 @@ struct link {
 	char *path;
 	int listener, fd; /* or -1 */
 	bool port, up, told_full;
-	guint listen_source, in_source, out_source, look_source;
+	guint listen_source, in_source, out_source, look_source, again_source;
 	uint32_t serial;
 	GByteArray *out;
 	size_t in_used;
@@ -45,6 +49,7 @@ static void end_peer(struct link *self, const char *why)
 {
 	drop_source(&self->in_source);
 	drop_source(&self->out_source);
+	drop_source(&self->again_source);
 	bool was_up = self->up;
 	self->up = false;
 	self->in_used = 0;
@@ -60,6 +65,7 @@ static void end_peer(struct link *self, const char *why)
 }
 
 static gboolean on_out(int fd, GIOCondition condition, gpointer data);
+static gboolean on_again(gpointer data);
 
 /* Writes what the kernel takes. False when the peer is gone. */
 static bool push(struct link *self)
@@ -82,21 +88,38 @@ static bool push(struct link *self)
 	if (self->out->len && !self->out_source)
 		self->out_source =
 		    g_unix_fd_add(self->fd, G_IO_OUT, on_out, self);
+	if (self->out->len && self->port && !self->again_source)
+		self->again_source = g_timeout_add(AGAIN_MS, on_again, self);
 	return true;
+}
+
+/* Writes, and tells who waits for room. */
+static void push_more(struct link *self)
+{
+	if (!push(self)) {
+		end_peer(self, "its end is closed");
+		return;
+	}
+	if (self->told_full && link_has_room(self)) {
+		self->told_full = false;
+		self->handlers.room(self->data);
+	}
 }
 
 static gboolean on_out(int fd, GIOCondition condition, gpointer data)
 {
 	struct link *self = data;
 	self->out_source = 0;
-	if (!push(self)) {
-		end_peer(self, "its end is closed");
-		return G_SOURCE_REMOVE;
-	}
-	if (self->told_full && link_has_room(self)) {
-		self->told_full = false;
-		self->handlers.room(self->data);
-	}
+	push_more(self);
+	return G_SOURCE_REMOVE;
+}
+
+static gboolean on_again(gpointer data)
+{
+	struct link *self = data;
+	self->again_source = 0;
+	if (self->out->len)
+		push_more(self);
 	return G_SOURCE_REMOVE;
 }
 
@@ -245,6 +268,7 @@ void link_destroy(struct link *self)
 	drop_source(&self->in_source);
 	drop_source(&self->out_source);
 	drop_source(&self->look_source);
+	drop_source(&self->again_source);
 	if (self->fd >= 0)
 		close(self->fd);
 	if (self->listener >= 0) {
