@@ -50,6 +50,11 @@ unsigned decoder_height(const struct decoder *self)
 	return self->height;
 }
 
+unsigned decoder_refused(const struct decoder *self)
+{
+	return video_refused(self->video);
+}
+
 uint8_t *decoder_take(struct decoder *self, size_t bytes)
 {
 	if (bytes > self->in_size) {

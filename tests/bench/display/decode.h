@@ -25,6 +25,7 @@ void decoder_resize(struct decoder *self, unsigned width, unsigned height);
 uint32_t *decoder_pixels(struct decoder *self);
 unsigned decoder_width(const struct decoder *self);
 unsigned decoder_height(const struct decoder *self);
+unsigned decoder_refused(const struct decoder *self);
 /* Takes a rectangle's bytes off the wire; false: not an encoding of pixels. */
 bool decoder_rect(struct decoder *self, unsigned x, unsigned y, unsigned w,
 		  unsigned h, int32_t encoding);
@@ -34,5 +35,7 @@ bool decoder_rect(struct decoder *self, unsigned x, unsigned y, unsigned w,
 struct video;
 struct video *video_create(void);
 void video_destroy(struct video *self);
+/* Packets that the decoder could make nothing of. */
+unsigned video_refused(const struct video *self);
 void video_decode(struct video *self, struct wire *wire, unsigned x, unsigned y,
 		  unsigned w, unsigned h, uint32_t *picture, unsigned stride);

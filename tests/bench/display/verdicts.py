@@ -101,6 +101,8 @@ def video(all):
     if not ours["rects"][4]:
         yield ("video, viewer with H.264", False, "no H.264 was sent")
         return
+    if ours["refused"]:
+        yield ("video, H.264: a stream that decoders take", False, "%d packets refused" % ours["refused"])
     yield ("video, H.264: every frame shown, at most 40 ms behind",
            ours["frames_shown"] == ours["frames"] and ours["age_p99"] <= 40,
            "%d of %d, p50 %.0f ms, p99 %.0f ms" % (ours["frames_shown"], ours["frames"], ours["age_p50"], ours["age_p99"]))

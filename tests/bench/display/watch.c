@@ -317,14 +317,15 @@ int main(int argc, char **argv)
 	    ", \"rest_bytes\": %" G_GUINT64_FORMAT
 	    ", \"psnr\": %.1f, \"exact_ms\": %.1f, \"inexact_ms\": %.0f, "
 	    "\"illegible\": %" G_GUINT64_FORMAT
-	    ", \"rects\": [%u, %u, %u, %u, %u]}\n",
+	    ", \"refused\": %u, \"rects\": [%u, %u, %u, %u, %u]}\n",
 	    self.header->end_ms / 1000.0, first, first_exact, first_bytes,
 	    self.header->frames - 1, self.age.count, figures_at(&self.age, 0.5),
 	    figures_at(&self.age, 0.99), figures_at(&self.oldest, 1),
 	    self.keys.count, self.lost_keys, figures_at(&self.keys, 0.5),
 	    figures_at(&self.keys, 0.95), bytes, rest_bytes,
 	    quality_judge(self.quality), exact, self.inexact_ms, self.unread,
-	    counts[0], counts[1], counts[2], counts[3], counts[4]);
+	    decoder_refused(session_decoder(self.session)), counts[0],
+	    counts[1], counts[2], counts[3], counts[4]);
 	quality_destroy(self.quality);
 	session_close(self.session);
 	return 0;
