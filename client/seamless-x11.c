@@ -194,6 +194,9 @@ void x11_close(struct x11 *x11)
 		return;
 	g_source_destroy(x11->source);
 	g_source_unref(x11->source);
+	XFreeGC(x11->display, x11->copy);
+	XFreeGC(x11->display, x11->fill);
+	XFreeGC(x11->display, x11->dim);
 	XSync(x11->display, False); /* late errors find us still there */
 	XCloseDisplay(x11->display);
 	ours = NULL;

@@ -15,8 +15,9 @@
 #define PORT_QUEUE (256u << 10)
 /* Frames of one window that the client has not shown yet. */
 #define FRAMES_FLYING 2u
-/* A stamp that did not come by then never will. */
-#define STAMP_PATIENCE_US (500 * 1000)
+/* A stamp that did not come by then never will. Long: a guest that is starved
+ * paints late, and half-painted windows are worse than late ones. */
+#define STAMP_PATIENCE_US (2000 * 1000)
 
 /* First member is the viewer: ops get a pointer to it. */
 struct windows {

@@ -659,6 +659,8 @@ class Client:
                    XDG_CONFIG_HOME=os.path.join(self.home, "config"),
                    XDG_CACHE_HOME=os.path.join(self.home, "cache"))
         env.pop("XDG_RUNTIME_DIR", None)
+        # an orderly end leaves what GTK and fontconfig keep for ever
+        env.setdefault("ASAN_OPTIONS", "detect_leaks=0")
         arguments = list(arguments)
         if password is not None:
             path = os.path.join(self.home, "password")
