@@ -22,6 +22,7 @@ struct pipe {
 	size_t drain_bytes;
 	guint64 sent;
 	bool held, deaf;
+	unsigned resets;
 };
 
 #define IN_SIZE (2 * SEAM_MESSAGE_MAX)
@@ -147,8 +148,11 @@ static bool take_messages(struct pipe *self)
 {
 	size_t done = 0;
 	bool alive = true;
+	unsigned resets = self->resets;
 	self->refs++;
-	while (self->fd >= 0 && !self->held && alive) {
+	/* a handler may end, hold or reset us: what is in the buffer is then
+	 * not ours to go on with */
+	while (self->fd >= 0 && !self->held && resets == self->resets) {
 		struct seam_message message;
 		size_t used = 0;
 		enum seam_status status = seam_parse(
@@ -166,7 +170,7 @@ static bool take_messages(struct pipe *self)
 		done += used;
 	}
 	alive = alive && self->fd >= 0;
-	if (done && done <= self->in_have) {
+	if (done && resets == self->resets) {
 		memmove(self->in, self->in + done, self->in_have - done);
 		self->in_have -= done;
 	}
@@ -230,6 +234,7 @@ void pipe_reset(struct pipe *self, bool deaf)
 {
 	if (self->fd < 0)
 		return;
+	self->resets++;
 	self->in_have = 0;
 	self->deaf = deaf;
 	self->held = false;
