@@ -1,9 +1,10 @@
 """Every device of oriel-vmm at once, driven by Debian's own drivers in a small guest."""
-import os, socket, subprocess, time
+import os, re, socket, subprocess, time
 from lab import OUT, Lines, Qmp, local, note, ok, until
 from small import CMDLINE, INITRD, make_initrd
 
-CPUS, MAC = 4, "52:54:00:6f:72:6a"
+# more than the emulated host has upset its emulator's SVM now and then
+CPUS, MEMORY, MAC = 2, 512, "52:54:00:6f:72:6a"
 INIT = """#!/bin/busybox sh
 /bin/busybox mkdir -p /proc /sys /dev /bin
 /bin/busybox --install -s /bin
@@ -55,10 +56,10 @@ def resident(pid):
     total, inside = 0, False
     with open("/proc/%d/smaps" % pid) as file:
         for line in file:
-            if "guest-memory" in line:
-                inside = True
+            if match := re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line):
+                inside = int(match.group(2), 16) - int(match.group(1), 16) == MEMORY << 20
             elif inside and line.startswith("Rss:"):
-                total, inside = total + int(line.split()[1]), False
+                total += int(line.split()[1])
     return total / 1024
 
 
@@ -71,7 +72,7 @@ def main():
     subprocess.run(["modprobe", "tun"])
     subprocess.run("ip tuntap add dev oriel0 mode tap && ip addr add 10.99.0.1/24 dev oriel0 && ip link set oriel0 up",
                    shell=True)
-    command = ["/lab/build/bin/oriel-vmm", "--cpus", str(CPUS), "--memory", "512", "--heads", "4", "--kernel",
+    command = ["/lab/build/bin/oriel-vmm", "--cpus", str(CPUS), "--memory", str(MEMORY), "--heads", "4", "--kernel",
                local("bzimage"), "--kernel-cache", "/tmp/kernels", "--initrd", INITRD, "--cmdline", CMDLINE,
                "--serial", "file:" + OUT + "/devices.serial", "--qmp", "/tmp/devices.qmp"]
     for device in (["virtio-gpu", "virtio-blk,serial=oriel,path=" + disk, "virtio-rng", "virtio-balloon",

@@ -3,9 +3,10 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "common/fault.h"
+
+#define LARGE_PAGE (2ull << 20)
 
 static void add_region(struct guest_mem *mem, uint64_t base, uint64_t offset,
 		       uint64_t size)
@@ -18,24 +19,37 @@ static void add_region(struct guest_mem *mem, uint64_t base, uint64_t offset,
 	};
 }
 
+/* Begins at a large page's boundary, as guest addresses do: only then can the
+ * second stage of the guest's page tables map large pages, too. */
+static uint8_t *map_aligned(uint64_t bytes)
+{
+	uint64_t before, after;
+	uint8_t *map = mmap(NULL, bytes + LARGE_PAGE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (map == MAP_FAILED)
+		return map;
+	before = -(uintptr_t)map & (LARGE_PAGE - 1);
+	after = LARGE_PAGE - before;
+	if (before)
+		munmap(map, before);
+	munmap(map + before + bytes, after);
+	return map + before;
+}
+
 struct guest_mem *guest_mem_new(uint64_t bytes, GError **error)
 {
 	struct guest_mem *mem = g_new0(struct guest_mem, 1);
 
-	mem->fd = -1;
 	mem->bytes = bytes;
-	mem->map = MAP_FAILED;
-	mem->fd = memfd_create("guest-memory", MFD_CLOEXEC);
-	if (mem->fd < 0 || ftruncate(mem->fd, (off_t)bytes) < 0)
-		goto failed;
-	/* Shared with nobody today; a clone will map the same file privately.
-	 */
-	mem->map = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-			MAP_SHARED | MAP_NORESERVE, mem->fd, 0);
+	mem->map = map_aligned(bytes);
 	if (mem->map == MAP_FAILED)
 		goto failed;
-	/* A core dump of the monitor must not hold a person's desktop. */
+	madvise(mem->map, bytes, MADV_HUGEPAGE);
+	/* A core dump of the monitor must not hold a person's desktop, nor
+	 * have its helpers a copy of it. */
 	madvise(mem->map, bytes, MADV_DONTDUMP);
+	madvise(mem->map, bytes, MADV_DONTFORK);
 	add_region(mem, 0, 0, MIN(bytes, RAM_HOLE));
 	if (bytes > RAM_HOLE_END)
 		add_region(mem, RAM_HOLE_END, RAM_HOLE_END,
@@ -56,7 +70,6 @@ struct guest_mem *guest_mem_fake(uint64_t base, void *buffer, uint64_t bytes)
 {
 	struct guest_mem *mem = g_new0(struct guest_mem, 1);
 
-	mem->fd = -1;
 	mem->map = MAP_FAILED;
 	mem->bytes = bytes;
 	mem->regions[mem->count++] =
@@ -70,8 +83,6 @@ void guest_mem_free(struct guest_mem *mem)
 		return;
 	if (mem->map != MAP_FAILED)
 		munmap(mem->map, mem->bytes);
-	if (mem->fd >= 0)
-		close(mem->fd);
 	g_free(mem);
 }
 

@@ -34,15 +34,14 @@ static inline gpa_t gpa_add(gpa_t base, uint64_t offset)
 
 struct guest_region {
 	uint64_t base, size;
-	uint64_t offset; /* in the memory file */
+	uint64_t offset; /* in the map */
 	uint8_t *host;
 };
 
 struct guest_mem {
 	struct guest_region regions[GUEST_REGIONS_MAX];
 	unsigned count;
-	int fd;       /* memory file, or -1 for a test's plain buffer */
-	uint8_t *map; /* the whole file */
+	uint8_t *map; /* all of it; MAP_FAILED for a test's plain buffer */
 	uint64_t bytes;
 };
 

@@ -1,8 +1,8 @@
 /* virtio-balloon.c - memory given back to the host. Virtio 1.2, 5.5.
  *
  * The guest reports pages it does not use (free page reporting), and pages it
- * gave up because the host asked (inflate): both are released by punching the
- * memory file. Only whole pages inside RAM are touched. */
+ * gave up because the host asked (inflate): both go back to the host and read
+ * as zeroes when they are touched again. Only whole pages of RAM are meant. */
 #include <endian.h>
 #include <fcntl.h>
 #include <string.h>
@@ -28,8 +28,7 @@ static uint64_t balloon_features(struct virtio *v)
 
 static void release(struct balloon *b, void *host, uint64_t bytes)
 {
-	/* frees the file's pages, not only our view of them */
-	if (madvise(host, bytes, MADV_REMOVE) == 0)
+	if (madvise(host, bytes, MADV_DONTNEED) == 0)
 		b->released += bytes;
 }
 
