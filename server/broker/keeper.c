@@ -256,6 +256,14 @@ static void keep_pool(struct keeper *self, const struct pool *pool, GList *all,
 	if (census.outdated && (census.ready >= wanted ||
 				census.all >= pool->max || census.refused))
 		retire(self, census.outdated, "the pool has another image now");
+	if (census.spares < wanted && census.all >= pool->max) {
+		g_autoptr(GError) full = fault_new(
+			FAULT_BUSY, NULL,
+			"its limit of %" G_GINT64_FORMAT
+			" desktops leaves no place.",
+			pool->max);
+		note_refusal(self, pool, full);
+	}
 	if (!wanted || census.ready >= wanted)
 		g_hash_table_remove(self->troubles, pool->name);
 }
