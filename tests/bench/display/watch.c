@@ -263,7 +263,7 @@ static void run(uint64_t *rest_bytes, double *exact_ms)
 		    atomic_load(&self.truth->keys) >= keys.seen &&
 		    all_exact()) {
 			uint64_t last = atomic_load(&self.truth->changed_ns);
-			*exact_ms = (double)(now_ns() - last) / 1e6;
+			*exact_ms = last ? (double)(now_ns() - last) / 1e6 : 0;
 			break;
 		}
 	}
