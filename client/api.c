@@ -9,7 +9,7 @@
 /* Long polls take one connection each; 25 s is the server's longest hold. */
 #define CONNECTIONS 24
 #define TIMEOUT_S   40
-#define CHUNK	    (32u << 10)
+#define CHUNK       (32u << 10)
 
 struct api {
 	gint references;
@@ -46,9 +46,9 @@ struct api *api_new(const struct server_url *server, struct trust *trust)
 	api->key = server_url_key(server);
 	api->base = g_strdup_printf("https://%s/api/v1", api->key);
 	api->soup = soup_session_new_with_options(
-		"max-conns", CONNECTIONS, "max-conns-per-host", CONNECTIONS,
-		"timeout", TIMEOUT_S, "user-agent",
-		"oriel-client/" ORIEL_VERSION, NULL);
+	    "max-conns", CONNECTIONS, "max-conns-per-host", CONNECTIONS,
+	    "timeout", TIMEOUT_S, "user-agent", "oriel-client/" ORIEL_VERSION,
+	    NULL);
 	return api;
 }
 
@@ -150,8 +150,8 @@ static gboolean accept_certificate(SoupMessage *message,
 			known = g_strdup(api->given);
 		}
 	} else {
-		verdict = trust_check(api->trust, api->key, offered, &known,
-				      NULL);
+		verdict =
+		    trust_check(api->trust, api->key, offered, &known, NULL);
 	}
 	if (verdict == TRUST_KNOWN) {
 		g_free(api->fingerprint);
@@ -167,7 +167,7 @@ static gboolean accept_certificate(SoupMessage *message,
 	api->refused.subject = g_tls_certificate_get_subject_name(certificate);
 	api->refused.issuer = g_tls_certificate_get_issuer_name(certificate);
 	g_autoptr(GDateTime) expires =
-		g_tls_certificate_get_not_valid_after(certificate);
+	    g_tls_certificate_get_not_valid_after(certificate);
 	if (expires)
 		api->refused.expires = g_date_time_format(expires, "%-d %B %Y");
 	return FALSE;
@@ -188,20 +188,19 @@ static GError *network_error(struct call *call, const GError *error)
 {
 	const char *host = call->api->server.host;
 	if (call->api->is_refused)
-		return fault_new(
-			FAULT_DENIED, "Compare its fingerprint first.",
-			"The certificate of %s is not trusted", host);
+		return fault_new(FAULT_DENIED, "Compare its fingerprint first.",
+				 "The certificate of %s is not trusted", host);
 	if (error->domain == G_RESOLVER_ERROR)
 		return fault_new(FAULT_UNAVAILABLE,
 				 "Check the server's name and the network.",
 				 "No server named %s was found", host);
 	if (error->domain == G_TLS_ERROR)
 		return fault_new(
-			FAULT_UNAVAILABLE,
-			"Check the address and port: it may not be an Oriel "
-			"server.",
-			"%s port %u does not offer a secure connection", host,
-			call->api->server.port);
+		    FAULT_UNAVAILABLE,
+		    "Check the address and port: it may not be an Oriel "
+		    "server.",
+		    "%s port %u does not offer a secure connection", host,
+		    call->api->server.port);
 	if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED))
 		return fault_new(FAULT_UNAVAILABLE,
 				 "Check the port, or ask the administrator "
@@ -228,11 +227,11 @@ static void finish(struct call *call, const GError *error)
 		told = network_error(call, error);
 	} else {
 		SoupMessageHeaders *headers =
-			soup_message_get_response_headers(call->message);
+		    soup_message_get_response_headers(call->message);
 		const char *type =
-			soup_message_headers_get_content_type(headers, NULL);
+		    soup_message_headers_get_content_type(headers, NULL);
 		const char *retry =
-			soup_message_headers_get_one(headers, "Retry-After");
+		    soup_message_headers_get_one(headers, "Retry-After");
 		answer.status = soup_message_get_status(call->message);
 		if (retry) {
 			guint64 seconds = 5;
@@ -245,7 +244,7 @@ static void finish(struct call *call, const GError *error)
 						 call->body->len, 0, NULL);
 		else
 			answer.bytes = g_byte_array_free_to_bytes(
-				g_steal_pointer(&call->body));
+			    g_steal_pointer(&call->body));
 		json_t *refusal = json_object_get(answer.json, "error");
 		if (answer.status >= 200 && answer.status < 300) {
 			/* as asked */
@@ -253,22 +252,22 @@ static void finish(struct call *call, const GError *error)
 			told = jsonline_to_error(refusal);
 		} else {
 			told = fault_new(
-				FAULT_UNAVAILABLE,
-				"Check the address: it may not be an Oriel "
-				"server.",
-				"%s answered with HTTP %u",
-				call->api->server.host, answer.status);
+			    FAULT_UNAVAILABLE,
+			    "Check the address: it may not be an Oriel "
+			    "server.",
+			    "%s answered with HTTP %u", call->api->server.host,
+			    answer.status);
 		}
 	}
 	if (!told && call->sign_in) {
-		const char *token = json_string_value(
-			json_object_get(answer.json, "token"));
-		const char *user = json_string_value(
-			json_object_get(answer.json, "user"));
+		const char *token =
+		    json_string_value(json_object_get(answer.json, "token"));
+		const char *user =
+		    json_string_value(json_object_get(answer.json, "user"));
 		if (token && strlen(token) <= 512 &&
-		    strspn(token, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr"
-				  "stuvwxyz0123456789-._~+/=") ==
-			    strlen(token)) {
+		    strspn(token,
+			   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr"
+			   "stuvwxyz0123456789-._~+/=") == strlen(token)) {
 			wipe(&call->api->token);
 			call->api->token = g_strdup(token);
 			g_free(call->api->user);
@@ -295,7 +294,7 @@ static void on_chunk(GObject *source, GAsyncResult *result, gpointer data)
 	struct call *call = data;
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GBytes) chunk =
-		g_input_stream_read_bytes_finish(call->stream, result, &error);
+	    g_input_stream_read_bytes_finish(call->stream, result, &error);
 	gsize size = chunk ? g_bytes_get_size(chunk) : 0;
 	if (error || size == 0) {
 		finish(call, error);
@@ -308,10 +307,9 @@ static void on_chunk(GObject *source, GAsyncResult *result, gpointer data)
 	} else {
 		g_byte_array_append(call->body, g_bytes_get_data(chunk, NULL),
 				    (guint)size);
-		g_input_stream_read_bytes_async(call->stream, CHUNK,
-						G_PRIORITY_DEFAULT,
-						call->cancellable, on_chunk,
-						call);
+		g_input_stream_read_bytes_async(
+		    call->stream, CHUNK, G_PRIORITY_DEFAULT, call->cancellable,
+		    on_chunk, call);
 	}
 }
 
@@ -319,17 +317,17 @@ static void on_sent(GObject *source, GAsyncResult *result, gpointer data)
 {
 	struct call *call = data;
 	g_autoptr(GError) error = NULL;
-	call->stream = soup_session_send_finish(SOUP_SESSION(source), result,
-						&error);
+	call->stream =
+	    soup_session_send_finish(SOUP_SESSION(source), result, &error);
 	if (!call->stream) {
 		finish(call, error);
 		return;
 	}
 	SoupMessageHeaders *headers =
-		soup_message_get_response_headers(call->message);
+	    soup_message_get_response_headers(call->message);
 	const char *type = soup_message_headers_get_content_type(headers, NULL);
-	call->limit = g_strcmp0(type, "image/png") == 0 ? API_PICTURE_MAX
-							: API_JSON_MAX;
+	call->limit =
+	    g_strcmp0(type, "image/png") == 0 ? API_PICTURE_MAX : API_JSON_MAX;
 	g_input_stream_read_bytes_async(call->stream, CHUNK, G_PRIORITY_DEFAULT,
 					call->cancellable, on_chunk, call);
 }
@@ -353,8 +351,8 @@ static void start(struct api *api, const char *method, const char *path,
 	struct call *call = g_new0(struct call, 1);
 	g_autofree char *uri = g_strconcat(api->base, path, NULL);
 	call->api = api_ref(api);
-	call->cancellable = cancellable ? g_object_ref(cancellable)
-					: g_cancellable_new();
+	call->cancellable =
+	    cancellable ? g_object_ref(cancellable) : g_cancellable_new();
 	call->body = g_byte_array_new();
 	call->sign_in = sign_in;
 	call->done = done;
@@ -362,9 +360,9 @@ static void start(struct api *api, const char *method, const char *path,
 	call->message = soup_message_new(method, uri);
 	if (!call->message) {
 		json_decref(body);
-		g_autoptr(GError) error = fault_new(
-			FAULT_INVALID, "Check the server's name.",
-			"%s is not an address", uri);
+		g_autoptr(GError) error =
+		    fault_new(FAULT_INVALID, "Check the server's name.",
+			      "%s is not an address", uri);
 		finish(call, error);
 		return;
 	}
@@ -372,19 +370,19 @@ static void start(struct api *api, const char *method, const char *path,
 	g_signal_connect(call->message, "accept-certificate",
 			 G_CALLBACK(accept_certificate), api);
 	SoupMessageHeaders *headers =
-		soup_message_get_request_headers(call->message);
+	    soup_message_get_request_headers(call->message);
 	if (api->token && !sign_in) {
 		g_autofree char *bearer =
-			g_strconcat("Bearer ", api->token, NULL);
+		    g_strconcat("Bearer ", api->token, NULL);
 		soup_message_headers_replace(headers, "Authorization", bearer);
 	}
 	if (body) {
 		char *text = json_dumps(body, JSON_COMPACT);
 		json_decref(body);
 		g_autoptr(GBytes) bytes = g_bytes_new_with_free_func(
-			text, strlen(text), wipe_body, text);
+		    text, strlen(text), wipe_body, text);
 		soup_message_set_request_body_from_bytes(
-			call->message, "application/json", bytes);
+		    call->message, "application/json", bytes);
 	}
 	clear_refused(api);
 	soup_session_send_async(api->soup, call->message, G_PRIORITY_DEFAULT,

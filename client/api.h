@@ -16,7 +16,7 @@
 #include "client/trust.h"
 #include "client/url.h"
 
-#define API_JSON_MAX	(4u << 20)
+#define API_JSON_MAX    (4u << 20)
 #define API_PICTURE_MAX (8u << 20)
 
 struct api;

@@ -27,7 +27,7 @@ struct app {
 	GList *windows;
 	/* what to open after signing in, if anything; name too where known */
 	char *target_pool, *target_id, *target_name;
-	gboolean direct;   /* a list of one is opened at once */
+	gboolean direct;    /* a list of one is opened at once */
 	gboolean main_away; /* the main window waits behind a desktop */
 	gboolean quitting;
 };
@@ -36,15 +36,14 @@ static void show_main(struct app *app);
 
 static void set_header(struct app *app)
 {
-	gboolean list = g_strcmp0(gtk_stack_get_visible_child_name(
-					  GTK_STACK(app->stack)),
-				  "desktops") == 0;
+	gboolean list =
+	    g_strcmp0(gtk_stack_get_visible_child_name(GTK_STACK(app->stack)),
+		      "desktops") == 0;
 	GtkHeaderBar *header = GTK_HEADER_BAR(app->header);
 	g_autofree char *subtitle =
-		list && app->api
-			? g_strdup_printf("%s on %s", api_user(app->api),
-					  api_server_key(app->api))
-			: NULL;
+	    list && app->api ? g_strdup_printf("%s on %s", api_user(app->api),
+					       api_server_key(app->api))
+			     : NULL;
 	gtk_header_bar_set_title(header, list ? "Desktops" : "Oriel");
 	gtk_header_bar_set_subtitle(header, subtitle);
 	gtk_widget_set_visible(app->sign_out, list);
@@ -124,9 +123,11 @@ static void open_desktop(struct app *app, const char *pool, const char *id,
 		events_emit("opening", "{s:s?,s:s?}", "pool", pool, "desktop",
 			    id);
 		window = desktop_window_new(
-			app->gtk, app->api, app->servers, pool, id,
-			name ? name : pool ? pool : "Desktop",
-			app->options->fullscreen, on_window_closed, app);
+		    app->gtk, app->api, app->servers, pool, id,
+		    name   ? name
+		    : pool ? pool
+			   : "Desktop",
+		    app->options->fullscreen, on_window_closed, app);
 		app->windows = g_list_prepend(app->windows, window);
 	}
 	desktop_window_present(window);
@@ -142,8 +143,8 @@ static void on_open(const struct desktop *desktop, void *data)
 	struct app *app = data;
 	/* one's own comes by its pool, which also makes it where there is
 	 * none yet; somebody else's (for administrators) by its id */
-	gboolean own = !desktop->user ||
-		       g_strcmp0(desktop->user, api_user(app->api)) == 0;
+	gboolean own =
+	    !desktop->user || g_strcmp0(desktop->user, api_user(app->api)) == 0;
 	open_desktop(app, own ? desktop->pool : NULL, desktop->id,
 		     desktop->name, FALSE);
 }
@@ -167,9 +168,9 @@ static void on_lost(const GError *error, void *data)
 }
 
 static const struct desktops_handlers desktops_handlers = {
-	.open = on_open,
-	.loaded = on_loaded,
-	.lost = on_lost,
+    .open = on_open,
+    .loaded = on_loaded,
+    .lost = on_lost,
 };
 
 /* --- signing in ----------------------------------------------------- */
@@ -194,7 +195,7 @@ static void on_certificate(gboolean trusted, void *data)
 {
 	struct app *app = data;
 	const struct api_certificate *refused =
-		app->api ? api_refused_certificate(app->api) : NULL;
+	    app->api ? api_refused_certificate(app->api) : NULL;
 	g_autoptr(GError) error = NULL;
 	if (!trusted || !refused) {
 		signin_focus(app->signin);
@@ -218,7 +219,7 @@ static void on_signed_in(const struct api_answer *answer, const GError *error,
 		return;
 	}
 	const struct api_certificate *refused =
-		api_refused_certificate(app->api);
+	    api_refused_certificate(app->api);
 	g_autofree char *cause = fault_cause(error);
 	signin_set_busy(app->signin, FALSE);
 	events_emit("sign-in-failed", "{s:s,s:i,s:s?}", "cause", cause,
@@ -255,8 +256,8 @@ static void on_submit(const char *server, const char *user,
 	app->api = api_new(&url, app->trust);
 	const struct server_url *given = &app->options->server;
 	if (app->options->fingerprint &&
-	    (!given->host || (strcmp(given->host, url.host) == 0 &&
-			      given->port == url.port)))
+	    (!given->host ||
+	     (strcmp(given->host, url.host) == 0 && given->port == url.port)))
 		api_trust(app->api, app->options->fingerprint);
 	server_url_clear(&url);
 	g_clear_object(&app->cancellable);
@@ -277,8 +278,8 @@ static void on_cancel(void *data)
 }
 
 static const struct signin_handlers signin_handlers = {
-	.submit = on_submit,
-	.cancel = on_cancel,
+    .submit = on_submit,
+    .cancel = on_cancel,
 };
 
 static void close_windows(struct app *app)
@@ -303,8 +304,7 @@ static void on_sign_out(GSimpleAction *action, GVariant *parameter,
 	events_emit("signed-out", NULL);
 }
 
-static void on_forget(GSimpleAction *action, GVariant *parameter,
-		      gpointer data)
+static void on_forget(GSimpleAction *action, GVariant *parameter, gpointer data)
 {
 	struct app *app = data;
 	struct server_url url;
@@ -380,8 +380,7 @@ static void build_header(struct app *app)
 	g_object_unref(model);
 	gtk_button_set_image(GTK_BUTTON(menu),
 			     gtk_image_new_from_icon_name(
-				     "open-menu-symbolic",
-				     GTK_ICON_SIZE_BUTTON));
+				 "open-menu-symbolic", GTK_ICON_SIZE_BUTTON));
 	gtk_widget_set_tooltip_text(menu, "Menu (F10)");
 	gtk_menu_button_set_use_popover(GTK_MENU_BUTTON(menu), TRUE);
 	g_object_set_data(G_OBJECT(app->header), "menu", menu);
@@ -399,19 +398,17 @@ static gboolean on_main_key(GtkWidget *widget, GdkEventKey *event,
 	if (event->keyval != GDK_KEY_F10 ||
 	    (event->state & gtk_accelerator_get_default_mod_mask()))
 		return GDK_EVENT_PROPAGATE;
-	gtk_button_clicked(
-		g_object_get_data(G_OBJECT(app->header), "menu"));
+	gtk_button_clicked(g_object_get_data(G_OBJECT(app->header), "menu"));
 	return GDK_EVENT_STOP;
 }
 
 static void load_style(void)
 {
 	g_autoptr(GtkCssProvider) css = gtk_css_provider_new();
-	gtk_css_provider_load_from_resource(css,
-					    "/org/oriel/Client/style.css");
+	gtk_css_provider_load_from_resource(css, "/org/oriel/Client/style.css");
 	gtk_style_context_add_provider_for_screen(
-		gdk_screen_get_default(), GTK_STYLE_PROVIDER(css),
-		GTK_STYLE_PROVIDER_PRIORITY_APPLICATION);
+	    gdk_screen_get_default(), GTK_STYLE_PROVIDER(css),
+	    GTK_STYLE_PROVIDER_PRIORITY_APPLICATION);
 	gtk_icon_theme_add_resource_path(gtk_icon_theme_get_default(),
 					 "/org/oriel/Client/icons");
 	gtk_window_set_default_icon_name("oriel");
@@ -420,11 +417,11 @@ static void load_style(void)
 static void on_startup(GApplication *gtk, struct app *app)
 {
 	const GActionEntry actions[] = {
-		{.name = "sign-out", .activate = on_sign_out},
-		{.name = "forget", .activate = on_forget},
-		{.name = "shortcuts", .activate = on_shortcuts},
-		{.name = "about", .activate = on_about},
-		{.name = "quit", .activate = on_quit},
+	    {.name = "sign-out", .activate = on_sign_out},
+	    {.name = "forget", .activate = on_forget},
+	    {.name = "shortcuts", .activate = on_shortcuts},
+	    {.name = "about", .activate = on_about},
+	    {.name = "quit", .activate = on_quit},
 	};
 	g_action_map_add_action_entries(G_ACTION_MAP(gtk), actions,
 					G_N_ELEMENTS(actions), app);
@@ -435,7 +432,7 @@ static void fill_from_options(struct app *app)
 {
 	struct app_options *options = app->options;
 	g_autofree char *server =
-		options->server.host ? server_url_text(&options->server) : NULL;
+	    options->server.host ? server_url_text(&options->server) : NULL;
 	const char *user = options->user;
 	if (server && !user)
 		user = servers_user_of(app->servers, server);
@@ -487,8 +484,8 @@ int app_run(struct app_options *options)
 	app.trust = trust_new(NULL);
 	app.servers = servers_new(NULL);
 	/* each call is a client of its own: two servers, two people */
-	app.gtk = gtk_application_new("org.oriel.Client",
-				      G_APPLICATION_NON_UNIQUE);
+	app.gtk =
+	    gtk_application_new("org.oriel.Client", G_APPLICATION_NON_UNIQUE);
 	g_signal_connect(app.gtk, "startup", G_CALLBACK(on_startup), &app);
 	g_signal_connect(app.gtk, "activate", G_CALLBACK(on_activate), &app);
 	const char *const quit[] = {"<Primary>q", NULL};

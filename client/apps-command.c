@@ -31,8 +31,8 @@ static int usage(const struct apps_options *options, const char *text)
 static char *absolute(const char *file)
 {
 	return g_path_is_absolute(file) || strstr(file, "://")
-		       ? g_strdup(file)
-		       : g_canonicalize_filename(file, NULL);
+		   ? g_strdup(file)
+		   : g_canonicalize_filename(file, NULL);
 }
 
 /* SERVER/POOL, unless a stream is given, then APP and files. */
@@ -44,7 +44,8 @@ static int take_words(struct apps_options *options, int argc, char **argv)
 		at++;
 	if (!options->stream) {
 		if (at >= argc)
-			return usage(options, "which server? https://HOST/POOL");
+			return usage(options,
+				     "which server? https://HOST/POOL");
 		if (!server_url_parse(argv[at++], &options->server, &error)) {
 			fault_print("oriel-client", error);
 			return EXIT_USAGE;
@@ -61,7 +62,7 @@ static int take_words(struct apps_options *options, int argc, char **argv)
 		g_ptr_array_add(files, absolute(argv[at]));
 	g_ptr_array_add(files, NULL);
 	options->files =
-		(char **)g_ptr_array_free(g_steal_pointer(&files), FALSE);
+	    (char **)g_ptr_array_free(g_steal_pointer(&files), FALSE);
 	return EXIT_DONE;
 }
 
@@ -94,49 +95,46 @@ int apps_command(int argc, char **argv)
 			*fingerprint = NULL;
 	gboolean verbose = FALSE;
 	const GOptionEntry common[] = {
-		{"user", 'u', 0, G_OPTION_ARG_STRING, &user,
-		 "Sign in as this user", "NAME"},
-		{"password-file", 0, 0, G_OPTION_ARG_FILENAME, &password,
-		 "Read the password from a file's first line ('-': standard "
-		 "input)",
-		 "FILE"},
-		{"trust-fingerprint", 0, 0, G_OPTION_ARG_STRING, &trust,
-		 "Trust only this certificate of the server", "SHA256:HEX"},
-		{"stream", 0, 0, G_OPTION_ARG_STRING, &stream,
-		 "Take the windows of a display process on this machine, "
-		 "without a server",
-		 "unix:PATH"},
-		{"events", 0, 0, G_OPTION_ARG_STRING, &events,
-		 "Write milestones as JSON lines", "FILE|FD"},
-		{"verbose", 'v', 0, G_OPTION_ARG_NONE, &verbose, "Log more",
-		 NULL},
-		{0},
+	    {"user", 'u', 0, G_OPTION_ARG_STRING, &user, "Sign in as this user",
+	     "NAME"},
+	    {"password-file", 0, 0, G_OPTION_ARG_FILENAME, &password,
+	     "Read the password from a file's first line ('-': standard "
+	     "input)",
+	     "FILE"},
+	    {"trust-fingerprint", 0, 0, G_OPTION_ARG_STRING, &trust,
+	     "Trust only this certificate of the server", "SHA256:HEX"},
+	    {"stream", 0, 0, G_OPTION_ARG_STRING, &stream,
+	     "Take the windows of a display process on this machine, "
+	     "without a server",
+	     "unix:PATH"},
+	    {"events", 0, 0, G_OPTION_ARG_STRING, &events,
+	     "Write milestones as JSON lines", "FILE|FD"},
+	    {"verbose", 'v', 0, G_OPTION_ARG_NONE, &verbose, "Log more", NULL},
+	    {0},
 	};
 	const GOptionEntry of_run[] = {
-		{"border", 0, 0, G_OPTION_ARG_STRING, &border,
-		 "Frame the windows of a machine that is not trusted",
-		 "#RRGGBB"},
-		{0},
+	    {"border", 0, 0, G_OPTION_ARG_STRING, &border,
+	     "Frame the windows of a machine that is not trusted", "#RRGGBB"},
+	    {0},
 	};
 	const GOptionEntry of_apps[] = {
-		{"install", 0, 0, G_OPTION_ARG_NONE, &options.install,
-		 "Put them among one's own, with icons and file types", NULL},
-		{"uninstall", 0, 0, G_OPTION_ARG_NONE, &options.uninstall,
-		 "Take them away from there", NULL},
-		{0},
+	    {"install", 0, 0, G_OPTION_ARG_NONE, &options.install,
+	     "Put them among one's own, with icons and file types", NULL},
+	    {"uninstall", 0, 0, G_OPTION_ARG_NONE, &options.uninstall,
+	     "Take them away from there", NULL},
+	    {0},
 	};
 	g_autoptr(GOptionContext) context = g_option_context_new(
-		options.list ? "SERVER/POOL" : "SERVER/POOL [APP [FILE…]]");
+	    options.list ? "SERVER/POOL" : "SERVER/POOL [APP [FILE…]]");
 	g_autoptr(GError) error = NULL;
 	g_option_context_set_summary(
-		context,
-		options.list
-			? "Lists the applications of a desktop."
-			: "Starts an application of a desktop, and shows its "
-			  "windows as if they were local.");
+	    context, options.list
+			 ? "Lists the applications of a desktop."
+			 : "Starts an application of a desktop, and shows its "
+			   "windows as if they were local.");
 	g_option_context_add_main_entries(context, common, NULL);
 	g_option_context_add_main_entries(
-		context, options.list ? of_apps : of_run, NULL);
+	    context, options.list ? of_apps : of_run, NULL);
 	g_option_context_add_group(context, gtk_get_option_group(FALSE));
 	if (!g_option_context_parse(context, &argc, &argv, &error))
 		return usage(&options, error->message);

@@ -14,10 +14,8 @@
 static void add_ascii(GString *out, const char *text)
 {
 	for (const char *c = text; *c; c++)
-		g_string_append_c(out, g_ascii_isalnum(*c) ||
-						       strchr("._-", *c)
-					       ? *c
-					       : '_');
+		g_string_append_c(
+		    out, g_ascii_isalnum(*c) || strchr("._-", *c) ? *c : '_');
 }
 
 char *apps_class(const char *pool, const char *app)
@@ -75,7 +73,8 @@ static char *clean_list(const char *list, const char *also)
 	for (char **word = words; *word; word++) {
 		gboolean fine = **word != '\0';
 		for (const char *c = *word; *c; c++)
-			fine = fine && (g_ascii_isalnum(*c) || strchr(also, *c));
+			fine =
+			    fine && (g_ascii_isalnum(*c) || strchr(also, *c));
 		if (fine)
 			g_string_append_printf(out, "%s;", *word);
 	}
@@ -89,7 +88,7 @@ char *apps_entry(const struct apps_place *place, const char *program,
 	g_autofree char *class = apps_class(place->server->pool, app->id);
 	g_autofree char *server = server_url_text(place->server);
 	g_autofree char *url =
-		g_strdup_printf("%s/%s", server, place->server->pool);
+	    g_strdup_printf("%s/%s", server, place->server->pool);
 	g_autofree char *categories = clean_list(app->categories, "-");
 	g_autofree char *types = clean_list(app->mime_types, "/.+-_");
 	add_line(out, "Name", app->name);
@@ -166,10 +165,10 @@ static gboolean write_icon(const struct seamless_app *app, const char *path,
 		rgba[4 * i + 3] = (guint8)a;
 	}
 	g_autoptr(GdkPixbuf) whole = gdk_pixbuf_new_from_data(
-		rgba, GDK_COLORSPACE_RGB, TRUE, 8, (int)app->icon_width,
-		(int)app->icon_height, (int)app->icon_width * 4, NULL, NULL);
+	    rgba, GDK_COLORSPACE_RGB, TRUE, 8, (int)app->icon_width,
+	    (int)app->icon_height, (int)app->icon_width * 4, NULL, NULL);
 	g_autoptr(GdkPixbuf) scaled =
-		gdk_pixbuf_scale_simple(whole, 64, 64, GDK_INTERP_BILINEAR);
+	    gdk_pixbuf_scale_simple(whole, 64, 64, GDK_INTERP_BILINEAR);
 	g_autofree char *png = NULL;
 	gsize size;
 	return gdk_pixbuf_save_to_buffer(scaled, &png, &size, "png", error,
@@ -181,11 +180,11 @@ static gboolean write_icon(const struct seamless_app *app, const char *path,
 static GHashTable *find_ours(const struct apps_place *place)
 {
 	GHashTable *ours =
-		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	g_autofree char *folder = folder_of("applications");
 	g_autofree char *server = server_url_text(place->server);
 	g_autofree char *url =
-		g_strdup_printf("%s/%s", server, place->server->pool);
+	    g_strdup_printf("%s/%s", server, place->server->pool);
 	g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
 	const char *name;
 	while (dir && (name = g_dir_read_name(dir))) {
@@ -197,12 +196,11 @@ static GHashTable *find_ours(const struct apps_place *place)
 		if (!g_key_file_load_from_file(file, path, 0, NULL))
 			continue;
 		g_autofree char *of = g_key_file_get_string(
-			file, G_KEY_FILE_DESKTOP_GROUP, MARK, NULL);
+		    file, G_KEY_FILE_DESKTOP_GROUP, MARK, NULL);
 		if (g_strcmp0(of, url) == 0)
 			g_hash_table_insert(
-				ours, g_steal_pointer(&path),
-				g_strndup(name, strlen(name) -
-							strlen(".desktop")));
+			    ours, g_steal_pointer(&path),
+			    g_strndup(name, strlen(name) - strlen(".desktop")));
 	}
 	return ours;
 }
@@ -223,13 +221,13 @@ static void remove_entries(GHashTable *entries)
 static void refresh(void)
 {
 	g_autofree char *applications = folder_of("applications");
-	g_autofree char *program = g_find_program_in_path(
-		"update-desktop-database");
+	g_autofree char *program =
+	    g_find_program_in_path("update-desktop-database");
 	const char *argv[] = {program, "-q", applications, NULL};
 	if (program)
 		g_spawn_sync(NULL, (char **)argv, NULL,
 			     G_SPAWN_STDOUT_TO_DEV_NULL |
-				     G_SPAWN_STDERR_TO_DEV_NULL,
+				 G_SPAWN_STDERR_TO_DEV_NULL,
 			     NULL, NULL, NULL, NULL, NULL, NULL);
 }
 
@@ -243,7 +241,7 @@ gboolean apps_install(const struct apps_place *place, const GPtrArray *apps,
 	for (guint i = 0; i < apps->len; i++) {
 		const struct seamless_app *app = apps->pdata[i];
 		g_autofree char *class =
-			apps_class(place->server->pool, app->id);
+		    apps_class(place->server->pool, app->id);
 		g_autofree char *file = g_strconcat(class, ".desktop", NULL);
 		g_autofree char *path = g_build_filename(folder, file, NULL);
 		g_autofree char *icon = icon_path(class);

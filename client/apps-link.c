@@ -64,15 +64,15 @@ static void dial_thread(GTask *task, gpointer source, gpointer data,
 	struct dial *dial = data;
 	GError *error = NULL;
 	const struct tunnel_request request = {
-		.host = dial->host,
-		.port = dial->port,
-		.protocol = "windows",
-		.fingerprint = dial->fingerprint,
-		.ticket = dial->ticket,
-		.session = dial->secret,
+	    .host = dial->host,
+	    .port = dial->port,
+	    .protocol = "windows",
+	    .fingerprint = dial->fingerprint,
+	    .ticket = dial->ticket,
+	    .session = dial->secret,
 	};
-	dial->tunnel = tunnel_connect(&request, cancellable, &dial->answer,
-				      &error);
+	dial->tunnel =
+	    tunnel_connect(&request, cancellable, &dial->answer, &error);
 	if (dial->tunnel)
 		g_task_return_boolean(task, TRUE);
 	else
@@ -185,16 +185,16 @@ static void on_failed(const struct desktop *desktop, const GError *error,
 }
 
 static const struct launch_handlers launch_handlers = {
-	.progress = on_progress,
-	.ready = on_ready,
-	.failed = on_failed,
+    .progress = on_progress,
+    .ready = on_ready,
+    .failed = on_failed,
 };
 
 static void begin_launch(struct apps_link *link)
 {
 	g_clear_pointer(&link->launch, launch_cancel);
-	link->launch = launch_start(link->api, link->options->server.pool,
-				    NULL, "windows", &launch_handlers, link);
+	link->launch = launch_start(link->api, link->options->server.pool, NULL,
+				    "windows", &launch_handlers, link);
 }
 
 static void on_signed_in(struct api *api, void *data)
@@ -206,14 +206,14 @@ static void on_signed_in(struct api *api, void *data)
 
 static void on_cancelled(void *data)
 {
-	g_autoptr(GError) error = fault_new(
-		FAULT_CANCELLED, NULL, "Signing in was cancelled");
+	g_autoptr(GError) error =
+	    fault_new(FAULT_CANCELLED, NULL, "Signing in was cancelled");
 	give_up(data, error);
 }
 
 static const struct apps_signin_handlers signin_handlers = {
-	.signed_in = on_signed_in,
-	.cancelled = on_cancelled,
+    .signed_in = on_signed_in,
+    .cancelled = on_cancelled,
 };
 
 /* ---- again and again ---- */
@@ -222,7 +222,7 @@ static void connect_socket(struct apps_link *link)
 {
 	const char *path = link->options->stream;
 	int fd = paths_unix_connect(
-		g_str_has_prefix(path, "unix:") ? path + 5 : path, NULL);
+	    g_str_has_prefix(path, "unix:") ? path + 5 : path, NULL);
 	if (fd < 0) {
 		try_again(link, 0);
 		return;
@@ -262,8 +262,8 @@ void apps_link_cut(struct apps_link *link, const GError *error)
 {
 	if (link->taken) {
 		g_autoptr(GError) taken = fault_new(
-			FAULT_CONFLICT, "Start it here again to have them back.",
-			"Another client shows these windows now");
+		    FAULT_CONFLICT, "Start it here again to have them back.",
+		    "Another client shows these windows now");
 		give_up(link, taken);
 		return;
 	}
@@ -291,8 +291,7 @@ struct apps_link *apps_link_new(struct apps_options *options,
 	link->handlers = handlers;
 	link->data = data;
 	if (!options->stream)
-		link->signin =
-			apps_signin_new(options, &signin_handlers, link);
+		link->signin = apps_signin_new(options, &signin_handlers, link);
 	link->timer = g_timeout_add(0, on_timer, link);
 	return link;
 }

@@ -98,9 +98,8 @@ static void list_apps(struct runner *runner)
 	const GPtrArray *apps = seamless_apps(runner->seamless);
 	g_autoptr(GError) error = NULL;
 	if (options->install) {
-		const struct apps_place place = {&options->server,
-						 options->user,
-						 options->fingerprint};
+		const struct apps_place place = {
+		    &options->server, options->user, options->fingerprint};
 		unsigned count;
 		if (!apps_install(&place, apps, &count, &error)) {
 			fail(runner, error);
@@ -110,7 +109,7 @@ static void list_apps(struct runner *runner)
 		return;
 	}
 	g_autoptr(GPtrArray) sorted =
-		g_ptr_array_copy((GPtrArray *)apps, NULL, NULL);
+	    g_ptr_array_copy((GPtrArray *)apps, NULL, NULL);
 	g_ptr_array_set_free_func(sorted, NULL); /* they are not its own */
 	g_ptr_array_sort(sorted, by_name);
 	for (guint i = 0; i < sorted->len; i++) {
@@ -144,10 +143,10 @@ static void on_windows(unsigned toplevels, void *data)
 static void show_trouble(const char *title, const char *text)
 {
 	GtkWidget *dialog = gtk_message_dialog_new(
-		NULL, 0, GTK_MESSAGE_WARNING, GTK_BUTTONS_CLOSE, "%s", title);
+	    NULL, 0, GTK_MESSAGE_WARNING, GTK_BUTTONS_CLOSE, "%s", title);
 	if (text && *text)
 		gtk_message_dialog_format_secondary_text(
-			GTK_MESSAGE_DIALOG(dialog), "%s", text);
+		    GTK_MESSAGE_DIALOG(dialog), "%s", text);
 	g_signal_connect(dialog, "response", G_CALLBACK(gtk_widget_destroy),
 			 NULL);
 	gtk_widget_show(dialog);
@@ -180,8 +179,8 @@ static void on_notify(const char *app, const char *summary, const char *body,
 	g_autoptr(GNotification) note = g_notification_new(summary);
 	g_notification_set_body(note, body);
 	g_notification_set_priority(note, urgency > 1
-						  ? G_NOTIFICATION_PRIORITY_HIGH
-						  : G_NOTIFICATION_PRIORITY_NORMAL);
+					      ? G_NOTIFICATION_PRIORITY_HIGH
+					      : G_NOTIFICATION_PRIORITY_NORMAL);
 	g_application_send_notification(runner->gtk, NULL, note);
 }
 
@@ -194,12 +193,12 @@ static void on_ended(const GError *error, void *data)
 }
 
 static const struct seamless_handlers seamless_handlers = {
-	.synced = on_synced,
-	.windows = on_windows,
-	.launched = on_launched,
-	.trouble = on_trouble,
-	.notify = on_notify,
-	.ended = on_ended,
+    .synced = on_synced,
+    .windows = on_windows,
+    .launched = on_launched,
+    .trouble = on_trouble,
+    .notify = on_notify,
+    .ended = on_ended,
 };
 
 /* ---- the way there ---- */
@@ -217,8 +216,8 @@ static void on_given_up(const GError *error, void *data)
 }
 
 static const struct apps_link_handlers link_handlers = {
-	.stream = on_stream,
-	.given_up = on_given_up,
+    .stream = on_stream,
+    .given_up = on_given_up,
 };
 
 static gboolean begin(struct runner *runner)
@@ -227,14 +226,13 @@ static gboolean begin(struct runner *runner)
 	g_autoptr(GError) error = NULL;
 	g_autofree char *prefix = apps_class(options->server.pool, "");
 	struct seamless_config config = {
-		.prefix = prefix,
-		.border = options->border,
+	    .prefix = prefix,
+	    .border = options->border,
 	};
 	runner->seamless =
-		seamless_new(&config, &seamless_handlers, runner, &error);
+	    seamless_new(&config, &seamless_handlers, runner, &error);
 	if (runner->seamless)
-		runner->link =
-			apps_link_new(options, &link_handlers, runner);
+		runner->link = apps_link_new(options, &link_handlers, runner);
 	if (!runner->link) {
 		fail(runner, error);
 		return FALSE;
@@ -249,7 +247,7 @@ static int on_command_line(GApplication *gtk, GApplicationCommandLine *line,
 {
 	int count;
 	g_auto(GStrv) words =
-		g_application_command_line_get_arguments(line, &count);
+	    g_application_command_line_get_arguments(line, &count);
 	if (count > 1 && *words[1]) {
 		struct wish *wish = g_new0(struct wish, 1);
 		wish->app = g_strdup(words[1]);
@@ -265,15 +263,14 @@ static int on_command_line(GApplication *gtk, GApplicationCommandLine *line,
 /* One process per machine. */
 static char *application_id(const struct apps_options *options)
 {
-	g_autofree char *key =
-		options->stream ? g_strdup(options->stream)
-				: server_url_key(&options->server);
+	g_autofree char *key = options->stream
+				   ? g_strdup(options->stream)
+				   : server_url_key(&options->server);
 	g_autofree char *all = g_strdup_printf(
-		"%s/%s/%s", key,
-		options->server.pool ? options->server.pool : "",
-		options->user ? options->user : "");
+	    "%s/%s/%s", key, options->server.pool ? options->server.pool : "",
+	    options->user ? options->user : "");
 	g_autofree char *digest =
-		g_compute_checksum_for_string(G_CHECKSUM_SHA256, all, -1);
+	    g_compute_checksum_for_string(G_CHECKSUM_SHA256, all, -1);
 	return g_strdup_printf("org.oriel.Client.Apps.m%.16s", digest);
 }
 
@@ -282,8 +279,8 @@ int apps_run(struct apps_options *options)
 	struct runner runner = {.options = options};
 	g_autofree char *id = application_id(options);
 	runner.gtk = G_APPLICATION(gtk_application_new(
-		id, G_APPLICATION_HANDLES_COMMAND_LINE |
-			    (options->list ? G_APPLICATION_NON_UNIQUE : 0)));
+	    id, G_APPLICATION_HANDLES_COMMAND_LINE |
+		    (options->list ? G_APPLICATION_NON_UNIQUE : 0)));
 	g_signal_connect(runner.gtk, "command-line",
 			 G_CALLBACK(on_command_line), &runner);
 	g_autoptr(GPtrArray) words = g_ptr_array_new();
@@ -293,8 +290,8 @@ int apps_run(struct apps_options *options)
 		g_ptr_array_add(words, *file);
 	int count = (int)words->len;
 	g_ptr_array_add(words, NULL);
-	int status = g_application_run(runner.gtk, count,
-				       (char **)words->pdata);
+	int status =
+	    g_application_run(runner.gtk, count, (char **)words->pdata);
 	events_emit("exit", "{s:i}", "status", runner.failed || status);
 	g_clear_handle_id(&runner.grace, g_source_remove);
 	apps_link_free(runner.link);

@@ -31,7 +31,7 @@ static void on_certificate(gboolean trusted, void *data)
 {
 	struct apps_signin *signin = data;
 	const struct api_certificate *refused =
-		signin->api ? api_refused_certificate(signin->api) : NULL;
+	    signin->api ? api_refused_certificate(signin->api) : NULL;
 	g_autoptr(GError) error = NULL;
 	if (!trusted || !refused)
 		return;
@@ -59,7 +59,7 @@ static void on_answer(const struct api_answer *answer, const GError *error,
 		return;
 	}
 	const struct api_certificate *refused =
-		api_refused_certificate(signin->api);
+	    api_refused_certificate(signin->api);
 	g_autofree char *cause = fault_cause(error);
 	events_emit("sign-in-failed", "{s:s,s:i,s:s?}", "cause", cause,
 		    "status", (int)answer->status, "certificate",
@@ -97,8 +97,8 @@ static void on_submit(const char *server, const char *user,
 	signin->cancellable = g_cancellable_new();
 	signin_set_busy(signin->page, TRUE);
 	events_emit("signing-in", NULL);
-	api_sign_in(signin->api, user, password, signin->cancellable,
-		    on_answer, signin);
+	api_sign_in(signin->api, user, password, signin->cancellable, on_answer,
+		    signin);
 }
 
 static void on_cancel(void *data)
@@ -109,8 +109,8 @@ static void on_cancel(void *data)
 }
 
 static const struct signin_handlers page_handlers = {
-	.submit = on_submit,
-	.cancel = on_cancel,
+    .submit = on_submit,
+    .cancel = on_cancel,
 };
 
 static gboolean on_delete(GtkWidget *widget, GdkEvent *event,

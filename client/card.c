@@ -9,7 +9,7 @@
 
 struct card {
 	GtkWidget *child, *picture, *name, *pool, *icon, *state, *bar, *error,
-		*open, *menu;
+	    *open, *menu;
 	GSimpleActionGroup *actions;
 	struct desktop *desktop;
 	cairo_surface_t *image;
@@ -70,18 +70,16 @@ static gboolean on_draw(GtkWidget *widget, cairo_t *cr, struct card *card)
 		cairo_pattern_set_filter(cairo_get_source(cr),
 					 CAIRO_FILTER_GOOD);
 		cairo_paint_with_alpha(
-			cr, card->desktop->state == DESKTOP_RUNNING ? 1 : 0.4);
+		    cr, card->desktop->state == DESKTOP_RUNNING ? 1 : 0.4);
 	} else {
 		GtkIconTheme *theme = gtk_icon_theme_get_default();
 		g_autoptr(GtkIconInfo) info = gtk_icon_theme_lookup_icon(
-			theme, "oriel-symbolic", 48,
-			GTK_ICON_LOOKUP_FORCE_SIZE);
+		    theme, "oriel-symbolic", 48, GTK_ICON_LOOKUP_FORCE_SIZE);
 		GdkRGBA faint = {1, 1, 1, 0.35};
 		g_autoptr(GdkPixbuf) icon =
-			info ? gtk_icon_info_load_symbolic(info, &faint, NULL,
-							   NULL, NULL, NULL,
-							   NULL)
-			     : NULL;
+		    info ? gtk_icon_info_load_symbolic(info, &faint, NULL, NULL,
+						       NULL, NULL, NULL)
+			 : NULL;
 		if (icon) {
 			gdk_cairo_set_source_pixbuf(cr, icon, (w - 48) / 2,
 						    (h - 48) / 2);
@@ -137,8 +135,7 @@ static GtkWidget *build_menu(struct card *card)
 				       G_MENU_MODEL(menu));
 	gtk_button_set_image(GTK_BUTTON(button),
 			     gtk_image_new_from_icon_name(
-				     "view-more-symbolic",
-				     GTK_ICON_SIZE_BUTTON));
+				 "view-more-symbolic", GTK_ICON_SIZE_BUTTON));
 	gtk_button_set_relief(GTK_BUTTON(button), GTK_RELIEF_NONE);
 	gtk_widget_set_tooltip_text(button, "What can be done");
 	gtk_widget_set_valign(button, GTK_ALIGN_CENTER);
@@ -249,8 +246,8 @@ const struct desktop *card_desktop(const struct card *card)
 static void show_error(struct card *card, const char *cause, const char *remedy)
 {
 	g_autofree char *markup =
-		remedy ? g_markup_printf_escaped("<b>%s</b>\n%s", cause, remedy)
-		       : g_markup_printf_escaped("<b>%s</b>", cause);
+	    remedy ? g_markup_printf_escaped("<b>%s</b>\n%s", cause, remedy)
+		   : g_markup_printf_escaped("<b>%s</b>", cause);
 	gtk_label_set_markup(GTK_LABEL(card->error), markup);
 	gtk_widget_show(card->error);
 }
@@ -270,22 +267,20 @@ void card_update(struct card *card, struct desktop *desktop)
 		state = g_strdup("Running, in use");
 	}
 	g_autofree char *line =
-		desktop->pool &&
-				desktop->state != DESKTOP_STARTING &&
-				g_ascii_strcasecmp(desktop->pool,
-						   desktop->name) != 0
-			? g_strdup_printf("%s · %s", state, desktop->pool)
-			: g_strdup(state);
+	    desktop->pool && desktop->state != DESKTOP_STARTING &&
+		    g_ascii_strcasecmp(desktop->pool, desktop->name) != 0
+		? g_strdup_printf("%s · %s", state, desktop->pool)
+		: g_strdup(state);
 	gtk_label_set_text(GTK_LABEL(card->state), line);
 	gtk_widget_set_tooltip_text(card->state, line);
 	gtk_image_set_from_icon_name(GTK_IMAGE(card->icon),
 				     desktop_state_icon(desktop->state),
 				     GTK_ICON_SIZE_MENU);
 	GtkStyleContext *style =
-		gtk_widget_get_style_context(gtk_widget_get_parent(card->icon));
+	    gtk_widget_get_style_context(gtk_widget_get_parent(card->icon));
 	for (int i = DESKTOP_NONE; i <= DESKTOP_FAILED; i++)
 		gtk_style_context_remove_class(
-			style, desktop_state_name((enum desktop_state)i));
+		    style, desktop_state_name((enum desktop_state)i));
 	gtk_style_context_add_class(style, desktop_state_name(desktop->state));
 	gtk_widget_set_visible(card->bar, busy);
 	gtk_progress_bar_set_fraction(GTK_PROGRESS_BAR(card->bar),
@@ -299,11 +294,11 @@ void card_update(struct card *card, struct desktop *desktop)
 		gtk_widget_hide(card->error);
 	for (gsize i = 0; i < G_N_ELEMENTS(verbs); i++)
 		g_simple_action_set_enabled(
-			G_SIMPLE_ACTION(g_action_map_lookup_action(
-				G_ACTION_MAP(card->actions), verbs[i])),
-			possible(desktop, verbs[i]));
+		    G_SIMPLE_ACTION(g_action_map_lookup_action(
+			G_ACTION_MAP(card->actions), verbs[i])),
+		    possible(desktop, verbs[i]));
 	g_autofree char *spoken = g_strdup_printf(
-		"%s, %s", desktop->name, desktop_state_text(desktop->state));
+	    "%s, %s", desktop->name, desktop_state_text(desktop->state));
 	atk_object_set_name(gtk_widget_get_accessible(card->child), spoken);
 	g_autofree char *open_name = g_strdup_printf("Open %s", desktop->name);
 	atk_object_set_name(gtk_widget_get_accessible(card->open), open_name);
@@ -317,8 +312,8 @@ void card_set_picture(struct card *card, GdkPixbuf *picture)
 {
 	g_clear_pointer(&card->image, cairo_surface_destroy);
 	if (picture)
-		card->image = gdk_cairo_surface_create_from_pixbuf(picture, 1,
-								   NULL);
+		card->image =
+		    gdk_cairo_surface_create_from_pixbuf(picture, 1, NULL);
 	gtk_widget_queue_draw(card->picture);
 }
 

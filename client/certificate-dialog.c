@@ -86,19 +86,19 @@ static void add_unknown(GtkWidget *box, const char *server,
 {
 	g_autofree char *reason = certificate_reason(certificate->flags);
 	g_autofree char *why = g_strdup_printf(
-		"You have not used %s from here before, and no authority "
-		"vouches for its certificate. %s",
-		server, reason);
+	    "You have not used %s from here before, and no authority "
+	    "vouches for its certificate. %s",
+	    server, reason);
 	gtk_container_add(GTK_CONTAINER(box), text_label(why));
 	gtk_container_add(GTK_CONTAINER(box),
 			  fingerprint_box("Fingerprint (SHA-256)",
 					  certificate->offered, "neutral"));
 	GtkWidget *how = text_label(NULL);
 	gtk_label_set_markup(
-		GTK_LABEL(how),
-		"Ask the administrator for it, by phone for example: "
-		"<tt>oriel status</tt> on the server shows the same one. If "
-		"they differ, somebody is between you and the server.");
+	    GTK_LABEL(how),
+	    "Ask the administrator for it, by phone for example: "
+	    "<tt>oriel status</tt> on the server shows the same one. If "
+	    "they differ, somebody is between you and the server.");
 	gtk_container_add(GTK_CONTAINER(box), how);
 }
 
@@ -106,24 +106,24 @@ static void add_changed(GtkWidget *box, const char *server,
 			const struct api_certificate *certificate)
 {
 	g_autofree char *why = g_strdup_printf(
-		"%s showed another certificate than the one you trusted. "
-		"Either it was renewed, or somebody is between you and the "
-		"server. Nothing was sent.",
-		server);
+	    "%s showed another certificate than the one you trusted. "
+	    "Either it was renewed, or somebody is between you and the "
+	    "server. Nothing was sent.",
+	    server);
 	gtk_container_add(GTK_CONTAINER(box), text_label(why));
 	gtk_container_add(GTK_CONTAINER(box),
 			  fingerprint_box("Trusted until now",
 					  certificate->known, "neutral"));
-	gtk_container_add(GTK_CONTAINER(box),
-			  fingerprint_box("Shown now", certificate->offered,
-					  "changed"));
+	gtk_container_add(
+	    GTK_CONTAINER(box),
+	    fingerprint_box("Shown now", certificate->offered, "changed"));
 	GtkWidget *how = text_label(NULL);
 	gtk_label_set_markup(
-		GTK_LABEL(how),
-		"Ask the administrator which one is right: <tt>oriel "
-		"status</tt> on the server shows it, and so does the file "
-		"<tt>gateway.json</tt>. Only if it is the new one, choose "
-		"<b>Forget This Server</b> from the menu and sign in again.");
+	    GTK_LABEL(how),
+	    "Ask the administrator which one is right: <tt>oriel "
+	    "status</tt> on the server shows it, and so does the file "
+	    "<tt>gateway.json</tt>. Only if it is the new one, choose "
+	    "<b>Forget This Server</b> from the menu and sign in again.");
 	gtk_container_add(GTK_CONTAINER(box), how);
 }
 
@@ -133,18 +133,16 @@ void certificate_dialog_show(GtkWindow *parent, const char *server,
 {
 	gboolean changed = certificate->verdict != TRUST_UNKNOWN;
 	GtkWidget *dialog = g_object_new(
-		GTK_TYPE_DIALOG, "use-header-bar", TRUE, "transient-for",
-		parent, "modal", TRUE, "resizable", FALSE, "title",
-		changed ? "Not the Server You Know" : "Is This Your Server?",
-		NULL);
+	    GTK_TYPE_DIALOG, "use-header-bar", TRUE, "transient-for", parent,
+	    "modal", TRUE, "resizable", FALSE, "title",
+	    changed ? "Not the Server You Know" : "Is This Your Server?", NULL);
 	GtkWidget *content = gtk_dialog_get_content_area(GTK_DIALOG(dialog));
 	GtkWidget *box = gtk_box_new(GTK_ORIENTATION_VERTICAL, 18);
 	g_object_set(box, "margin", 24, NULL);
 	GtkWidget *line = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 18);
 	GtkWidget *icon = gtk_image_new_from_icon_name(
-		changed ? "dialog-warning-symbolic"
-			: "security-medium-symbolic",
-		GTK_ICON_SIZE_DIALOG);
+	    changed ? "dialog-warning-symbolic" : "security-medium-symbolic",
+	    GTK_ICON_SIZE_DIALOG);
 	gtk_widget_set_valign(icon, GTK_ALIGN_START);
 	gtk_style_context_add_class(gtk_widget_get_style_context(icon),
 				    changed ? "bad" : "dim-label");
@@ -157,25 +155,24 @@ void certificate_dialog_show(GtkWindow *parent, const char *server,
 		add_changed(box, server, certificate);
 	else if (changed)
 		gtk_container_add(
-			GTK_CONTAINER(box),
-			text_label("The list of trusted servers cannot be "
-				   "read, so nothing was sent. Mend or move "
-				   "away the file known-servers in Oriel's "
-				   "data folder."));
+		    GTK_CONTAINER(box),
+		    text_label("The list of trusted servers cannot be "
+			       "read, so nothing was sent. Mend or move "
+			       "away the file known-servers in Oriel's "
+			       "data folder."));
 	else
 		add_unknown(box, server, certificate);
 	if (certificate->expires && !changed) {
-		g_autofree char *valid = g_strdup_printf(
-			"Valid until %s", certificate->expires);
+		g_autofree char *valid =
+		    g_strdup_printf("Valid until %s", certificate->expires);
 		GtkWidget *label = text_label(valid);
 		gtk_style_context_add_class(gtk_widget_get_style_context(label),
 					    "dim-label");
 		gtk_container_add(GTK_CONTAINER(box), label);
 	}
-	GtkWidget *cancel = gtk_dialog_add_button(GTK_DIALOG(dialog),
-						  changed ? "_Close"
-							  : "_Cancel",
-						  GTK_RESPONSE_CANCEL);
+	GtkWidget *cancel = gtk_dialog_add_button(
+	    GTK_DIALOG(dialog), changed ? "_Close" : "_Cancel",
+	    GTK_RESPONSE_CANCEL);
 	if (!changed)
 		gtk_dialog_add_button(GTK_DIALOG(dialog), "_Trust This Server",
 				      GTK_RESPONSE_ACCEPT);

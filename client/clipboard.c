@@ -66,14 +66,13 @@ static void on_owner_change(GtkClipboard *clipboard, GdkEventOwnerChange *event,
 struct clipboard_link *clipboard_link_new(GtkWidget *widget)
 {
 	struct clipboard_link *link = g_new0(struct clipboard_link, 1);
-	link->clipboard = gtk_widget_get_clipboard(widget,
-						   GDK_SELECTION_CLIPBOARD);
+	link->clipboard =
+	    gtk_widget_get_clipboard(widget, GDK_SELECTION_CLIPBOARD);
 	link->owner = g_object_new(G_TYPE_OBJECT, NULL);
 	g_object_set_data(link->owner, "link", link);
 	link->unannounced = TRUE;
-	link->changed_handler =
-		g_signal_connect(link->clipboard, "owner-change",
-				 G_CALLBACK(on_owner_change), link);
+	link->changed_handler = g_signal_connect(
+	    link->clipboard, "owner-change", G_CALLBACK(on_owner_change), link);
 	return link;
 }
 
@@ -181,14 +180,13 @@ static void get_remote(GtkClipboard *clipboard, GtkSelectionData *selection,
 		request(link);
 		GMainLoop *loop = g_main_loop_new(NULL, FALSE);
 		guint timer =
-			g_timeout_add(PASTE_PATIENCE_MS, on_impatient, loop);
+		    g_timeout_add(PASTE_PATIENCE_MS, on_impatient, loop);
 		link->waiting = loop;
 		g_main_loop_run(loop);
 		link = g_object_get_data(owner, "link");
 		if (link)
 			link->waiting = NULL;
-		GSource *source =
-			g_main_context_find_source_by_id(NULL, timer);
+		GSource *source = g_main_context_find_source_by_id(NULL, timer);
 		if (source)
 			g_source_destroy(source);
 		g_main_loop_unref(loop);

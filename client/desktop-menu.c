@@ -12,19 +12,17 @@ static const struct {
 	const char *name, *label;
 	unsigned keys[4];
 } combinations[] = {
-	{"cad", "Ctrl+Alt+_Delete",
-	 {GDK_KEY_Control_L, GDK_KEY_Alt_L, GDK_KEY_Delete}},
-	{"alt-tab", "Alt+_Tab", {GDK_KEY_Alt_L, GDK_KEY_Tab}},
-	{"alt-f4", "Alt+F_4", {GDK_KEY_Alt_L, GDK_KEY_F4}},
-	{"super", "_Super (Windows key)", {GDK_KEY_Super_L}},
-	{"print", "_Print Screen", {GDK_KEY_Print}},
-	{"ctrl-esc", "Ctrl+_Esc", {GDK_KEY_Control_L, GDK_KEY_Escape}},
-	{"f1", "Ctrl+Alt+F_1",
-	 {GDK_KEY_Control_L, GDK_KEY_Alt_L, GDK_KEY_F1}},
-	{"f2", "Ctrl+Alt+F_2",
-	 {GDK_KEY_Control_L, GDK_KEY_Alt_L, GDK_KEY_F2}},
-	{"f7", "Ctrl+Alt+F_7",
-	 {GDK_KEY_Control_L, GDK_KEY_Alt_L, GDK_KEY_F7}},
+    {"cad",
+     "Ctrl+Alt+_Delete",
+     {GDK_KEY_Control_L, GDK_KEY_Alt_L, GDK_KEY_Delete}},
+    {"alt-tab", "Alt+_Tab", {GDK_KEY_Alt_L, GDK_KEY_Tab}},
+    {"alt-f4", "Alt+F_4", {GDK_KEY_Alt_L, GDK_KEY_F4}},
+    {"super", "_Super (Windows key)", {GDK_KEY_Super_L}},
+    {"print", "_Print Screen", {GDK_KEY_Print}},
+    {"ctrl-esc", "Ctrl+_Esc", {GDK_KEY_Control_L, GDK_KEY_Escape}},
+    {"f1", "Ctrl+Alt+F_1", {GDK_KEY_Control_L, GDK_KEY_Alt_L, GDK_KEY_F1}},
+    {"f2", "Ctrl+Alt+F_2", {GDK_KEY_Control_L, GDK_KEY_Alt_L, GDK_KEY_F2}},
+    {"f7", "Ctrl+Alt+F_7", {GDK_KEY_Control_L, GDK_KEY_Alt_L, GDK_KEY_F7}},
 };
 
 static const char *const mode_names[] = {"follow", "fit", "actual"};
@@ -77,45 +75,42 @@ static void on_grab(GSimpleAction *action, GVariant *value, gpointer data)
 	context->handlers->grab(context->data);
 }
 
-GSimpleActionGroup *
-desktop_menu_actions(enum viewer_mode mode, gboolean dense,
-		     const struct desktop_menu_handlers *handlers, void *data)
+GSimpleActionGroup *desktop_menu_actions(
+    enum viewer_mode mode, gboolean dense,
+    const struct desktop_menu_handlers *handlers, void *data)
 {
 	GSimpleActionGroup *group = g_simple_action_group_new();
 	struct context *context = g_new(struct context, 1);
 	*context = (struct context){handlers, data};
 	g_object_set_data_full(G_OBJECT(group), "context", context, g_free);
 	const GActionEntry entries[] = {
-		{.name = "keys", .activate = on_keys, .parameter_type = "s"},
-		{.name = "screenshot", .activate = on_plain},
-		{.name = "fullscreen", .activate = on_plain},
-		{.name = "disconnect", .activate = on_plain},
-		{.name = "grab", .state = "false", .change_state = on_grab},
-		{.name = "dense", .state = "false", .change_state = on_dense},
-		{.name = "mode",
-		 .parameter_type = "s",
-		 .state = "'follow'",
-		 .change_state = on_mode},
+	    {.name = "keys", .activate = on_keys, .parameter_type = "s"},
+	    {.name = "screenshot", .activate = on_plain},
+	    {.name = "fullscreen", .activate = on_plain},
+	    {.name = "disconnect", .activate = on_plain},
+	    {.name = "grab", .state = "false", .change_state = on_grab},
+	    {.name = "dense", .state = "false", .change_state = on_dense},
+	    {.name = "mode",
+	     .parameter_type = "s",
+	     .state = "'follow'",
+	     .change_state = on_mode},
 	};
 	g_action_map_add_action_entries(G_ACTION_MAP(group), entries,
 					G_N_ELEMENTS(entries), context);
-	g_simple_action_set_state(
-		G_SIMPLE_ACTION(
-			g_action_map_lookup_action(G_ACTION_MAP(group), "mode")),
-		g_variant_new_string(mode_names[mode]));
-	g_simple_action_set_state(
-		G_SIMPLE_ACTION(g_action_map_lookup_action(G_ACTION_MAP(group),
-							   "dense")),
-		g_variant_new_boolean(dense));
+	g_simple_action_set_state(G_SIMPLE_ACTION(g_action_map_lookup_action(
+				      G_ACTION_MAP(group), "mode")),
+				  g_variant_new_string(mode_names[mode]));
+	g_simple_action_set_state(G_SIMPLE_ACTION(g_action_map_lookup_action(
+				      G_ACTION_MAP(group), "dense")),
+				  g_variant_new_boolean(dense));
 	return group;
 }
 
 void desktop_menu_set_grabbed(GSimpleActionGroup *actions, gboolean grabbed)
 {
-	g_simple_action_set_state(
-		G_SIMPLE_ACTION(g_action_map_lookup_action(
-			G_ACTION_MAP(actions), "grab")),
-		g_variant_new_boolean(grabbed));
+	g_simple_action_set_state(G_SIMPLE_ACTION(g_action_map_lookup_action(
+				      G_ACTION_MAP(actions), "grab")),
+				  g_variant_new_boolean(grabbed));
 }
 
 static GMenuModel *keys_menu(void)
@@ -165,8 +160,8 @@ static GtkWidget *menu_button(const char *icon, const char *tip,
 {
 	GtkWidget *button = gtk_menu_button_new();
 	gtk_button_set_image(
-		GTK_BUTTON(button),
-		gtk_image_new_from_icon_name(icon, GTK_ICON_SIZE_BUTTON));
+	    GTK_BUTTON(button),
+	    gtk_image_new_from_icon_name(icon, GTK_ICON_SIZE_BUTTON));
 	gtk_menu_button_set_menu_model(GTK_MENU_BUTTON(button), model);
 	gtk_widget_set_tooltip_text(button, tip);
 	atk_object_set_name(gtk_widget_get_accessible(button), tip);
@@ -206,8 +201,8 @@ char *desktop_menu_save_picture(GtkWindow *parent, GdkPixbuf *picture,
 				const char *name)
 {
 	GtkFileChooserNative *native = gtk_file_chooser_native_new(
-		"Save a Picture", parent, GTK_FILE_CHOOSER_ACTION_SAVE, "_Save",
-		"_Cancel");
+	    "Save a Picture", parent, GTK_FILE_CHOOSER_ACTION_SAVE, "_Save",
+	    "_Cancel");
 	GtkFileChooser *chooser = GTK_FILE_CHOOSER(native);
 	g_autoptr(GDateTime) now = g_date_time_new_now_local();
 	g_autofree char *when = g_date_time_format(now, "%Y-%m-%d %H-%M-%S");
@@ -216,7 +211,8 @@ char *desktop_menu_save_picture(GtkWindow *parent, GdkPixbuf *picture,
 	char *failed = NULL;
 	gtk_file_chooser_set_do_overwrite_confirmation(chooser, TRUE);
 	gtk_file_chooser_set_current_name(chooser, suggested);
-	const char *pictures = g_get_user_special_dir(G_USER_DIRECTORY_PICTURES);
+	const char *pictures =
+	    g_get_user_special_dir(G_USER_DIRECTORY_PICTURES);
 	if (pictures)
 		gtk_file_chooser_set_current_folder(chooser, pictures);
 	if (gtk_native_dialog_run(GTK_NATIVE_DIALOG(native)) ==
@@ -227,8 +223,8 @@ char *desktop_menu_save_picture(GtkWindow *parent, GdkPixbuf *picture,
 			failed = g_strdup("Pictures can be saved in local "
 					  "folders only.");
 		else if (!gdk_pixbuf_save(picture, path, "png", &error, NULL))
-			failed = g_strdup_printf("Not saved: %s",
-						 error->message);
+			failed =
+			    g_strdup_printf("Not saved: %s", error->message);
 	}
 	g_object_unref(native);
 	return failed;

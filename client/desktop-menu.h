@@ -18,9 +18,9 @@ struct desktop_menu_handlers {
 	void (*disconnect)(void *data);
 };
 
-GSimpleActionGroup *
-desktop_menu_actions(enum viewer_mode mode, gboolean dense,
-		     const struct desktop_menu_handlers *handlers, void *data);
+GSimpleActionGroup *desktop_menu_actions(
+    enum viewer_mode mode, gboolean dense,
+    const struct desktop_menu_handlers *handlers, void *data);
 void desktop_menu_set_grabbed(GSimpleActionGroup *actions, gboolean grabbed);
 
 /* Buttons with menus, for a bar: special keys, and everything else. */

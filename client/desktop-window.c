@@ -13,9 +13,9 @@
 /* A desktop in use that is silent for so long is asked for a sign of life,
  * then called silent, then given up. */
 #define SILENCE_PROBE_S 3
-#define SILENCE_TELL_S	7
-#define SILENCE_CUT_S	15
-#define HINT_MS		4500
+#define SILENCE_TELL_S  7
+#define SILENCE_CUT_S   15
+#define HINT_MS         4500
 
 struct desktop_window {
 	GtkWindow *window;
@@ -45,8 +45,7 @@ static gboolean on_hint_over(gpointer data)
 {
 	struct desktop_window *self = data;
 	self->hint_timer = 0;
-	gtk_revealer_set_reveal_child(GTK_REVEALER(self->hint_revealer),
-				      FALSE);
+	gtk_revealer_set_reveal_child(GTK_REVEALER(self->hint_revealer), FALSE);
 	return G_SOURCE_REMOVE;
 }
 
@@ -83,10 +82,10 @@ static void show_status(struct desktop_window *self,
 			const struct link_status *status)
 {
 	struct notice_content content = {
-		.title = status->title,
-		.text = status->text,
-		.fraction = -1,
-		.secondary = {"_Cancel", close_clicked},
+	    .title = status->title,
+	    .text = status->text,
+	    .fraction = -1,
+	    .secondary = {"_Cancel", close_clicked},
 	};
 	g_autofree char *text = NULL;
 	switch (status->state) {
@@ -102,12 +101,12 @@ static void show_status(struct desktop_window *self,
 	case LINK_RECONNECTING:
 		if (status->retry_s > 0) {
 			text = g_strdup_printf(
-				"Trying again in %u s. Your desktop keeps "
-				"running.",
-				status->retry_s);
+			    "Trying again in %u s. Your desktop keeps "
+			    "running.",
+			    status->retry_s);
 			content.text = text;
-			content.primary = (struct notice_button){
-				"_Try Now", again_clicked};
+			content.primary =
+			    (struct notice_button){"_Try Now", again_clicked};
 		}
 		content.secondary.label = "_Disconnect";
 		break;
@@ -116,16 +115,16 @@ static void show_status(struct desktop_window *self,
 		content.secondary.label = "_Close";
 		switch (status->remedy) {
 		case LINK_TRY_AGAIN:
-			content.primary = (struct notice_button){
-				"_Reconnect", again_clicked};
+			content.primary =
+			    (struct notice_button){"_Reconnect", again_clicked};
 			break;
 		case LINK_START_AGAIN:
-			content.primary = (struct notice_button){
-				"_Start Again", again_clicked};
+			content.primary = (struct notice_button){"_Start Again",
+								 again_clicked};
 			break;
 		case LINK_SIGN_IN:
 			content.primary = (struct notice_button){
-				"_Sign In Again", sign_in_clicked};
+			    "_Sign In Again", sign_in_clicked};
 			break;
 		}
 		break;
@@ -228,20 +227,20 @@ static void on_clipboard_wanted(void *data)
 }
 
 static const struct link_handlers link_handlers = {
-	.status = on_status,
-	.session = on_session,
-	.view =
-		{
-			.size = on_size,
-			.damage = on_damage,
-			.cursor = on_cursor,
-			.leds = on_leds,
-			.bell = on_bell,
-			.resized = on_resized,
-			.clipboard_offered = on_clipboard_offered,
-			.clipboard_text = on_clipboard_text,
-			.clipboard_wanted = on_clipboard_wanted,
-		},
+    .status = on_status,
+    .session = on_session,
+    .view =
+	{
+	    .size = on_size,
+	    .damage = on_damage,
+	    .cursor = on_cursor,
+	    .leds = on_leds,
+	    .bell = on_bell,
+	    .resized = on_resized,
+	    .clipboard_offered = on_clipboard_offered,
+	    .clipboard_text = on_clipboard_text,
+	    .clipboard_wanted = on_clipboard_wanted,
+	},
 };
 
 /* A picture that no longer moves must not look like a working one. */
@@ -262,12 +261,12 @@ static gboolean on_watch(gpointer data)
 		return G_SOURCE_CONTINUE;
 	}
 	gint64 waited_s =
-		heard < self->probed_us ? (now - since) / G_USEC_PER_SEC : 0;
+	    heard < self->probed_us ? (now - since) / G_USEC_PER_SEC : 0;
 	if (waited_s >= SILENCE_CUT_S) {
 		link_cut(self->link);
 	} else if (waited_s >= SILENCE_TELL_S - SILENCE_PROBE_S) {
 		g_autofree char *text = g_strdup_printf(
-			"No answer from the server for %d s…", (int)quiet_s);
+		    "No answer from the server for %d s…", (int)quiet_s);
 		show_hint(self, text, 0);
 		self->silent = TRUE;
 	} else if (self->silent) {
@@ -323,7 +322,7 @@ static gboolean on_window_state(GtkWidget *widget, GdkEventWindowState *event,
 	if (!(event->changed_mask & GDK_WINDOW_STATE_FULLSCREEN))
 		return GDK_EVENT_PROPAGATE;
 	self->fullscreen =
-		(event->new_window_state & GDK_WINDOW_STATE_FULLSCREEN) != 0;
+	    (event->new_window_state & GDK_WINDOW_STATE_FULLSCREEN) != 0;
 	events_emit(self->fullscreen ? "fullscreen" : "windowed", NULL);
 	fullscreen_bar_set_active(self->bar, self->fullscreen);
 	if (self->fullscreen)
@@ -403,9 +402,9 @@ static void menu_mode(enum viewer_mode mode, void *data)
 	static const char *const names[] = {"follow", "fit", "actual"};
 	gboolean scrolls = mode == VIEWER_ACTUAL;
 	gtk_scrolled_window_set_policy(
-		GTK_SCROLLED_WINDOW(self->scroller),
-		scrolls ? GTK_POLICY_AUTOMATIC : GTK_POLICY_EXTERNAL,
-		scrolls ? GTK_POLICY_AUTOMATIC : GTK_POLICY_EXTERNAL);
+	    GTK_SCROLLED_WINDOW(self->scroller),
+	    scrolls ? GTK_POLICY_AUTOMATIC : GTK_POLICY_EXTERNAL,
+	    scrolls ? GTK_POLICY_AUTOMATIC : GTK_POLICY_EXTERNAL);
 	oriel_viewer_set_mode(self->viewer, mode);
 	servers_set_preference(self->servers, "mode", names[mode]);
 }
@@ -424,7 +423,7 @@ static void menu_screenshot(void *data)
 	if (!picture)
 		return;
 	g_autofree char *failed = desktop_menu_save_picture(
-		self->window, picture, link_name(self->link));
+	    self->window, picture, link_name(self->link));
 	if (failed)
 		show_hint(self, failed, HINT_MS);
 }
@@ -441,13 +440,13 @@ static void menu_grab(void *data)
 }
 
 static const struct desktop_menu_handlers menu_handlers = {
-	.send_keys = menu_send_keys,
-	.mode = menu_mode,
-	.dense = menu_dense,
-	.screenshot = menu_screenshot,
-	.fullscreen = menu_fullscreen,
-	.grab = menu_grab,
-	.disconnect = close_clicked,
+    .send_keys = menu_send_keys,
+    .mode = menu_mode,
+    .dense = menu_dense,
+    .screenshot = menu_screenshot,
+    .fullscreen = menu_fullscreen,
+    .grab = menu_grab,
+    .disconnect = close_clicked,
 };
 
 /* --- life ----------------------------------------------------------- */
@@ -473,9 +472,9 @@ static void on_destroy(GtkWidget *widget, struct desktop_window *self)
 static GtkWidget *icon_button(GtkWidget *button, const char *icon,
 			      const char *tip)
 {
-	gtk_button_set_image(GTK_BUTTON(button),
-			     gtk_image_new_from_icon_name(
-				     icon, GTK_ICON_SIZE_BUTTON));
+	gtk_button_set_image(
+	    GTK_BUTTON(button),
+	    gtk_image_new_from_icon_name(icon, GTK_ICON_SIZE_BUTTON));
 	gtk_widget_set_tooltip_text(button, tip);
 	atk_object_set_name(gtk_widget_get_accessible(button), tip);
 	/* keys belong to the desktop; Ctrl+Alt+M opens the menu */
@@ -492,15 +491,15 @@ static void build_header(struct desktop_window *self, const char *name,
 	gtk_header_bar_set_subtitle(header, server);
 	gtk_header_bar_set_show_close_button(header, TRUE);
 	desktop_menu_add(header);
-	GtkWidget *full = icon_button(gtk_button_new(),
-				      "view-fullscreen-symbolic",
-				      "Full screen (Shift+F11)");
+	GtkWidget *full =
+	    icon_button(gtk_button_new(), "view-fullscreen-symbolic",
+			"Full screen (Shift+F11)");
 	gtk_actionable_set_action_name(GTK_ACTIONABLE(full),
 				       "desktop.fullscreen");
-	GtkWidget *grab = icon_button(gtk_toggle_button_new(),
-				      "input-keyboard-symbolic",
-				      "Send all keys to the desktop "
-				      "(Ctrl+Alt+G)");
+	GtkWidget *grab =
+	    icon_button(gtk_toggle_button_new(), "input-keyboard-symbolic",
+			"Send all keys to the desktop "
+			"(Ctrl+Alt+G)");
 	gtk_actionable_set_action_name(GTK_ACTIONABLE(grab), "desktop.grab");
 	gtk_header_bar_pack_end(header, full);
 	gtk_header_bar_pack_end(header, grab);
@@ -526,9 +525,8 @@ static void build_body(struct desktop_window *self, const char *name)
 	self->hint_revealer = gtk_revealer_new();
 	gtk_widget_set_halign(self->hint_revealer, GTK_ALIGN_CENTER);
 	gtk_widget_set_valign(self->hint_revealer, GTK_ALIGN_END);
-	gtk_revealer_set_transition_type(
-		GTK_REVEALER(self->hint_revealer),
-		GTK_REVEALER_TRANSITION_TYPE_SLIDE_UP);
+	gtk_revealer_set_transition_type(GTK_REVEALER(self->hint_revealer),
+					 GTK_REVEALER_TRANSITION_TYPE_SLIDE_UP);
 	self->hint = gtk_label_new(NULL);
 	gtk_style_context_add_class(gtk_widget_get_style_context(self->hint),
 				    "hint");
@@ -544,14 +542,10 @@ static void build_body(struct desktop_window *self, const char *name)
 	gtk_container_add(GTK_CONTAINER(self->window), self->overlay);
 }
 
-struct desktop_window *desktop_window_new(GtkApplication *application,
-					  struct api *api,
-					  struct servers *servers,
-					  const char *pool, const char *id,
-					  const char *name,
-					  gboolean fullscreen,
-					  desktop_window_closed closed,
-					  void *data)
+struct desktop_window *desktop_window_new(
+    GtkApplication *application, struct api *api, struct servers *servers,
+    const char *pool, const char *id, const char *name, gboolean fullscreen,
+    desktop_window_closed closed, void *data)
 {
 	struct desktop_window *self = g_new0(struct desktop_window, 1);
 	self->api = api_ref(api);
@@ -565,17 +559,17 @@ struct desktop_window *desktop_window_new(GtkApplication *application,
 	gtk_window_set_icon_name(self->window, "oriel");
 	gtk_window_set_default_size(self->window, 1280, 800);
 	gtk_style_context_add_class(
-		gtk_widget_get_style_context(GTK_WIDGET(self->window)),
-		"desktop-window");
+	    gtk_widget_get_style_context(GTK_WIDGET(self->window)),
+	    "desktop-window");
 
 	g_autofree char *mode = servers_preference(servers, "mode");
 	g_autofree char *dense = servers_preference(servers, "dense");
 	enum viewer_mode wanted = g_strcmp0(mode, "fit") == 0 ? VIEWER_FIT
 				  : g_strcmp0(mode, "actual") == 0
-					  ? VIEWER_ACTUAL
-					  : VIEWER_FOLLOW;
+				      ? VIEWER_ACTUAL
+				      : VIEWER_FOLLOW;
 	self->actions = desktop_menu_actions(
-		wanted, g_strcmp0(dense, "yes") == 0, &menu_handlers, self);
+	    wanted, g_strcmp0(dense, "yes") == 0, &menu_handlers, self);
 	gtk_widget_insert_action_group(GTK_WIDGET(self->window), "desktop",
 				       G_ACTION_GROUP(self->actions));
 	build_header(self, name, api_server_key(api));
@@ -589,8 +583,8 @@ struct desktop_window *desktop_window_new(GtkApplication *application,
 			 G_CALLBACK(on_grab_changed), self);
 	g_signal_connect(self->window, "key-press-event", G_CALLBACK(on_key),
 			 self);
-	g_signal_connect(self->window, "key-release-event",
-			 G_CALLBACK(on_key), self);
+	g_signal_connect(self->window, "key-release-event", G_CALLBACK(on_key),
+			 self);
 	/* also where the folded toolbar lies over the desktop */
 	gtk_widget_add_events(GTK_WIDGET(self->window),
 			      GDK_POINTER_MOTION_MASK);
@@ -600,8 +594,7 @@ struct desktop_window *desktop_window_new(GtkApplication *application,
 			 G_CALLBACK(on_window_state), self);
 	g_signal_connect(self->window, "notify::is-active",
 			 G_CALLBACK(on_active), self);
-	g_signal_connect(self->window, "destroy", G_CALLBACK(on_destroy),
-			 self);
+	g_signal_connect(self->window, "destroy", G_CALLBACK(on_destroy), self);
 	self->watch = g_timeout_add_seconds(1, on_watch, self);
 	gtk_widget_show_all(GTK_WIDGET(self->window));
 	if (fullscreen)

@@ -23,14 +23,10 @@ typedef void (*desktop_window_closed)(struct desktop_window *window,
 
 /* pool or id as for launch_start(); both are kept as desktop_window_pool()
  * and desktop_window_id(). */
-struct desktop_window *desktop_window_new(GtkApplication *application,
-					  struct api *api,
-					  struct servers *servers,
-					  const char *pool, const char *id,
-					  const char *name,
-					  gboolean fullscreen,
-					  desktop_window_closed closed,
-					  void *data);
+struct desktop_window *desktop_window_new(
+    GtkApplication *application, struct api *api, struct servers *servers,
+    const char *pool, const char *id, const char *name, gboolean fullscreen,
+    desktop_window_closed closed, void *data);
 void desktop_window_present(struct desktop_window *window);
 void desktop_window_close(struct desktop_window *window);
 const char *desktop_window_pool(const struct desktop_window *window);

@@ -7,15 +7,13 @@
 static const struct {
 	const char *name, *text, *icon;
 } states[] = {
-	[DESKTOP_NONE] = {"none", "Not created yet", "list-add-symbolic"},
-	[DESKTOP_OFF] = {"off", "Off", "system-shutdown-symbolic"},
-	[DESKTOP_STARTING] = {"starting", "Starting…",
-			      "content-loading-symbolic"},
-	[DESKTOP_RUNNING] = {"running", "Running",
-			     "oriel-running-symbolic"},
-	[DESKTOP_STOPPING] = {"stopping", "Shutting down…",
-			      "content-loading-symbolic"},
-	[DESKTOP_FAILED] = {"failed", "Failed", "dialog-warning-symbolic"},
+    [DESKTOP_NONE] = {"none", "Not created yet", "list-add-symbolic"},
+    [DESKTOP_OFF] = {"off", "Off", "system-shutdown-symbolic"},
+    [DESKTOP_STARTING] = {"starting", "Starting…", "content-loading-symbolic"},
+    [DESKTOP_RUNNING] = {"running", "Running", "oriel-running-symbolic"},
+    [DESKTOP_STOPPING] = {"stopping", "Shutting down…",
+			  "content-loading-symbolic"},
+    [DESKTOP_FAILED] = {"failed", "Failed", "dialog-warning-symbolic"},
 };
 
 static char *bounded(json_t *object, const char *key)
@@ -24,7 +22,8 @@ static char *bounded(json_t *object, const char *key)
 	if (!text || !*text)
 		return NULL;
 	/* jansson guarantees valid UTF-8 */
-	return g_utf8_substring(text, 0, MIN(g_utf8_strlen(text, -1), TEXT_MAX));
+	return g_utf8_substring(text, 0,
+				MIN(g_utf8_strlen(text, -1), TEXT_MAX));
 }
 
 struct desktop *desktop_from_json(json_t *object)
@@ -40,25 +39,22 @@ struct desktop *desktop_from_json(json_t *object)
 	json_t *error = json_object_get(object, "error");
 	desktop->cause = bounded(error, "cause");
 	desktop->remedy = bounded(error, "remedy");
-	desktop->fraction = CLAMP(
-		json_number_value(json_object_get(object, "fraction")), 0, 1);
+	desktop->fraction =
+	    CLAMP(json_number_value(json_object_get(object, "fraction")), 0, 1);
 	desktop->since =
-		(gint64)json_number_value(json_object_get(object, "since"));
+	    (gint64)json_number_value(json_object_get(object, "since"));
 	desktop->viewers = (int)CLAMP(
-		json_integer_value(json_object_get(object, "viewers")), 0,
-		1000);
-	desktop->serial =
-		json_integer_value(json_object_get(object, "serial"));
-	const char *state =
-		json_string_value(json_object_get(object, "state"));
+	    json_integer_value(json_object_get(object, "viewers")), 0, 1000);
+	desktop->serial = json_integer_value(json_object_get(object, "serial"));
+	const char *state = json_string_value(json_object_get(object, "state"));
 	for (gsize i = 0; state && i < G_N_ELEMENTS(states); i++)
 		if (strcmp(states[i].name, state) == 0)
 			desktop->state = (enum desktop_state)i;
 	if (!desktop->id)
 		desktop->state = DESKTOP_NONE;
 	if (!desktop->name)
-		desktop->name = g_strdup(desktop->pool ? desktop->pool
-						       : "Desktop");
+		desktop->name =
+		    g_strdup(desktop->pool ? desktop->pool : "Desktop");
 	return desktop;
 }
 

@@ -21,10 +21,10 @@ struct desktop {
 	char *id; /* NULL while there is none */
 	char *name, *pool, *user;
 	enum desktop_state state;
-	char *stage; /* what it is doing, for people; or NULL */
-	double fraction; /* 0..1 */
+	char *stage;          /* what it is doing, for people; or NULL */
+	double fraction;      /* 0..1 */
 	char *cause, *remedy; /* of a failure; or NULL */
-	gint64 since; /* Unix seconds; 0: unknown */
+	gint64 since;         /* Unix seconds; 0: unknown */
 	int viewers;
 	gint64 serial;
 };

@@ -7,14 +7,14 @@
 #include "client/events.h"
 #include "common/fault.h"
 
-#define LIST_EVERY_S	12
-#define LIST_RETRY_S	2
+#define LIST_EVERY_S    12
+#define LIST_RETRY_S    2
 #define PICTURE_EVERY_S 4
 /* More long polls than that would fill the connections of one server. */
 #define WATCHES_MAX 12
 #define CARDS_MAX   500
-#define MARGIN	    24
-#define SPACING	    18
+#define MARGIN      24
+#define SPACING     18
 
 struct desktops {
 	const struct desktops_handlers *handlers;
@@ -80,8 +80,7 @@ static struct card *find(struct desktops *desktops, const char *id,
 		const struct desktop *desktop = card_desktop(card);
 		if (id && desktop->id ? strcmp(id, desktop->id) == 0
 				      : pool && !desktop->id &&
-						g_strcmp0(pool, desktop->pool) ==
-							0)
+					    g_strcmp0(pool, desktop->pool) == 0)
 			return card;
 	}
 	return NULL;
@@ -110,7 +109,7 @@ static void list_later(struct desktops *desktops, unsigned seconds)
 {
 	g_clear_handle_id(&desktops->list_timer, g_source_remove);
 	desktops->list_timer =
-		g_timeout_add_seconds(seconds, on_list_timer, desktops);
+	    g_timeout_add_seconds(seconds, on_list_timer, desktops);
 }
 
 /* TRUE when the error ends the page. */
@@ -136,15 +135,15 @@ static void on_watched(const struct api_answer *answer, const GError *error,
 	if (card)
 		g_object_set_data(G_OBJECT(card_widget(card)), "watched", NULL);
 	struct desktop *desktop =
-		error ? NULL : desktop_from_json(answer->json);
+	    error ? NULL : desktop_from_json(answer->json);
 	if (desktop && g_strcmp0(desktop->id, ask->id) != 0)
 		g_clear_pointer(&desktop, desktop_free);
 	ask_done(desktops, ask);
 	if (check_lost(desktops, answer->status, error))
 		return;
 	/* a server that does not hold the question must not be hammered */
-	gboolean hasty = desktop && desktop->serial == serial &&
-			 took_us < G_USEC_PER_SEC;
+	gboolean hasty =
+	    desktop && desktop->serial == serial && took_us < G_USEC_PER_SEC;
 	if (!desktop || hasty)
 		list_later(desktops, LIST_RETRY_S);
 	if (desktop && card) {
@@ -159,13 +158,13 @@ static void watch(struct desktops *desktops, struct card *card)
 {
 	const struct desktop *desktop = card_desktop(card);
 	g_autofree char *base =
-		desktop->id ? api_desktop_path(desktop->id, NULL) : NULL;
+	    desktop->id ? api_desktop_path(desktop->id, NULL) : NULL;
 	if (!base || desktops->watches >= WATCHES_MAX)
 		return;
 	g_object_set_data(G_OBJECT(card_widget(card)), "watched",
 			  GINT_TO_POINTER(TRUE));
-	g_autofree char *path = g_strdup_printf(
-		"%s?wait=%" G_GINT64_FORMAT, base, desktop->serial);
+	g_autofree char *path =
+	    g_strdup_printf("%s?wait=%" G_GINT64_FORMAT, base, desktop->serial);
 	desktops->watches++;
 	struct ask *ask = ask_new(desktops, desktop->id);
 	ask->serial = desktop->serial;
@@ -181,13 +180,13 @@ static void on_pixels(const struct api_answer *answer, const GError *error,
 	if (!error && answer->bytes && card &&
 	    card_desktop(card)->state == DESKTOP_RUNNING) {
 		g_autoptr(GdkPixbufLoader) loader =
-			gdk_pixbuf_loader_new_with_type("png", NULL);
+		    gdk_pixbuf_loader_new_with_type("png", NULL);
 		if (loader &&
 		    gdk_pixbuf_loader_write_bytes(loader, answer->bytes,
 						  NULL) &&
 		    gdk_pixbuf_loader_close(loader, NULL)) {
 			GdkPixbuf *pixbuf =
-				gdk_pixbuf_loader_get_pixbuf(loader);
+			    gdk_pixbuf_loader_get_pixbuf(loader);
 			if (pixbuf && gdk_pixbuf_get_width(pixbuf) <= 4096)
 				card_set_picture(card, pixbuf);
 		} else if (loader) {
@@ -207,8 +206,7 @@ static void fetch_picture(struct desktops *desktops, struct card *card)
 	if (!base)
 		return;
 	g_autofree char *path = g_strdup_printf(
-		"%s?width=%d", base,
-		320 * gtk_widget_get_scale_factor(widget));
+	    "%s?width=%d", base, 320 * gtk_widget_get_scale_factor(widget));
 	api_call(desktops->api, "GET", path, NULL, desktops->cancellable,
 		 on_pixels, ask_new(desktops, desktop->id));
 }
@@ -246,35 +244,34 @@ static gboolean confirm(struct desktops *desktops,
 	static const struct {
 		const char *verb, *what, *text, *button;
 	} dangers[] = {
-		{"shutdown", "Shut down",
-		 "Programs are asked to end. What they have not saved may be "
-		 "lost.",
-		 "_Shut Down"},
-		{"off", "Turn off",
-		 "It ends at once, as if the plug were pulled. Everything that "
-		 "is not saved is lost.",
-		 "_Turn Off"},
-		{"reset", "Reset",
-		 "It starts anew at once. Everything that is not saved is "
-		 "lost.",
-		 "_Reset"},
+	    {"shutdown", "Shut down",
+	     "Programs are asked to end. What they have not saved may be "
+	     "lost.",
+	     "_Shut Down"},
+	    {"off", "Turn off",
+	     "It ends at once, as if the plug were pulled. Everything that "
+	     "is not saved is lost.",
+	     "_Turn Off"},
+	    {"reset", "Reset",
+	     "It starts anew at once. Everything that is not saved is "
+	     "lost.",
+	     "_Reset"},
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(dangers); i++) {
 		if (strcmp(dangers[i].verb, verb) != 0)
 			continue;
 		GtkWidget *dialog = gtk_message_dialog_new(
-			GTK_WINDOW(gtk_widget_get_toplevel(desktops->stack)),
-			GTK_DIALOG_MODAL | GTK_DIALOG_DESTROY_WITH_PARENT,
-			GTK_MESSAGE_WARNING, GTK_BUTTONS_NONE, NULL);
-		g_autofree char *title = g_strdup_printf(
-			"%s “%s”?", dangers[i].what, desktop->name);
-		g_object_set(dialog, "title", title, "text", title, "secondary-text",
-			     dangers[i].text, NULL);
+		    GTK_WINDOW(gtk_widget_get_toplevel(desktops->stack)),
+		    GTK_DIALOG_MODAL | GTK_DIALOG_DESTROY_WITH_PARENT,
+		    GTK_MESSAGE_WARNING, GTK_BUTTONS_NONE, NULL);
+		g_autofree char *title =
+		    g_strdup_printf("%s “%s”?", dangers[i].what, desktop->name);
+		g_object_set(dialog, "title", title, "text", title,
+			     "secondary-text", dangers[i].text, NULL);
 		gtk_dialog_add_button(GTK_DIALOG(dialog), "_Cancel",
 				      GTK_RESPONSE_CANCEL);
 		GtkWidget *go = gtk_dialog_add_button(
-			GTK_DIALOG(dialog), dangers[i].button,
-			GTK_RESPONSE_ACCEPT);
+		    GTK_DIALOG(dialog), dangers[i].button, GTK_RESPONSE_ACCEPT);
 		gtk_style_context_add_class(gtk_widget_get_style_context(go),
 					    "destructive-action");
 		gtk_dialog_set_default_response(GTK_DIALOG(dialog),
@@ -300,10 +297,10 @@ static void on_card_action(struct card *card, const char *verb, void *data)
 	g_autofree char *pool = g_strdup(desktop->pool);
 	if (!confirm(desktops, desktop, verb) || !desktops->api)
 		return;
-	g_autofree char *path =
-		id     ? api_desktop_path(id, verb)
-		: pool ? g_strdup_printf("/pools/%s/desktop", pool)
-		       : NULL;
+	g_autofree char *path = id ? api_desktop_path(id, verb)
+				: pool
+				    ? g_strdup_printf("/pools/%s/desktop", pool)
+				    : NULL;
 	if (!path)
 		return;
 	events_emit("action", "{s:s}", "verb", verb);
@@ -317,14 +314,14 @@ static void merge(struct desktops *desktops, json_t *list)
 	g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
 	gsize index;
 	json_t *value;
-	json_array_foreach(list, index, value) {
+	json_array_foreach(list, index, value)
+	{
 		if (index >= CARDS_MAX)
 			break;
 		struct desktop *desktop = desktop_from_json(value);
 		if (!desktop)
 			continue;
-		struct card *card =
-			find(desktops, desktop->id, desktop->pool);
+		struct card *card = find(desktops, desktop->id, desktop->pool);
 		/* a pool that had none may have one now */
 		if (!card && desktop->id)
 			card = find(desktops, NULL, desktop->pool);
@@ -352,9 +349,9 @@ static void merge(struct desktops *desktops, json_t *list)
 			gtk_widget_destroy(GTK_WIDGET(child));
 	}
 	update_columns(desktops);
-	gtk_stack_set_visible_child_name(
-		GTK_STACK(desktops->stack),
-		child_at(desktops, 0) ? "list" : "empty");
+	gtk_stack_set_visible_child_name(GTK_STACK(desktops->stack),
+					 child_at(desktops, 0) ? "list"
+							       : "empty");
 }
 
 static void on_list(const struct api_answer *answer, const GError *error,
@@ -381,8 +378,8 @@ static void on_list(const struct api_answer *answer, const GError *error,
 
 static void load_list(struct desktops *desktops)
 {
-	api_call(desktops->api, "GET", "/desktops", NULL,
-		 desktops->cancellable, on_list, desktops);
+	api_call(desktops->api, "GET", "/desktops", NULL, desktops->cancellable,
+		 on_list, desktops);
 }
 
 static void on_activated(GtkFlowBox *flow, GtkFlowBoxChild *child,
@@ -395,12 +392,12 @@ static gboolean on_key(GtkWidget *widget, GdkEventKey *event,
 		       struct desktops *desktops)
 {
 	gboolean menu_key =
-		event->keyval == GDK_KEY_Menu ||
-		(event->keyval == GDK_KEY_F10 &&
-		 (event->state & gtk_accelerator_get_default_mod_mask()) ==
-			 GDK_SHIFT_MASK);
-	GList *selected = gtk_flow_box_get_selected_children(
-		GTK_FLOW_BOX(desktops->flow));
+	    event->keyval == GDK_KEY_Menu ||
+	    (event->keyval == GDK_KEY_F10 &&
+	     (event->state & gtk_accelerator_get_default_mod_mask()) ==
+		 GDK_SHIFT_MASK);
+	GList *selected =
+	    gtk_flow_box_get_selected_children(GTK_FLOW_BOX(desktops->flow));
 	gboolean used = menu_key && selected;
 	if (used)
 		card_popup_menu(card_of(selected->data));
@@ -431,10 +428,10 @@ static gboolean on_columns(gpointer data)
 		count++;
 	int card = 0;
 	gtk_widget_get_preferred_width(GTK_WIDGET(first), &card, NULL);
-	int width = gtk_widget_get_allocated_width(desktops->stack) -
-		    2 * MARGIN;
-	unsigned columns = (unsigned)MAX(
-		1, (width + SPACING) / (MAX(card, 1) + SPACING));
+	int width =
+	    gtk_widget_get_allocated_width(desktops->stack) - 2 * MARGIN;
+	unsigned columns =
+	    (unsigned)MAX(1, (width + SPACING) / (MAX(card, 1) + SPACING));
 	columns = MIN(columns, count);
 	gtk_flow_box_set_min_children_per_line(flow, columns);
 	gtk_flow_box_set_max_children_per_line(flow, columns);
@@ -471,8 +468,8 @@ static GtkWidget *build_empty(void)
 	gtk_style_context_add_class(gtk_widget_get_style_context(title),
 				    "notice-title");
 	GtkWidget *text = gtk_label_new(
-		"An administrator can add you to a pool of desktops. They "
-		"appear here by themselves.");
+	    "An administrator can add you to a pool of desktops. They "
+	    "appear here by themselves.");
 	gtk_label_set_line_wrap(GTK_LABEL(text), TRUE);
 	gtk_label_set_max_width_chars(GTK_LABEL(text), 40);
 	gtk_label_set_justify(GTK_LABEL(text), GTK_JUSTIFY_CENTER);
@@ -502,7 +499,7 @@ static GtkWidget *build_list(struct desktops *desktops)
 	desktops->banner_text = gtk_label_new(NULL);
 	gtk_label_set_line_wrap(GTK_LABEL(desktops->banner_text), TRUE);
 	gtk_container_add(GTK_CONTAINER(gtk_info_bar_get_content_area(
-				  GTK_INFO_BAR(desktops->banner))),
+			      GTK_INFO_BAR(desktops->banner))),
 			  desktops->banner_text);
 	desktops->flow = gtk_flow_box_new();
 	GtkFlowBox *flow = GTK_FLOW_BOX(desktops->flow);
@@ -540,8 +537,7 @@ struct desktops *desktops_new(const struct desktops_handlers *handlers,
 			    "loading");
 	gtk_stack_add_named(GTK_STACK(desktops->stack), build_list(desktops),
 			    "list");
-	gtk_stack_add_named(GTK_STACK(desktops->stack), build_empty(),
-			    "empty");
+	gtk_stack_add_named(GTK_STACK(desktops->stack), build_empty(), "empty");
 	g_signal_connect(desktops->stack, "destroy", G_CALLBACK(on_destroy),
 			 desktops);
 	g_signal_connect(desktops->stack, "size-allocate",
@@ -568,7 +564,7 @@ void desktops_start(struct desktops *desktops, struct api *api)
 	gtk_stack_set_visible_child_name(GTK_STACK(desktops->stack), "loading");
 	load_list(desktops);
 	desktops->picture_timer =
-		g_timeout_add_seconds(PICTURE_EVERY_S, on_pictures, desktops);
+	    g_timeout_add_seconds(PICTURE_EVERY_S, on_pictures, desktops);
 }
 
 void desktops_stop(struct desktops *desktops)

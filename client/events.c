@@ -26,9 +26,8 @@ gboolean events_open(const char *target, GError **error)
 	if (g_ascii_string_to_unsigned(target, 10, 0, G_MAXINT, &number, NULL))
 		events_fd = fcntl((int)number, F_DUPFD_CLOEXEC, 3);
 	else
-		events_fd = open(target,
-				 O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
-				 0600);
+		events_fd = open(
+		    target, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (events_fd < 0) {
 		fault_set(error, FAULT_INVALID,
 			  "Name a file that can be written or an open "

@@ -4,7 +4,7 @@
 
 #define FIRST_LOOK_MS 2500
 #define LEAVE_MS      600
-#define EDGE_PX	      2
+#define EDGE_PX       2
 
 struct fullscreen_bar {
 	GtkWidget *revealer, *box, *grab, *menu, *keys;
@@ -60,8 +60,8 @@ static gboolean on_crossing(GtkWidget *widget, GdkEventCrossing *event,
 static GtkWidget *action_button(const char *icon, const char *action,
 				const char *tip)
 {
-	GtkWidget *button = gtk_button_new_from_icon_name(
-		icon, GTK_ICON_SIZE_BUTTON);
+	GtkWidget *button =
+	    gtk_button_new_from_icon_name(icon, GTK_ICON_SIZE_BUTTON);
 	gtk_actionable_set_action_name(GTK_ACTIONABLE(button), action);
 	gtk_widget_set_tooltip_text(button, tip);
 	atk_object_set_name(gtk_widget_get_accessible(button), tip);
@@ -73,8 +73,9 @@ struct fullscreen_bar *fullscreen_bar_new(const char *title)
 {
 	struct fullscreen_bar *bar = g_new0(struct fullscreen_bar, 1);
 	bar->revealer = g_object_ref_sink(gtk_revealer_new());
-	gtk_revealer_set_transition_type(GTK_REVEALER(bar->revealer),
-					 GTK_REVEALER_TRANSITION_TYPE_SLIDE_DOWN);
+	gtk_revealer_set_transition_type(
+	    GTK_REVEALER(bar->revealer),
+	    GTK_REVEALER_TRANSITION_TYPE_SLIDE_DOWN);
 	gtk_widget_set_halign(bar->revealer, GTK_ALIGN_CENTER);
 	gtk_widget_set_valign(bar->revealer, GTK_ALIGN_START);
 	/* an event box: the bar must not let clicks through to the desktop */
@@ -96,24 +97,24 @@ struct fullscreen_bar *fullscreen_bar_new(const char *title)
 	bar->keys = desktop_menu_keys_button();
 	bar->menu = desktop_menu_main_button();
 	bar->grab = gtk_toggle_button_new();
-	gtk_button_set_image(GTK_BUTTON(bar->grab),
-			     gtk_image_new_from_icon_name(
-				     "input-keyboard-symbolic",
-				     GTK_ICON_SIZE_BUTTON));
+	gtk_button_set_image(
+	    GTK_BUTTON(bar->grab),
+	    gtk_image_new_from_icon_name("input-keyboard-symbolic",
+					 GTK_ICON_SIZE_BUTTON));
 	gtk_actionable_set_action_name(GTK_ACTIONABLE(bar->grab),
 				       "desktop.grab");
 	gtk_widget_set_focus_on_click(bar->grab, FALSE);
 	gtk_widget_set_tooltip_text(bar->grab, "Send all keys to the desktop "
 					       "(Ctrl+Alt+G)");
 	GtkWidget *const parts[] = {
-		bar->keys,
-		label,
-		bar->grab,
-		bar->menu,
-		action_button("view-restore-symbolic", "desktop.fullscreen",
-			      "Leave full screen (Shift+F11)"),
-		action_button("window-close-symbolic", "desktop.disconnect",
-			      "Disconnect"),
+	    bar->keys,
+	    label,
+	    bar->grab,
+	    bar->menu,
+	    action_button("view-restore-symbolic", "desktop.fullscreen",
+			  "Leave full screen (Shift+F11)"),
+	    action_button("window-close-symbolic", "desktop.disconnect",
+			  "Disconnect"),
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(parts); i++)
 		gtk_container_add(GTK_CONTAINER(bar->box), parts[i]);

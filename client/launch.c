@@ -50,9 +50,9 @@ static gboolean is_offered(json_t *offered, const char *protocol)
 {
 	gsize index;
 	json_t *value;
-	json_array_foreach(offered, index, value)
-		if (g_strcmp0(json_string_value(value), protocol) == 0)
-			return TRUE;
+	json_array_foreach(offered, index,
+			   value) if (g_strcmp0(json_string_value(value),
+						protocol) == 0) return TRUE;
 	return FALSE;
 }
 
@@ -65,7 +65,7 @@ static void on_ticket(const struct api_answer *answer, const GError *error,
 		return;
 	}
 	const char *ticket =
-		json_string_value(json_object_get(answer->json, "ticket"));
+	    json_string_value(json_object_get(answer->json, "ticket"));
 	json_t *offered = json_object_get(answer->json, "protocols");
 	const char *protocol = NULL;
 	if (launch->wanted && is_offered(offered, launch->wanted))
@@ -77,11 +77,11 @@ static void on_ticket(const struct api_answer *answer, const GError *error,
 	gsize length = ticket ? strlen(ticket) : 0;
 	if (!protocol || length == 0 || length > 128 ||
 	    strspn(ticket, "0123456789abcdef") != length) {
-		g_autoptr(GError) bad = fault_new(
-			FAULT_UNAVAILABLE,
-			"Update this client, or ask the administrator.",
-			"The server offers no display that this client "
-			"understands");
+		g_autoptr(GError) bad =
+		    fault_new(FAULT_UNAVAILABLE,
+			      "Update this client, or ask the administrator.",
+			      "The server offers no display that this client "
+			      "understands");
 		fail(launch, bad, 0);
 		return;
 	}
@@ -109,8 +109,7 @@ static void on_desktop(const struct api_answer *answer, const GError *error,
 			launch->lost_us = now;
 		if (now - launch->lost_us <
 		    LAUNCH_PATIENCE_S * G_USEC_PER_SEC) {
-			launch->retry =
-				g_timeout_add(1000, on_retry, launch);
+			launch->retry = g_timeout_add(1000, on_retry, launch);
 			return;
 		}
 	}
@@ -120,15 +119,15 @@ static void on_desktop(const struct api_answer *answer, const GError *error,
 	}
 	launch->lost_us = 0;
 	struct desktop *desktop = desktop_from_json(answer->json);
-	g_autofree char *path =
-		desktop && desktop->id ? api_desktop_path(desktop->id, "ticket")
-				       : NULL;
+	g_autofree char *path = desktop && desktop->id
+				    ? api_desktop_path(desktop->id, "ticket")
+				    : NULL;
 	if (!path) {
-		g_autoptr(GError) bad = fault_new(
-			FAULT_UNAVAILABLE,
-			"Try again, or ask the administrator to look at "
-			"`oriel status`.",
-			"The server gave no desktop");
+		g_autoptr(GError) bad =
+		    fault_new(FAULT_UNAVAILABLE,
+			      "Try again, or ask the administrator to look at "
+			      "`oriel status`.",
+			      "The server gave no desktop");
 		desktop_free(desktop);
 		fail(launch, bad, 0);
 		return;
@@ -155,8 +154,7 @@ static void on_desktop(const struct api_answer *answer, const GError *error,
 	case DESKTOP_NONE:
 	case DESKTOP_OFF:
 		if (launch->asked_start) {
-			why = fault_new(FAULT_UNAVAILABLE,
-					"Start it again.",
+			why = fault_new(FAULT_UNAVAILABLE, "Start it again.",
 					"The desktop was shut down while it "
 					"started");
 			fail(launch, why, 0);
@@ -176,8 +174,8 @@ static void on_desktop(const struct api_answer *answer, const GError *error,
 static void poll_desktop(struct launch *launch)
 {
 	const struct desktop *desktop = launch->desktop;
-	gboolean off = desktop->state == DESKTOP_OFF ||
-		       desktop->state == DESKTOP_NONE;
+	gboolean off =
+	    desktop->state == DESKTOP_OFF || desktop->state == DESKTOP_NONE;
 	g_autofree char *path = NULL;
 	if (off && !launch->asked_start) {
 		launch->asked_start = TRUE;
@@ -189,16 +187,15 @@ static void poll_desktop(struct launch *launch)
 	if (desktop->state != DESKTOP_STOPPING && !off)
 		launch->asked_start = TRUE;
 	g_autofree char *base = api_desktop_path(launch->id, NULL);
-	path = g_strdup_printf("%s?wait=%" G_GINT64_FORMAT, base,
-			       desktop->serial);
+	path =
+	    g_strdup_printf("%s?wait=%" G_GINT64_FORMAT, base, desktop->serial);
 	api_call(launch->api, "GET", path, NULL, launch->cancellable,
 		 on_desktop, launch);
 }
 
 struct launch *launch_start(struct api *api, const char *pool, const char *id,
 			    const char *protocol,
-			    const struct launch_handlers *handlers,
-			    void *data)
+			    const struct launch_handlers *handlers, void *data)
 {
 	struct launch *launch = g_new0(struct launch, 1);
 	launch->api = api_ref(api);
@@ -208,10 +205,9 @@ struct launch *launch_start(struct api *api, const char *pool, const char *id,
 	launch->handlers = handlers;
 	launch->data = data;
 	launch->cancellable = g_cancellable_new();
-	g_autofree char *path =
-		pool && server_pool_valid(pool)
-			? g_strdup_printf("/pools/%s/desktop", pool)
-			: api_desktop_path(id ? id : "", NULL);
+	g_autofree char *path = pool && server_pool_valid(pool)
+				    ? g_strdup_printf("/pools/%s/desktop", pool)
+				    : api_desktop_path(id ? id : "", NULL);
 	/* an id that is none gets the server's own refusal */
 	api_call(api, pool ? "POST" : "GET", path ? path : "/desktops/-", NULL,
 		 launch->cancellable, on_desktop, launch);

@@ -28,6 +28,5 @@ struct launch_handlers {
  * the one wanted; NULL takes the first of session_protocols[] on offer. */
 struct launch *launch_start(struct api *api, const char *pool, const char *id,
 			    const char *protocol,
-			    const struct launch_handlers *handlers,
-			    void *data);
+			    const struct launch_handlers *handlers, void *data);
 void launch_cancel(struct launch *launch);

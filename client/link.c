@@ -33,10 +33,10 @@ static void tell(struct link *link, enum link_state state, const char *title,
 		 const char *text)
 {
 	struct link_status status = {
-		.state = state,
-		.title = title,
-		.text = text,
-		.fraction = -1,
+	    .state = state,
+	    .title = title,
+	    .text = text,
+	    .fraction = -1,
 	};
 	link->state = state;
 	link->handlers->status(&status, link->data);
@@ -46,12 +46,12 @@ static void end(struct link *link, enum link_remedy remedy, const char *icon,
 		const char *title, const char *text)
 {
 	struct link_status status = {
-		.state = LINK_ENDED,
-		.title = title,
-		.text = text,
-		.icon = icon,
-		.fraction = -1,
-		.remedy = remedy,
+	    .state = LINK_ENDED,
+	    .title = title,
+	    .text = text,
+	    .icon = icon,
+	    .fraction = -1,
+	    .remedy = remedy,
 	};
 	link->state = LINK_ENDED;
 	g_clear_pointer(&link->secret, g_free);
@@ -98,14 +98,14 @@ static void on_progress(const struct desktop *desktop, void *data)
 {
 	struct link *link = data;
 	g_autofree char *title = g_strdup_printf(
-		desktop->state == DESKTOP_STOPPING ? "%s is shutting down"
-						   : "Starting %s",
-		link->name);
+	    desktop->state == DESKTOP_STOPPING ? "%s is shutting down"
+					       : "Starting %s",
+	    link->name);
 	struct link_status status = {
-		.state = LINK_STARTING,
-		.title = title,
-		.text = desktop->stage ? desktop->stage : "One moment…",
-		.fraction = desktop->fraction,
+	    .state = LINK_STARTING,
+	    .title = title,
+	    .text = desktop->stage ? desktop->stage : "One moment…",
+	    .fraction = desktop->fraction,
 	};
 	g_free(link->id);
 	link->id = g_strdup(desktop->id);
@@ -141,9 +141,9 @@ static void on_failed(const struct desktop *desktop, const GError *error,
 }
 
 static const struct launch_handlers launch_handlers = {
-	.progress = on_progress,
-	.ready = on_ready,
-	.failed = on_failed,
+    .progress = on_progress,
+    .ready = on_ready,
+    .failed = on_failed,
 };
 
 static void launch(struct link *link)
@@ -175,8 +175,7 @@ static void on_state(const struct api_answer *answer, const GError *error,
 	struct link *link = data;
 	if (error) {
 		if (answer->status == 401 || answer->status == 403 ||
-		    answer->status == 404 ||
-		    fault_code(error) == FAULT_DENIED)
+		    answer->status == 404 || fault_code(error) == FAULT_DENIED)
 			end_with_error(link, error, answer->status);
 		else
 			reconnect_later(link, answer->retry_after_s);
@@ -216,21 +215,21 @@ static gboolean on_pause_over(gpointer data)
 	gint64 left = link->retry_at_us - g_get_monotonic_time();
 	unsigned left_s = left > 0 ? (unsigned)((left + 999999) / 1000000) : 0;
 	struct link_status status = {
-		.state = LINK_RECONNECTING,
-		.title = "The connection was lost",
-		.text = "Reconnecting. Your desktop keeps running.",
-		.fraction = -1,
-		.retry_s = left_s,
+	    .state = LINK_RECONNECTING,
+	    .title = "The connection was lost",
+	    .text = "Reconnecting. Your desktop keeps running.",
+	    .fraction = -1,
+	    .retry_s = left_s,
 	};
 	link->handlers->status(&status, link->data);
 	if (left > 0) {
-		link->timer = g_timeout_add(
-			(guint)MIN(left / 1000 + 1, 1000), on_pause_over, link);
+		link->timer = g_timeout_add((guint)MIN(left / 1000 + 1, 1000),
+					    on_pause_over, link);
 		return G_SOURCE_REMOVE;
 	}
 	link->timer = 0;
 	g_autofree char *path =
-		api_desktop_path(link->id ? link->id : "", NULL);
+	    api_desktop_path(link->id ? link->id : "", NULL);
 	api_call(link->api, "GET", path ? path : "/desktops/-", NULL,
 		 link->cancellable, on_state, link);
 	return G_SOURCE_REMOVE;
@@ -281,11 +280,10 @@ static void on_closed(const struct session_end *told, void *data)
 	gboolean was_up = link->state == LINK_UP;
 	gboolean by_secret = link->secret != NULL;
 	g_autoptr(GError) error =
-		told->error ? g_error_copy(told->error)
-		: told->attached
-			? NULL
-			: fault_new(FAULT_UNAVAILABLE, "Try again.",
-				    "The connection could not be made");
+	    told->error      ? g_error_copy(told->error)
+	    : told->attached ? NULL
+			     : fault_new(FAULT_UNAVAILABLE, "Try again.",
+					 "The connection could not be made");
 	struct session_end why = *told;
 	why.error = error;
 	g_autofree char *cause = error ? fault_cause(error) : NULL;
@@ -300,8 +298,8 @@ static void on_closed(const struct session_end *told, void *data)
 		}
 		/* one that held for a while earns a fresh count; one that
 		 * ends at once must not be tried in a circle */
-		if (was_up && g_get_monotonic_time() - link->up_us >
-				      5 * G_USEC_PER_SEC)
+		if (was_up &&
+		    g_get_monotonic_time() - link->up_us > 5 * G_USEC_PER_SEC)
 			link->attempt = 0;
 		reconnect_later(link, 0);
 		return;
@@ -310,8 +308,8 @@ static void on_closed(const struct session_end *told, void *data)
 	case 401:
 		if (by_secret) {
 			g_autofree char *text = g_strdup_printf(
-				"%s. Reconnect if you want to go on.",
-				cause ? cause : "The server ended the session");
+			    "%s. Reconnect if you want to go on.",
+			    cause ? cause : "The server ended the session");
 			end(link, LINK_TRY_AGAIN, "changes-prevent-symbolic",
 			    "Your session was ended", text);
 			return;
@@ -340,10 +338,10 @@ static void on_closed(const struct session_end *told, void *data)
 	reconnect_later(link, why.retry_after_s);
 }
 
-#define PASS_ON(call) \
-	do { \
-		struct link *link = data; \
-		link->handlers->view.call; \
+#define PASS_ON(call)                                                          \
+	do {                                                                   \
+		struct link *link = data;                                      \
+		link->handlers->view.call;                                     \
 	} while (0)
 
 static void on_size(int width, int height, void *data)
@@ -392,31 +390,31 @@ static void on_clipboard_wanted(void *data)
 }
 
 static const struct session_handlers session_handlers = {
-	.attached = on_attached,
-	.size = on_size,
-	.damage = on_damage,
-	.cursor = on_cursor,
-	.leds = on_leds,
-	.bell = on_bell,
-	.resized = on_resized,
-	.clipboard_offered = on_clipboard_offered,
-	.clipboard_text = on_clipboard_text,
-	.clipboard_wanted = on_clipboard_wanted,
-	.closed = on_closed,
+    .attached = on_attached,
+    .size = on_size,
+    .damage = on_damage,
+    .cursor = on_cursor,
+    .leds = on_leds,
+    .bell = on_bell,
+    .resized = on_resized,
+    .clipboard_offered = on_clipboard_offered,
+    .clipboard_text = on_clipboard_text,
+    .clipboard_wanted = on_clipboard_wanted,
+    .closed = on_closed,
 };
 
 static void open_session(struct link *link, const char *ticket)
 {
 	struct session_config config = {
-		.host = api_host(link->api),
-		.port = api_port(link->api),
-		.fingerprint = api_fingerprint(link->api),
-		.ticket = ticket,
-		.secret = ticket ? NULL : link->secret,
+	    .host = api_host(link->api),
+	    .port = api_port(link->api),
+	    .fingerprint = api_fingerprint(link->api),
+	    .ticket = ticket,
+	    .secret = ticket ? NULL : link->secret,
 	};
 	drop_session(link);
-	link->session = session_open(link->protocol, &config,
-				     &session_handlers, link);
+	link->session =
+	    session_open(link->protocol, &config, &session_handlers, link);
 	link->handlers->session(link->session, link->data);
 }
 

@@ -14,11 +14,11 @@
 #include "client/session.h"
 
 enum link_state {
-	LINK_STARTING,	   /* the desktop is being started */
+	LINK_STARTING,     /* the desktop is being started */
 	LINK_CONNECTING,   /* its display is being reached */
-	LINK_UP,	   /* pixels may come */
+	LINK_UP,           /* pixels may come */
 	LINK_RECONNECTING, /* cut; trying again */
-	LINK_ENDED,	   /* a person has to decide */
+	LINK_ENDED,        /* a person has to decide */
 };
 
 /* What a person may do about an end. */

@@ -16,21 +16,21 @@
 enum { EXIT_DONE = 0, EXIT_NO_START = 1, EXIT_USAGE = 2 };
 
 static const char help_text[] =
-	"SERVER is https://HOST:PORT or HOST, with /POOL to go straight to a "
-	"desktop of\nthat pool.\n"
-	"\n"
-	"Examples:\n"
-	"  oriel-client                                   asks for everything\n"
-	"  oriel-client https://desk.example/linux        one pool's desktop\n"
-	"  oriel-client desk.example --user ada --fullscreen\n"
-	"  oriel-client run desk.example/linux writer     one application\n"
-	"  oriel-client apps desk.example/linux --install  all of them, among "
-	"one's own\n"
-	"\n"
-	"In a desktop: Ctrl+Alt+G sends all keys there or stops that, Shift+F11 "
-	"is full\nscreen, Ctrl+Alt+M is the menu.\n"
-	"\n"
-	"Exit status: 0 ended as asked, 1 could not start, 2 wrong usage.";
+    "SERVER is https://HOST:PORT or HOST, with /POOL to go straight to a "
+    "desktop of\nthat pool.\n"
+    "\n"
+    "Examples:\n"
+    "  oriel-client                                   asks for everything\n"
+    "  oriel-client https://desk.example/linux        one pool's desktop\n"
+    "  oriel-client desk.example --user ada --fullscreen\n"
+    "  oriel-client run desk.example/linux writer     one application\n"
+    "  oriel-client apps desk.example/linux --install  all of them, among "
+    "one's own\n"
+    "\n"
+    "In a desktop: Ctrl+Alt+G sends all keys there or stops that, Shift+F11 "
+    "is full\nscreen, Ctrl+Alt+M is the menu.\n"
+    "\n"
+    "Exit status: 0 ended as asked, 1 could not start, 2 wrong usage.";
 
 int main(int argc, char **argv)
 {
@@ -39,25 +39,24 @@ int main(int argc, char **argv)
 			*events = NULL;
 	gboolean version = FALSE, verbose = FALSE;
 	const GOptionEntry entries[] = {
-		{"user", 'u', 0, G_OPTION_ARG_STRING, &user,
-		 "Sign in as this user", "NAME"},
-		{"password-file", 0, 0, G_OPTION_ARG_FILENAME, &password_file,
-		 "Read the password from a file's first line ('-': standard "
-		 "input) and sign in at once",
-		 "FILE"},
-		{"fullscreen", 'f', 0, G_OPTION_ARG_NONE, &options.fullscreen,
-		 "Open desktops in full screen", NULL},
-		{"trust-fingerprint", 0, 0, G_OPTION_ARG_STRING, &trust,
-		 "Trust only this certificate of the server, besides ones an "
-		 "authority vouches for",
-		 "SHA256:HEX"},
-		{"events", 0, 0, G_OPTION_ARG_STRING, &events,
-		 "Write milestones as JSON lines", "FILE|FD"},
-		{"verbose", 'v', 0, G_OPTION_ARG_NONE, &verbose,
-		 "Log more", NULL},
-		{"version", 0, 0, G_OPTION_ARG_NONE, &version,
-		 "Print the version", NULL},
-		{0},
+	    {"user", 'u', 0, G_OPTION_ARG_STRING, &user, "Sign in as this user",
+	     "NAME"},
+	    {"password-file", 0, 0, G_OPTION_ARG_FILENAME, &password_file,
+	     "Read the password from a file's first line ('-': standard "
+	     "input) and sign in at once",
+	     "FILE"},
+	    {"fullscreen", 'f', 0, G_OPTION_ARG_NONE, &options.fullscreen,
+	     "Open desktops in full screen", NULL},
+	    {"trust-fingerprint", 0, 0, G_OPTION_ARG_STRING, &trust,
+	     "Trust only this certificate of the server, besides ones an "
+	     "authority vouches for",
+	     "SHA256:HEX"},
+	    {"events", 0, 0, G_OPTION_ARG_STRING, &events,
+	     "Write milestones as JSON lines", "FILE|FD"},
+	    {"verbose", 'v', 0, G_OPTION_ARG_NONE, &verbose, "Log more", NULL},
+	    {"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version",
+	     NULL},
+	    {0},
 	};
 	setlocale(LC_ALL, "");
 	g_set_prgname("oriel-client");
@@ -68,7 +67,7 @@ int main(int argc, char **argv)
 	g_autoptr(GOptionContext) context = g_option_context_new("[SERVER]");
 	g_autoptr(GError) error = NULL;
 	g_option_context_set_summary(
-		context, "Signs in to an Oriel server and shows its desktops.");
+	    context, "Signs in to an Oriel server and shows its desktops.");
 	g_option_context_set_description(context, help_text);
 	g_option_context_add_main_entries(context, entries, NULL);
 	/* GTK's own options too, without opening the display yet */
@@ -84,9 +83,8 @@ int main(int argc, char **argv)
 	}
 	log_open("oriel-client", verbose);
 	if (argc > 2) {
-		fprintf(stderr,
-			"oriel-client: one server at most.\n"
-			"See oriel-client --help.\n");
+		fprintf(stderr, "oriel-client: one server at most.\n"
+				"See oriel-client --help.\n");
 		return EXIT_USAGE;
 	}
 	if (argc == 2 && !server_url_parse(argv[1], &options.server, &error)) {
@@ -104,8 +102,7 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if ((password_file &&
-	     !(options.password = password_file_read(password_file,
-						 &error))) ||
+	     !(options.password = password_file_read(password_file, &error))) ||
 	    (events && !events_open(events, &error))) {
 		fault_print("oriel-client", error);
 		server_url_clear(&options.server);

@@ -3,7 +3,7 @@
 struct notice {
 	void *data;
 	GtkWidget *revealer, *card, *spinner, *icon, *title, *text, *bar,
-		*elapsed, *buttons, *primary, *secondary;
+	    *elapsed, *buttons, *primary, *secondary;
 	void (*primary_clicked)(void *data);
 	void (*secondary_clicked)(void *data);
 	gint64 begun_us;
@@ -40,8 +40,9 @@ struct notice *notice_new(void *data)
 	struct notice *notice = g_new0(struct notice, 1);
 	notice->data = data;
 	notice->revealer = g_object_ref_sink(gtk_revealer_new());
-	gtk_revealer_set_transition_type(GTK_REVEALER(notice->revealer),
-					 GTK_REVEALER_TRANSITION_TYPE_CROSSFADE);
+	gtk_revealer_set_transition_type(
+	    GTK_REVEALER(notice->revealer),
+	    GTK_REVEALER_TRANSITION_TYPE_CROSSFADE);
 	gtk_revealer_set_transition_duration(GTK_REVEALER(notice->revealer),
 					     150);
 	gtk_widget_set_halign(notice->revealer, GTK_ALIGN_CENTER);
@@ -73,18 +74,16 @@ struct notice *notice_new(void *data)
 	gtk_button_set_use_underline(GTK_BUTTON(notice->primary), TRUE);
 	gtk_widget_set_no_show_all(notice->primary, TRUE);
 	gtk_style_context_add_class(
-		gtk_widget_get_style_context(notice->primary),
-		"suggested-action");
+	    gtk_widget_get_style_context(notice->primary), "suggested-action");
 	g_signal_connect(notice->primary, "clicked", G_CALLBACK(on_primary),
 			 notice);
 	g_signal_connect(notice->secondary, "clicked", G_CALLBACK(on_secondary),
 			 notice);
 	gtk_container_add(GTK_CONTAINER(notice->buttons), notice->secondary);
 	gtk_container_add(GTK_CONTAINER(notice->buttons), notice->primary);
-	GtkWidget *const parts[] = {notice->spinner, notice->icon,
-				    notice->title,   notice->text,
-				    notice->bar,     notice->elapsed,
-				    notice->buttons};
+	GtkWidget *const parts[] = {
+	    notice->spinner, notice->icon,    notice->title,  notice->text,
+	    notice->bar,     notice->elapsed, notice->buttons};
 	for (gsize i = 0; i < G_N_ELEMENTS(parts); i++)
 		gtk_container_add(GTK_CONTAINER(notice->card), parts[i]);
 	atk_object_set_role(gtk_widget_get_accessible(notice->card),
@@ -103,12 +102,12 @@ GtkWidget *notice_widget(struct notice *notice)
 static gboolean on_tick(gpointer data)
 {
 	struct notice *notice = data;
-	int seconds = (int)((g_get_monotonic_time() - notice->begun_us) /
-			    G_USEC_PER_SEC);
+	int seconds =
+	    (int)((g_get_monotonic_time() - notice->begun_us) / G_USEC_PER_SEC);
 	g_autofree char *text =
-		seconds < 60 ? g_strdup_printf("%d s", seconds)
-			     : g_strdup_printf("%d min %02d s", seconds / 60,
-					       seconds % 60);
+	    seconds < 60
+		? g_strdup_printf("%d s", seconds)
+		: g_strdup_printf("%d min %02d s", seconds / 60, seconds % 60);
 	gtk_label_set_text(GTK_LABEL(notice->elapsed), text);
 	return G_SOURCE_CONTINUE;
 }
@@ -167,9 +166,8 @@ void notice_show(struct notice *notice, const struct notice_content *content)
 			    : content->secondary.label ? notice->secondary
 						       : NULL;
 	GtkWidget *top = gtk_widget_get_toplevel(notice->revealer);
-	GtkWidget *now = GTK_IS_WINDOW(top)
-				 ? gtk_window_get_focus(GTK_WINDOW(top))
-				 : NULL;
+	GtkWidget *now =
+	    GTK_IS_WINDOW(top) ? gtk_window_get_focus(GTK_WINDOW(top)) : NULL;
 	if (wanted && (first || !now || !gtk_widget_get_visible(now)))
 		gtk_widget_grab_focus(wanted);
 }

@@ -14,11 +14,11 @@ struct notice_button {
 };
 
 struct notice_content {
-	const char *icon;  /* NULL: a spinner */
+	const char *icon; /* NULL: a spinner */
 	const char *title;
-	const char *text;  /* or NULL */
-	double fraction;   /* < 0: no bar */
-	gboolean elapsed;  /* count the seconds since notice_begin() */
+	const char *text; /* or NULL */
+	double fraction;  /* < 0: no bar */
+	gboolean elapsed; /* count the seconds since notice_begin() */
 	struct notice_button primary, secondary;
 };
 

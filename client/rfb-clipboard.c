@@ -3,9 +3,9 @@
 #include <string.h>
 #include <zlib.h>
 
-#define FORMAT_TEXT    1u
-#define FORMATS	       0xffffu
-#define ALL_ACTIONS    0x1f000000u
+#define FORMAT_TEXT 1u
+#define FORMATS     0xffffu
+#define ALL_ACTIONS 0x1f000000u
 
 static guint32 get_u32(const guint8 *from)
 {
@@ -61,8 +61,7 @@ static char *unpack_text(const guint8 *packed, gsize length)
 	if (inflate_exact(&stream, head, sizeof head)) {
 		guint32 size = get_u32(head);
 		g_autofree guint8 *bytes =
-			size <= RFB_CLIPBOARD_MAX ? g_try_malloc(size + 1)
-						  : NULL;
+		    size <= RFB_CLIPBOARD_MAX ? g_try_malloc(size + 1) : NULL;
 		if (bytes && inflate_exact(&stream, bytes, size))
 			text = text_of(bytes, size);
 	}
@@ -88,8 +87,8 @@ gboolean rfb_clipboard_parse(const guint8 *payload, gsize length,
 		return TRUE;
 	}
 	static const enum rfb_clipboard_action actions[] = {
-		RFB_CLIPBOARD_REQUEST, RFB_CLIPBOARD_PEEK,
-		RFB_CLIPBOARD_NOTIFY, RFB_CLIPBOARD_PROVIDE};
+	    RFB_CLIPBOARD_REQUEST, RFB_CLIPBOARD_PEEK, RFB_CLIPBOARD_NOTIFY,
+	    RFB_CLIPBOARD_PROVIDE};
 	for (gsize i = 0; i < G_N_ELEMENTS(actions); i++)
 		if ((flags & ALL_ACTIONS) == (guint32)actions[i])
 			message->action = actions[i];
@@ -105,8 +104,8 @@ gboolean rfb_clipboard_parse(const guint8 *payload, gsize length,
 void rfb_clipboard_put_caps(GByteArray *out)
 {
 	put_u32(out, RFB_CLIPBOARD_CAPS | RFB_CLIPBOARD_REQUEST |
-			     RFB_CLIPBOARD_PEEK | RFB_CLIPBOARD_NOTIFY |
-			     RFB_CLIPBOARD_PROVIDE | FORMAT_TEXT);
+			 RFB_CLIPBOARD_PEEK | RFB_CLIPBOARD_NOTIFY |
+			 RFB_CLIPBOARD_PROVIDE | FORMAT_TEXT);
 	put_u32(out, 0); /* nothing unasked: text moves when it is pasted */
 }
 

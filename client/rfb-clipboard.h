@@ -21,10 +21,10 @@ enum rfb_clipboard_action {
 
 struct rfb_clipboard_message {
 	enum rfb_clipboard_action action;
-	gboolean has_text;   /* the message names the text format */
-	guint32 actions;     /* of CAPS: what the peer understands */
-	guint32 text_max;    /* of CAPS: what it takes unasked */
-	char *text;          /* of PROVIDE: new, valid UTF-8, or NULL */
+	gboolean has_text; /* the message names the text format */
+	guint32 actions;   /* of CAPS: what the peer understands */
+	guint32 text_max;  /* of CAPS: what it takes unasked */
+	char *text;        /* of PROVIDE: new, valid UTF-8, or NULL */
 };
 
 /* FALSE: not such a message; nothing is allocated then. */

@@ -9,20 +9,20 @@
 #include "client/rfb-wire.h"
 #include "common/fault.h"
 
-#define NAME_MAX_BYTES	 4096u
-#define CURSOR_MAX	 1024u /* pixels a side */
-#define SCREENS_MAX	 64u
-#define FENCE_REQUEST	 0x80000000u
+#define NAME_MAX_BYTES   4096u
+#define CURSOR_MAX       1024u /* pixels a side */
+#define SCREENS_MAX      64u
+#define FENCE_REQUEST    0x80000000u
 #define FENCE_UNDERSTOOD 0x00000003u /* block before, block after */
 
 static gboolean bad(struct rfb_session *self, const char *what)
 {
 	if (!self->trouble)
 		self->trouble = fault_new(
-			FAULT_INVALID,
-			"Reconnect; if it happens again, ask the administrator "
-			"to look at the desktop's log.",
-			"The desktop's display broke the protocol: %s", what);
+		    FAULT_INVALID,
+		    "Reconnect; if it happens again, ask the administrator "
+		    "to look at the desktop's log.",
+		    "The desktop's display broke the protocol: %s", what);
 	return FALSE;
 }
 
@@ -108,26 +108,26 @@ gboolean rfb_messages_begin(struct rfb_session *self)
 		return bad(self, "an impossible screen size");
 	self->picture_due = TRUE;
 	static const gint32 encodings[] = {
-		rfbEncodingCopyRect,
-		rfbEncodingTight,
-		rfbEncodingZRLE,
-		rfbEncodingHextile,
-		rfbEncodingRaw,
-		/* no quality level: text stays sharp, nothing is lossy */
-		RFB_ENC_COMPRESS_0 + 2,
-		RFB_ENC_CURSOR_ALPHA,
-		RFB_ENC_CURSOR,
-		RFB_ENC_EXT_DESKTOP_SIZE,
-		RFB_ENC_DESKTOP_SIZE,
-		RFB_ENC_LAST_RECT,
-		RFB_ENC_DESKTOP_NAME,
-		RFB_ENC_QEMU_KEYS,
-		RFB_ENC_QEMU_LEDS,
-		RFB_ENC_LIBVNC_LEDS,
-		RFB_ENC_EXT_BUTTONS,
-		RFB_ENC_FENCE,
-		RFB_ENC_CONTINUOUS,
-		RFB_ENC_CLIPBOARD,
+	    rfbEncodingCopyRect,
+	    rfbEncodingTight,
+	    rfbEncodingZRLE,
+	    rfbEncodingHextile,
+	    rfbEncodingRaw,
+	    /* no quality level: text stays sharp, nothing is lossy */
+	    RFB_ENC_COMPRESS_0 + 2,
+	    RFB_ENC_CURSOR_ALPHA,
+	    RFB_ENC_CURSOR,
+	    RFB_ENC_EXT_DESKTOP_SIZE,
+	    RFB_ENC_DESKTOP_SIZE,
+	    RFB_ENC_LAST_RECT,
+	    RFB_ENC_DESKTOP_NAME,
+	    RFB_ENC_QEMU_KEYS,
+	    RFB_ENC_QEMU_LEDS,
+	    RFB_ENC_LIBVNC_LEDS,
+	    RFB_ENC_EXT_BUTTONS,
+	    RFB_ENC_FENCE,
+	    RFB_ENC_CONTINUOUS,
+	    RFB_ENC_CLIPBOARD,
 	};
 	out = g_byte_array_new();
 	rfb_put_pixel_format(out);
@@ -182,8 +182,8 @@ static gboolean read_cursor(struct rfb_session *self,
 	cursor->hot_y = MIN(rect->y, MAX(rect->h, 1) - 1);
 	gboolean visible = FALSE;
 	if (count > 0) {
-		cursor->image = cairo_image_surface_create(
-			CAIRO_FORMAT_ARGB32, rect->w, rect->h);
+		cursor->image = cairo_image_surface_create(CAIRO_FORMAT_ARGB32,
+							   rect->w, rect->h);
 		guint8 *to = cairo_image_surface_get_data(cursor->image);
 		int stride = cairo_image_surface_get_stride(cursor->image);
 		for (unsigned y = 0; to && y < rect->h; y++) {
@@ -198,7 +198,7 @@ static gboolean read_cursor(struct rfb_session *self,
 						MIN(from[1], a) << 8 |
 						MIN(from[2], a);
 				} else if (mask[y * mask_stride + x / 8] >>
-						   (7 - x % 8) &
+					       (7 - x % 8) &
 					   1) {
 					memcpy(&pixel, from, 4);
 					pixel |= 0xff000000u;
@@ -252,8 +252,8 @@ static gboolean read_ext_desktop_size(struct rfb_session *self,
 	if (first || rect->x == 1)
 		rfb_session_post(self, tell_resized,
 				 GINT_TO_POINTER(refused
-							 ? SESSION_RESIZE_REFUSED
-							 : SESSION_RESIZE_DONE),
+						     ? SESSION_RESIZE_REFUSED
+						     : SESSION_RESIZE_DONE),
 				 NULL);
 	return refused || apply_size(self, rect->w, rect->h);
 }
@@ -337,8 +337,8 @@ static gboolean read_update(struct rfb_session *self)
 		}
 		if (!rfb_reader_decode(self->reader, &rect))
 			return rfb_reader_ended(self->reader)
-				       ? FALSE
-				       : bad(self, "pixels that make no sense");
+				   ? FALSE
+				   : bad(self, "pixels that make no sense");
 		cairo_rectangle_int_t area = {rect.x, rect.y, rect.w, rect.h};
 		cairo_region_union_rectangle(self->changed, &area);
 	}
@@ -361,8 +361,7 @@ static void tell_requested_text(struct rfb_session *self, gpointer payload)
 
 static void tell_offered(struct rfb_session *self, gpointer payload)
 {
-	self->handlers->clipboard_offered(GPOINTER_TO_INT(payload),
-					  self->data);
+	self->handlers->clipboard_offered(GPOINTER_TO_INT(payload), self->data);
 }
 
 static void tell_wanted(struct rfb_session *self, gpointer payload)

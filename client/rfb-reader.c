@@ -5,8 +5,8 @@
 #include <sys/socket.h>
 
 /* A whole update of one rectangle, put back before what was read ahead. */
-#define HEADER_BYTES (sz_rfbFramebufferUpdateMsg + \
-		      sz_rfbFramebufferUpdateRectHeader)
+#define HEADER_BYTES                                                           \
+	(sz_rfbFramebufferUpdateMsg + sz_rfbFramebufferUpdateRectHeader)
 
 /* RFC 6143's successor, section Tight: a rectangle is at most so wide. */
 #define TIGHT_WIDTH_MAX 2048
@@ -64,7 +64,7 @@ gboolean rfb_reader_ended(const struct rfb_reader *reader)
 	char byte;
 	return reader->client->buffered == 0 &&
 	       recv(reader->client->sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT) ==
-		       0;
+		   0;
 }
 
 gboolean rfb_read(struct rfb_reader *reader, void *to, gsize length)
@@ -135,7 +135,7 @@ gboolean rfb_reader_resize(struct rfb_reader *reader, guint16 width,
 	for (int y = 0; y < rows; y++)
 		memcpy(buffer + (gsize)y * width,
 		       (guint32 *)client->frameBuffer +
-			       (gsize)y * client->width,
+			   (gsize)y * client->width,
 		       (gsize)columns * 4);
 	free(client->frameBuffer);
 	client->frameBuffer = (uint8_t *)buffer;
@@ -192,8 +192,8 @@ gboolean rfb_reader_decode(struct rfb_reader *reader,
 		client->buffered);
 	guint8 *head = (guint8 *)reader->ahead;
 	const guint16 words[4] = {
-		GUINT16_TO_BE(rect->x), GUINT16_TO_BE(rect->y),
-		GUINT16_TO_BE(rect->w), GUINT16_TO_BE(rect->h)};
+	    GUINT16_TO_BE(rect->x), GUINT16_TO_BE(rect->y),
+	    GUINT16_TO_BE(rect->w), GUINT16_TO_BE(rect->h)};
 	guint32 encoding = GUINT32_TO_BE((guint32)rect->encoding);
 	head[0] = rfbFramebufferUpdate;
 	head[1] = 0;

@@ -183,10 +183,10 @@ static void tell_closed(struct rfb_session *self, gpointer payload)
 {
 	struct end *end = payload;
 	struct session_end told = {
-		.error = end->error,
-		.attached = end->attached,
-		.status = end->attached ? 0 : end->answer.status,
-		.retry_after_s = end->answer.retry_after_s,
+	    .error = end->error,
+	    .attached = end->attached,
+	    .status = end->attached ? 0 : end->answer.status,
+	    .retry_after_s = end->answer.retry_after_s,
 	};
 	self->handlers->closed(&told, self->data);
 }
@@ -210,12 +210,12 @@ static gpointer run(gpointer data)
 	struct rfb_session *self = data;
 	struct end *end = g_new0(struct end, 1);
 	struct tunnel_request request = {
-		.host = self->host,
-		.port = self->port,
-		.protocol = self->base.ops->protocol,
-		.fingerprint = self->fingerprint,
-		.ticket = self->ticket,
-		.session = self->secret,
+	    .host = self->host,
+	    .port = self->port,
+	    .protocol = self->base.ops->protocol,
+	    .fingerprint = self->fingerprint,
+	    .ticket = self->ticket,
+	    .session = self->secret,
 	};
 	struct tunnel *tunnel = tunnel_connect(&request, self->cancellable,
 					       &end->answer, &end->error);
@@ -227,8 +227,8 @@ static gpointer run(gpointer data)
 		g_mutex_unlock(&self->lock);
 		rfb_session_post(self, tell_attached,
 				 g_strdup(*end->answer.session
-						  ? end->answer.session
-						  : self->secret),
+					      ? end->answer.session
+					      : self->secret),
 				 g_free);
 		read_until_end(self, tunnel, end);
 		g_mutex_lock(&self->lock);
@@ -301,8 +301,7 @@ static void rfb_key(struct session *session, unsigned keysym, unsigned qnum,
 	send_take(self, out);
 }
 
-static void rfb_pointer(struct session *session, int x, int y,
-			unsigned buttons)
+static void rfb_pointer(struct session *session, int x, int y, unsigned buttons)
 {
 	struct rfb_session *self = (struct rfb_session *)session;
 	g_mutex_lock(&self->lock);
@@ -423,7 +422,7 @@ static void rfb_clipboard_send(struct session *session, const char *text)
 	}
 	gsize length = 0;
 	g_autofree char *latin1 = g_convert_with_fallback(
-		text, -1, "ISO-8859-1", "UTF-8", "?", NULL, &length, NULL);
+	    text, -1, "ISO-8859-1", "UTF-8", "?", NULL, &length, NULL);
 	if (!latin1 || length > RFB_CLIPBOARD_MAX)
 		return;
 	GByteArray *out = g_byte_array_new();
@@ -432,19 +431,19 @@ static void rfb_clipboard_send(struct session *session, const char *text)
 }
 
 const struct session_ops rfb_session_ops = {
-	.protocol = "rfb",
-	.open = rfb_open,
-	.close = rfb_close,
-	.lock_picture = rfb_lock_picture,
-	.unlock_picture = rfb_unlock_picture,
-	.key = rfb_key,
-	.pointer = rfb_pointer,
-	.resize = rfb_resize,
-	.can_resize = rfb_can_resize,
-	.sends_keycodes = rfb_sends_keycodes,
-	.probe = rfb_probe,
-	.heard_us = rfb_heard_us,
-	.clipboard_offer = rfb_clipboard_offer,
-	.clipboard_request = rfb_clipboard_request,
-	.clipboard_send = rfb_clipboard_send,
+    .protocol = "rfb",
+    .open = rfb_open,
+    .close = rfb_close,
+    .lock_picture = rfb_lock_picture,
+    .unlock_picture = rfb_unlock_picture,
+    .key = rfb_key,
+    .pointer = rfb_pointer,
+    .resize = rfb_resize,
+    .can_resize = rfb_can_resize,
+    .sends_keycodes = rfb_sends_keycodes,
+    .probe = rfb_probe,
+    .heard_us = rfb_heard_us,
+    .clipboard_offer = rfb_clipboard_offer,
+    .clipboard_request = rfb_clipboard_request,
+    .clipboard_send = rfb_clipboard_send,
 };

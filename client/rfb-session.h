@@ -28,8 +28,8 @@ struct rfb_session {
 
 	/* the session's thread */
 	struct rfb_reader *reader;
-	gboolean continuous; /* updates come unasked */
-	gboolean picture_due; /* a new size waits for its first pixels */
+	gboolean continuous;     /* updates come unasked */
+	gboolean picture_due;    /* a new size waits for its first pixels */
 	cairo_region_t *changed; /* by the update being read */
 	GError *trouble;
 

@@ -84,8 +84,8 @@ void rfb_put_pointer(GByteArray *out, guint16 x, guint16 y, unsigned buttons,
 		     gboolean extended)
 {
 	/* with the extension, bit 7 says that a byte with the rest follows */
-	guint8 mask = extended ? (guint8)(buttons & 0x7f) | 0x80
-			       : (guint8)buttons;
+	guint8 mask =
+	    extended ? (guint8)(buttons & 0x7f) | 0x80 : (guint8)buttons;
 	rfb_put_u8(out, rfbPointerEvent);
 	rfb_put_u8(out, mask);
 	rfb_put_u16(out, x);
@@ -106,7 +106,7 @@ void rfb_put_clipboard(GByteArray *out, const GByteArray *payload)
 {
 	rfb_put_u8(out, rfbClientCutText);
 	put_zeros(out, 3);
-	rfb_put_u32(out, (guint32)-(gint32)payload->len);
+	rfb_put_u32(out, (guint32) - (gint32)payload->len);
 	g_byte_array_append(out, payload->data, payload->len);
 }
 

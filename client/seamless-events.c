@@ -47,7 +47,8 @@ static void on_key(struct seamless *desk, XKeyEvent *event)
 {
 	Display *display = desk->x11->display;
 	note_input(desk, event->time);
-	if (event->type == KeyRelease && XEventsQueued(display, QueuedAfterReading)) {
+	if (event->type == KeyRelease &&
+	    XEventsQueued(display, QueuedAfterReading)) {
 		XEvent next; /* an auto-repeat: let go and pressed at once */
 		XPeekEvent(display, &next);
 		if (next.type == KeyPress && next.xkey.time == event->time &&
@@ -95,8 +96,8 @@ static void on_focus(struct seamless *desk, struct seamless_window *window,
 	else if (desk->focus == window->id)
 		desk->focus = 0;
 	if (!desk->focus_idle)
-		desk->focus_idle = g_idle_add_full(
-			G_PRIORITY_DEFAULT, on_focus_idle, desk, NULL);
+		desk->focus_idle = g_idle_add_full(G_PRIORITY_DEFAULT,
+						   on_focus_idle, desk, NULL);
 }
 
 /* ---- the pointer ---- */
@@ -134,7 +135,7 @@ void desk_grab(struct seamless *desk, struct seamless_window *window)
 		return;
 	if (XGrabPointer(desk->x11->display, window->xid, True,
 			 ButtonPressMask | ButtonReleaseMask |
-				 PointerMotionMask,
+			     PointerMotionMask,
 			 GrabModeAsync, GrabModeAsync, None, None,
 			 CurrentTime) == GrabSuccess)
 		desk->grab = window->xid;
@@ -232,8 +233,7 @@ static void on_crossing(struct seamless *desk, struct seamless_window *window,
 
 /* ---- windows ---- */
 
-static void on_configure(struct seamless *desk,
-			 struct seamless_window *window,
+static void on_configure(struct seamless *desk, struct seamless_window *window,
 			 XConfigureEvent *event)
 {
 	XEvent next;
@@ -252,10 +252,9 @@ static void on_configure(struct seamless *desk,
 	int inset = (int)desk->inset;
 	struct seam_rect before = window->at;
 	window->at = (struct seam_rect){
-		CLAMP(x + inset, -65535, 65535),
-		CLAMP(y + inset, -65535, 65535),
-		(uint32_t)CLAMP(event->width - 2 * inset, 1, SEAM_SIDE_MAX),
-		(uint32_t)CLAMP(event->height - 2 * inset, 1, SEAM_SIDE_MAX)};
+	    CLAMP(x + inset, -65535, 65535), CLAMP(y + inset, -65535, 65535),
+	    (uint32_t)CLAMP(event->width - 2 * inset, 1, SEAM_SIDE_MAX),
+	    (uint32_t)CLAMP(event->height - 2 * inset, 1, SEAM_SIDE_MAX)};
 	if (inset && (before.width != window->at.width ||
 		      before.height != window->at.height))
 		window_paint_all(window);
@@ -387,7 +386,7 @@ void desk_on_event(XEvent *event, void *data)
 		return;
 	}
 	struct seamless_window *window =
-		desk_window_at(desk, event->xany.window);
+	    desk_window_at(desk, event->xany.window);
 	if (window)
 		on_window_event(desk, window, event);
 	else

@@ -11,17 +11,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 static void make_entry(const struct seam_app *said)
 {
-	static struct server_url server = {.host = "h", .port = 8443,
-					   .pool = "p"};
+	static struct server_url server = {
+	    .host = "h", .port = 8443, .pool = "p"};
 	const struct apps_place place = {&server, NULL, NULL};
 	struct seamless_app app = {
-		.id = g_strndup(said->id.bytes, said->id.size),
-		.name = g_strndup(said->name.bytes, said->name.size),
-		.comment = g_strndup(said->comment.bytes, said->comment.size),
-		.categories = g_strndup(said->categories.bytes,
-					said->categories.size),
-		.mime_types = g_strndup(said->mime_types.bytes,
-					said->mime_types.size),
+	    .id = g_strndup(said->id.bytes, said->id.size),
+	    .name = g_strndup(said->name.bytes, said->name.size),
+	    .comment = g_strndup(said->comment.bytes, said->comment.size),
+	    .categories =
+		g_strndup(said->categories.bytes, said->categories.size),
+	    .mime_types =
+		g_strndup(said->mime_types.bytes, said->mime_types.size),
 	};
 	g_autofree char *text = apps_entry(&place, "/bin/x", &app);
 	g_autoptr(GKeyFile) file = g_key_file_new();
@@ -32,7 +32,7 @@ static void make_entry(const struct seam_app *said)
 	gsize groups;
 	g_auto(GStrv) names = g_key_file_get_groups(file, &groups);
 	g_autofree char *exec =
-		g_key_file_get_string(file, "Desktop Entry", "Exec", NULL);
+	    g_key_file_get_string(file, "Desktop Entry", "Exec", NULL);
 	g_auto(GStrv) words = NULL;
 	int count = 0;
 	if (groups != 1 || !g_shell_parse_argv(exec, &count, &words, NULL) ||
@@ -54,16 +54,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	size_t used;
 	while (size > 0) {
 		enum seam_status status =
-			seam_parse(bytes, size, &message, &used);
+		    seam_parse(bytes, size, &message, &used);
 		if (status != SEAM_OK && status != SEAM_UNKNOWN)
 			break;
 		now += 1000;
 		if (status == SEAM_OK && message.type == SEAM_APP)
 			make_entry(&message.app);
 		if (status == SEAM_OK && message.type == SEAM_CURSOR &&
-		    picture_take(&picture, &message.picture) &&
-		    picture.width && picture.have != picture.width *
-							     picture.height * 4)
+		    picture_take(&picture, &message.picture) && picture.width &&
+		    picture.have != picture.width * picture.height * 4)
 			g_error("a picture that is not whole");
 		if (status == SEAM_OK && message.type == SEAM_GEOM_REQ)
 			geometry_local(&geometry, message.geom_req.area, 0);

@@ -17,11 +17,11 @@
 struct geometry {
 	struct seam_rect area; /* of the local window's contents */
 	uint32_t states;
-	bool known;       /* area is the window manager's */
-	uint32_t flying;  /* serial of the unanswered CONFIGURE; 0: none */
+	bool known;      /* area is the window manager's */
+	uint32_t flying; /* serial of the unanswered CONFIGURE; 0: none */
 	int64_t sent_us;
-	uint32_t last;    /* serial of the last one sent; 0: none */
-	bool again;       /* to be said even if nothing has changed */
+	uint32_t last; /* serial of the last one sent; 0: none */
+	bool again;    /* to be said even if nothing has changed */
 	struct seam_rect said_area;
 	uint32_t said_states;
 };

@@ -42,15 +42,15 @@ static gboolean begin_contents(struct seamless_window *window,
 	}
 	desk->pixels += size;
 	window->next = (struct contents){
-		.pixmap = XCreatePixmap(desk->x11->display, desk->x11->root,
-					pixels->width, pixels->height,
-					(unsigned)desk->x11->depth),
-		.generation = pixels->generation,
-		.width = pixels->width,
-		.height = pixels->height,
+	    .pixmap = XCreatePixmap(desk->x11->display, desk->x11->root,
+				    pixels->width, pixels->height,
+				    (unsigned)desk->x11->depth),
+	    .generation = pixels->generation,
+	    .width = pixels->width,
+	    .height = pixels->height,
 	};
-	XFillRectangle(desk->x11->display, window->next.pixmap,
-		       desk->x11->fill, 0, 0, pixels->width, pixels->height);
+	XFillRectangle(desk->x11->display, window->next.pixmap, desk->x11->fill,
+		       0, 0, pixels->width, pixels->height);
 	return TRUE;
 }
 
@@ -152,10 +152,10 @@ gboolean window_take_pixels(struct seamless_window *window,
 	if (into == &window->shown) {
 		window->damage_x0 = MIN(window->damage_x0, area->x);
 		window->damage_y0 = MIN(window->damage_y0, area->y);
-		window->damage_x1 = MAX(window->damage_x1,
-					area->x + (int)area->width);
-		window->damage_y1 = MAX(window->damage_y1,
-					area->y + (int)area->height);
+		window->damage_x1 =
+		    MAX(window->damage_x1, area->x + (int)area->width);
+		window->damage_y1 =
+		    MAX(window->damage_y1, area->y + (int)area->height);
 	}
 	return TRUE;
 }
@@ -198,8 +198,8 @@ void window_paint(struct seamless_window *window, int x, int y, int width,
 	int right = MIN(x + width, (int)window->shown.width + inset);
 	int bottom = MIN(y + height, (int)window->shown.height + inset);
 	int left = MAX(x, inset), top = MAX(y, inset);
-	bool whole = left == x && top == y && right == x + width &&
-		     bottom == y + height;
+	bool whole =
+	    left == x && top == y && right == x + width && bottom == y + height;
 	if (!whole) /* the background: border or what is yet to come */
 		XClearArea(x11->display, window->xid, x, y, (unsigned)width,
 			   (unsigned)height, False);
@@ -217,9 +217,8 @@ void window_paint(struct seamless_window *window, int x, int y, int width,
 void window_paint_all(struct seamless_window *window)
 {
 	unsigned inset = 2 * window->desk->inset;
-	window_paint(window, 0, 0,
-		     (int)MAX(window->at.width, window->shown.width) +
-			     (int)inset,
-		     (int)MAX(window->at.height, window->shown.height) +
-			     (int)inset);
+	window_paint(
+	    window, 0, 0,
+	    (int)MAX(window->at.width, window->shown.width) + (int)inset,
+	    (int)MAX(window->at.height, window->shown.height) + (int)inset);
 }

@@ -26,12 +26,12 @@ struct seamless_window {
 	uint32_t parent; /* as the guest says; may not be there */
 	Window xid;
 	struct seam_rect wish; /* WIN_CREATE's area */
-	bool fresh;	       /* said again in this sync */
+	bool fresh;            /* said again in this sync */
 	bool has_props, mapped_once, visible, placed;
-	bool grabbed;	       /* the popup that closes at a press outside */
+	bool grabbed; /* the popup that closes at a press outside */
 	struct geometry geometry;
-	struct seam_rect at;   /* local contents; place of popups too */
-	uint32_t states;       /* the window manager's */
+	struct seam_rect at; /* local contents; place of popups too */
+	uint32_t states;     /* the window manager's */
 	bool minimized;
 	/* contents: shown, and a new generation that is being drawn */
 	struct contents shown, next;
@@ -58,26 +58,26 @@ struct seamless {
 	GHashTable *by_id, *by_xid;
 	unsigned toplevels, popups;
 	uint64_t pixels;
-	uint32_t focus;	      /* ours that has the local focus; 0: none */
+	uint32_t focus; /* ours that has the local focus; 0: none */
 	uint32_t told_focus;
 	guint focus_idle;
-	guint later;	      /* geometry that waits for an answer */
+	guint later;                /* geometry that waits for an answer */
 	uint8_t keys[KEYS_MAX / 8]; /* held, as told */
-	Time input_time;      /* of the user's last act in our windows */
+	Time input_time;            /* of the user's last act in our windows */
 	gint64 input_us;
 	uint32_t pressed_window; /* of the last button press */
 	unsigned pressed_buttons;
 	struct picture cursor_picture;
 	Cursor cursor;
 	unsigned cursor_serial;
-	uint32_t under;	      /* window under the pointer */
-	Window grab;	      /* None: the pointer is not grabbed */
-	GArray *stack;	      /* uint32_t, as told last */
-	GPtrArray *apps;      /* struct seamless_app */
+	uint32_t under;           /* window under the pointer */
+	Window grab;              /* None: the pointer is not grabbed */
+	GArray *stack;            /* uint32_t, as told last */
+	GPtrArray *apps;          /* struct seamless_app */
 	GHashTable *app_pictures; /* id -> struct picture, under way */
 	unsigned token;
 	unsigned strangers;   /* messages for windows that are not there */
-	void *inflate;	      /* z_stream */
+	void *inflate;        /* z_stream */
 	uint8_t *pixel_bytes; /* one decoded rectangle */
 	gsize pixel_room;
 };
@@ -114,8 +114,7 @@ void window_read_states(struct seamless_window *window);
 /* ---- seamless-paint.c ---- */
 /* FALSE: pixels that make no sense; the reason is for the log. */
 gboolean window_take_pixels(struct seamless_window *window,
-			    const struct seam_pixels *pixels,
-			    const char **why);
+			    const struct seam_pixels *pixels, const char **why);
 gboolean window_take_commit(struct seamless_window *window,
 			    const struct seam_commit *commit);
 void window_paint(struct seamless_window *window, int x, int y, int width,

@@ -16,8 +16,8 @@ static struct seam_rect screen_area(struct seamless *desk)
 	if (!XGetWindowAttributes(x11->display, x11->root, &root))
 		return (struct seam_rect){0, 0, 1024, 768};
 	return (struct seam_rect){
-		0, 0, (uint32_t)CLAMP(root.width, 1, SEAM_SIDE_MAX),
-		(uint32_t)CLAMP(root.height, 1, SEAM_SIDE_MAX)};
+	    0, 0, (uint32_t)CLAMP(root.width, 1, SEAM_SIDE_MAX),
+	    (uint32_t)CLAMP(root.height, 1, SEAM_SIDE_MAX)};
 }
 
 static struct seam_rect common_part(struct seam_rect a, struct seam_rect b)
@@ -37,17 +37,16 @@ struct seam_rect desk_work_area(struct seamless *desk)
 	struct seam_rect screen = screen_area(desk);
 	x11_get(desk->x11, desk->x11->root, ATOM__NET_CURRENT_DESKTOP,
 		XA_CARDINAL, &current, 1);
-	unsigned count =
-		x11_get(desk->x11, desk->x11->root, ATOM__NET_WORKAREA,
-			XA_CARDINAL, items, G_N_ELEMENTS(items));
+	unsigned count = x11_get(desk->x11, desk->x11->root, ATOM__NET_WORKAREA,
+				 XA_CARDINAL, items, G_N_ELEMENTS(items));
 	if (current >= count / 4)
 		current = 0;
 	if (count < 4)
 		return screen;
 	const unsigned long *w = items + 4 * current;
-	return common_part(screen, (struct seam_rect){(int)w[0], (int)w[1],
-						      (uint32_t)w[2],
-						      (uint32_t)w[3]});
+	return common_part(screen,
+			   (struct seam_rect){(int)w[0], (int)w[1],
+					      (uint32_t)w[2], (uint32_t)w[3]});
 }
 
 /* What applications of this desktop scale by: whole factors of GDK_SCALE
@@ -55,8 +54,7 @@ struct seam_rect desk_work_area(struct seamless *desk)
 static uint32_t scale_of(struct seamless *desk)
 {
 	const char *factor = g_getenv("GDK_SCALE");
-	const char *dpi =
-		XGetDefault(desk->x11->display, "Xft", "dpi");
+	const char *dpi = XGetDefault(desk->x11->display, "Xft", "dpi");
 	double scale = factor ? g_ascii_strtod(factor, NULL)
 		       : dpi  ? g_ascii_strtod(dpi, NULL) / 96
 			      : 1;
@@ -73,16 +71,15 @@ void desk_send_outputs(struct seamless *desk)
 	struct seam_rect work = desk_work_area(desk);
 	uint32_t scale = scale_of(desk);
 	XRRMonitorInfo *info =
-		desk->x11->randr_event < 0
-			? NULL
-			: XRRGetMonitors(desk->x11->display, desk->x11->root,
-					 True, &monitors);
+	    desk->x11->randr_event < 0
+		? NULL
+		: XRRGetMonitors(desk->x11->display, desk->x11->root, True,
+				 &monitors);
 	for (int i = 0; i < monitors && count < OUTPUTS_MAX; i++) {
-		struct seam_output output = {
-			.area = {info[i].x, info[i].y,
-				 (uint32_t)info[i].width,
-				 (uint32_t)info[i].height},
-			.scale = scale};
+		struct seam_output output = {.area = {info[i].x, info[i].y,
+						      (uint32_t)info[i].width,
+						      (uint32_t)info[i].height},
+					     .scale = scale};
 		if (!info[i].width || !info[i].height)
 			continue;
 		output.work = common_part(output.area, work);
@@ -108,13 +105,13 @@ void desk_send_keymap(struct seamless *desk)
 	unsigned char *value = NULL;
 	struct seam_message message = {.type = SEAM_KEYMAP};
 	struct seam_text *texts[] = {
-		&message.keymap.rules, &message.keymap.model,
-		&message.keymap.layout, &message.keymap.variant,
-		&message.keymap.options};
+	    &message.keymap.rules, &message.keymap.model,
+	    &message.keymap.layout, &message.keymap.variant,
+	    &message.keymap.options};
 	static const uint32_t limits[] = {64, 64, 128, 128, 512};
 	if (XGetWindowProperty(x11->display, x11->root,
-			       x11->atoms[ATOM__XKB_RULES_NAMES], 0, 512,
-			       False, XA_STRING, &type, &format, &size, &rest,
+			       x11->atoms[ATOM__XKB_RULES_NAMES], 0, 512, False,
+			       XA_STRING, &type, &format, &size, &rest,
 			       &value) != Success ||
 	    format != 8)
 		size = 0;
@@ -139,13 +136,12 @@ void desk_send_stack(struct seamless *desk)
 	if (!desk->greeted)
 		return;
 	unsigned count =
-		x11_get(desk->x11, desk->x11->root,
-			ATOM__NET_CLIENT_LIST_STACKING, XA_WINDOW, windows,
-			STACK_MAX);
+	    x11_get(desk->x11, desk->x11->root, ATOM__NET_CLIENT_LIST_STACKING,
+		    XA_WINDOW, windows, STACK_MAX);
 	g_autoptr(GArray) stack = g_array_new(FALSE, FALSE, sizeof(uint32_t));
 	for (unsigned i = 0; i < count; i++) {
 		struct seamless_window *window =
-			desk_window_at(desk, windows[i]);
+		    desk_window_at(desk, windows[i]);
 		if (window && window->kind == SEAM_TOPLEVEL)
 			g_array_append_val(stack, window->id);
 	}

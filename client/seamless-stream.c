@@ -92,14 +92,14 @@ uint32_t seamless_stream_send(struct seamless_stream *stream,
 		return 0;
 	if (stream->tunnel)
 		return tunnel_send(stream->tunnel, bytes, size)
-			       ? message->serial
-			       : 0;
+			   ? message->serial
+			   : 0;
 	if (stream->out->len > TUNNEL_QUEUE)
 		return 0;
 	g_byte_array_append(stream->out, bytes, (guint)size);
 	if (!stream->write_watch)
-		stream->write_watch = g_unix_fd_add(stream->fd, G_IO_OUT,
-						    on_writable, stream);
+		stream->write_watch =
+		    g_unix_fd_add(stream->fd, G_IO_OUT, on_writable, stream);
 	return message->serial;
 }
 
@@ -111,18 +111,16 @@ static gboolean take_messages(struct seamless_stream *stream)
 	while (!stream->closed) {
 		struct seam_message message;
 		size_t used = 0;
-		enum seam_status status =
-			seam_parse(stream->in + done, stream->in_have - done,
-				   &message, &used);
+		enum seam_status status = seam_parse(
+		    stream->in + done, stream->in_have - done, &message, &used);
 		if (status == SEAM_MORE)
 			break;
 		if (status != SEAM_OK && status != SEAM_UNKNOWN) {
 			g_autoptr(GError) error = fault_new(
-				FAULT_INVALID,
-				"Update this client and the server.",
-				"The server's stream of windows makes no "
-				"sense: %s",
-				seam_status_text(status));
+			    FAULT_INVALID, "Update this client and the server.",
+			    "The server's stream of windows makes no "
+			    "sense: %s",
+			    seam_status_text(status));
 			end(stream, error);
 			return FALSE;
 		}
@@ -148,9 +146,8 @@ static gboolean read_round(struct seamless_stream *stream)
 			return TRUE;
 		if (n <= 0) {
 			g_autoptr(GError) error =
-				stream->tunnel
-					? tunnel_end_error(stream->tunnel)
-					: NULL;
+			    stream->tunnel ? tunnel_end_error(stream->tunnel)
+					   : NULL;
 			end(stream, error);
 			return FALSE;
 		}
@@ -174,9 +171,9 @@ static gboolean on_readable(int fd, GIOCondition condition, gpointer data)
 	return alive;
 }
 
-struct seamless_stream *
-seamless_stream_new(int fd, struct tunnel *tunnel,
-		    const struct seamless_stream_handlers *handlers, void *data)
+struct seamless_stream *seamless_stream_new(
+    int fd, struct tunnel *tunnel,
+    const struct seamless_stream_handlers *handlers, void *data)
 {
 	struct seamless_stream *stream = g_new0(struct seamless_stream, 1);
 	stream->refs = 1;

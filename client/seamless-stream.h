@@ -19,10 +19,9 @@ struct seamless_stream_handlers {
 	void (*ended)(const GError *error, void *data);
 };
 
-struct seamless_stream *
-seamless_stream_new(int fd, struct tunnel *tunnel,
-		    const struct seamless_stream_handlers *handlers,
-		    void *data);
+struct seamless_stream *seamless_stream_new(
+    int fd, struct tunnel *tunnel,
+    const struct seamless_stream_handlers *handlers, void *data);
 void seamless_stream_free(struct seamless_stream *stream);
 /* Numbers the message and sends it; its serial, 0 when it could not be. */
 uint32_t seamless_stream_send(struct seamless_stream *stream,

@@ -19,29 +19,29 @@ static const struct {
 	uint32_t bit;
 	enum x11_atom one, two;
 } state_atoms[] = {
-	/* first: some window managers do not un-maximize a full screen */
-	{SEAM_FULLSCREEN, ATOM__NET_WM_STATE_FULLSCREEN, 0},
-	{SEAM_MAXIMIZED, ATOM__NET_WM_STATE_MAXIMIZED_VERT,
-	 ATOM__NET_WM_STATE_MAXIMIZED_HORZ},
-	{SEAM_ABOVE, ATOM__NET_WM_STATE_ABOVE, 0},
-	{SEAM_BELOW, ATOM__NET_WM_STATE_BELOW, 0},
-	{SEAM_STICKY, ATOM__NET_WM_STATE_STICKY, 0},
-	{SEAM_SHADED, ATOM__NET_WM_STATE_SHADED, 0},
+    /* first: some window managers do not un-maximize a full screen */
+    {SEAM_FULLSCREEN, ATOM__NET_WM_STATE_FULLSCREEN, 0},
+    {SEAM_MAXIMIZED, ATOM__NET_WM_STATE_MAXIMIZED_VERT,
+     ATOM__NET_WM_STATE_MAXIMIZED_HORZ},
+    {SEAM_ABOVE, ATOM__NET_WM_STATE_ABOVE, 0},
+    {SEAM_BELOW, ATOM__NET_WM_STATE_BELOW, 0},
+    {SEAM_STICKY, ATOM__NET_WM_STATE_STICKY, 0},
+    {SEAM_SHADED, ATOM__NET_WM_STATE_SHADED, 0},
 };
 
 static const enum x11_atom type_atoms[SEAM_TYPE_TYPES] = {
-	[SEAM_TYPE_NORMAL] = ATOM__NET_WM_WINDOW_TYPE_NORMAL,
-	[SEAM_TYPE_DIALOG] = ATOM__NET_WM_WINDOW_TYPE_DIALOG,
-	[SEAM_TYPE_UTILITY] = ATOM__NET_WM_WINDOW_TYPE_UTILITY,
-	[SEAM_TYPE_TOOLBAR] = ATOM__NET_WM_WINDOW_TYPE_TOOLBAR,
-	[SEAM_TYPE_SPLASH] = ATOM__NET_WM_WINDOW_TYPE_SPLASH,
-	[SEAM_TYPE_MENU] = ATOM__NET_WM_WINDOW_TYPE_MENU,
-	[SEAM_TYPE_DROPDOWN] = ATOM__NET_WM_WINDOW_TYPE_DROPDOWN_MENU,
-	[SEAM_TYPE_POPUP_MENU] = ATOM__NET_WM_WINDOW_TYPE_POPUP_MENU,
-	[SEAM_TYPE_TOOLTIP] = ATOM__NET_WM_WINDOW_TYPE_TOOLTIP,
-	[SEAM_TYPE_NOTIFICATION] = ATOM__NET_WM_WINDOW_TYPE_NOTIFICATION,
-	[SEAM_TYPE_COMBO] = ATOM__NET_WM_WINDOW_TYPE_COMBO,
-	[SEAM_TYPE_DND] = ATOM__NET_WM_WINDOW_TYPE_DND,
+    [SEAM_TYPE_NORMAL] = ATOM__NET_WM_WINDOW_TYPE_NORMAL,
+    [SEAM_TYPE_DIALOG] = ATOM__NET_WM_WINDOW_TYPE_DIALOG,
+    [SEAM_TYPE_UTILITY] = ATOM__NET_WM_WINDOW_TYPE_UTILITY,
+    [SEAM_TYPE_TOOLBAR] = ATOM__NET_WM_WINDOW_TYPE_TOOLBAR,
+    [SEAM_TYPE_SPLASH] = ATOM__NET_WM_WINDOW_TYPE_SPLASH,
+    [SEAM_TYPE_MENU] = ATOM__NET_WM_WINDOW_TYPE_MENU,
+    [SEAM_TYPE_DROPDOWN] = ATOM__NET_WM_WINDOW_TYPE_DROPDOWN_MENU,
+    [SEAM_TYPE_POPUP_MENU] = ATOM__NET_WM_WINDOW_TYPE_POPUP_MENU,
+    [SEAM_TYPE_TOOLTIP] = ATOM__NET_WM_WINDOW_TYPE_TOOLTIP,
+    [SEAM_TYPE_NOTIFICATION] = ATOM__NET_WM_WINDOW_TYPE_NOTIFICATION,
+    [SEAM_TYPE_COMBO] = ATOM__NET_WM_WINDOW_TYPE_COMBO,
+    [SEAM_TYPE_DND] = ATOM__NET_WM_WINDOW_TYPE_DND,
 };
 
 static bool managed(const struct seamless_window *window)
@@ -64,22 +64,21 @@ struct seamless_window *window_new(struct seamless *desk, uint32_t id,
 	window->opacity = 255;
 	window->damage_x0 = window->damage_y0 = INT32_MAX;
 	XSetWindowAttributes attributes = {
-		.background_pixel =
-			desk->inset ? desk->border_pixel : 0xdddddd,
-		.bit_gravity = NorthWestGravity,
-		.override_redirect = !managed(window),
-		.save_under = !managed(window),
-		.event_mask = EVENTS,
-		.colormap = x11->colormap,
+	    .background_pixel = desk->inset ? desk->border_pixel : 0xdddddd,
+	    .bit_gravity = NorthWestGravity,
+	    .override_redirect = !managed(window),
+	    .save_under = !managed(window),
+	    .event_mask = EVENTS,
+	    .colormap = x11->colormap,
 	};
-	window->xid = XCreateWindow(
-		x11->display, x11->root, create->area.x, create->area.y,
-		create->area.width + 2 * desk->inset,
-		create->area.height + 2 * desk->inset, 0, x11->depth,
-		InputOutput, x11->visual,
-		CWBackPixel | CWBitGravity | CWOverrideRedirect | CWSaveUnder |
-			CWEventMask | CWColormap,
-		&attributes);
+	window->xid =
+	    XCreateWindow(x11->display, x11->root, create->area.x,
+			  create->area.y, create->area.width + 2 * desk->inset,
+			  create->area.height + 2 * desk->inset, 0, x11->depth,
+			  InputOutput, x11->visual,
+			  CWBackPixel | CWBitGravity | CWOverrideRedirect |
+			      CWSaveUnder | CWEventMask | CWColormap,
+			  &attributes);
 	Atom protocols[] = {x11->atoms[ATOM_WM_DELETE_WINDOW],
 			    x11->atoms[ATOM__NET_WM_PING]};
 	XSetWMProtocols(x11->display, window->xid, protocols,
@@ -103,7 +102,7 @@ void window_free(struct seamless_window *window)
 static void set_class(struct seamless_window *window)
 {
 	g_autofree char *class =
-		g_strconcat(window->desk->prefix, window->app_id, NULL);
+	    g_strconcat(window->desk->prefix, window->app_id, NULL);
 	XClassHint hint = {.res_name = *window->app_id ? window->app_id
 						       : window->desk->prefix,
 			   .res_class = class};
@@ -131,7 +130,7 @@ static char *title_of(struct seam_text text)
 		bool turns = (u >= 0x202a && u <= 0x202e) ||
 			     (u >= 0x2066 && u <= 0x2069);
 		g_string_append_unichar(
-			title, g_unichar_iscntrl(u) || turns ? ' ' : u);
+		    title, g_unichar_iscntrl(u) || turns ? ' ' : u);
 	}
 	return g_string_free(g_steal_pointer(&title), FALSE);
 }
@@ -151,8 +150,7 @@ static void set_size_hints(struct seamless_window *window,
 			   const struct seam_win_props *p)
 {
 	int inset = 2 * (int)window->desk->inset;
-	XSizeHints hints = {.flags = PWinGravity,
-			    .win_gravity = StaticGravity};
+	XSizeHints hints = {.flags = PWinGravity, .win_gravity = StaticGravity};
 	if (p->min_width || p->min_height) {
 		hints.flags |= PMinSize;
 		hints.min_width = (int)p->min_width + inset;
@@ -161,23 +159,22 @@ static void set_size_hints(struct seamless_window *window,
 	if (p->max_width || p->max_height) {
 		hints.flags |= PMaxSize;
 		hints.max_width =
-			(int)(p->max_width ? p->max_width : SEAM_SIDE_MAX) +
-			inset;
+		    (int)(p->max_width ? p->max_width : SEAM_SIDE_MAX) + inset;
 		hints.max_height =
-			(int)(p->max_height ? p->max_height : SEAM_SIDE_MAX) +
-			inset;
+		    (int)(p->max_height ? p->max_height : SEAM_SIDE_MAX) +
+		    inset;
 	}
 	if (p->traits & SEAM_FIXED_SIZE) {
 		hints.flags |= PMinSize | PMaxSize;
 		hints.min_width = hints.max_width =
-			(int)window->wish.width + inset;
+		    (int)window->wish.width + inset;
 		hints.min_height = hints.max_height =
-			(int)window->wish.height + inset;
+		    (int)window->wish.height + inset;
 		if (window->shown.pixmap) {
 			hints.min_width = hints.max_width =
-				(int)window->shown.width + inset;
+			    (int)window->shown.width + inset;
 			hints.min_height = hints.max_height =
-				(int)window->shown.height + inset;
+			    (int)window->shown.height + inset;
 		}
 	}
 	if (p->step_width || p->step_height) {
@@ -201,11 +198,11 @@ static void set_size_hints(struct seamless_window *window,
 static void set_wm_hints(struct seamless_window *window)
 {
 	XWMHints hints = {
-		.flags = InputHint | StateHint,
-		.input = !(window->traits & SEAM_NO_FOCUS),
-		.initial_state = window->wanted_states & SEAM_MINIMIZED
-					 ? IconicState
-					 : NormalState,
+	    .flags = InputHint | StateHint,
+	    .input = !(window->traits & SEAM_NO_FOCUS),
+	    .initial_state = window->wanted_states & SEAM_MINIMIZED
+				 ? IconicState
+				 : NormalState,
 	};
 	if (window->traits & SEAM_URGENT)
 		hints.flags |= XUrgencyHint;
@@ -262,10 +259,10 @@ static void set_traits(struct seamless_window *window, uint32_t traits)
 		uint32_t bit;
 		enum x11_atom atom;
 	} as_states[] = {
-		{SEAM_MODAL, ATOM__NET_WM_STATE_MODAL},
-		{SEAM_SKIP_TASKBAR, ATOM__NET_WM_STATE_SKIP_TASKBAR},
-		{SEAM_SKIP_PAGER, ATOM__NET_WM_STATE_SKIP_PAGER},
-		{SEAM_URGENT, ATOM__NET_WM_STATE_DEMANDS_ATTENTION},
+	    {SEAM_MODAL, ATOM__NET_WM_STATE_MODAL},
+	    {SEAM_SKIP_TASKBAR, ATOM__NET_WM_STATE_SKIP_TASKBAR},
+	    {SEAM_SKIP_PAGER, ATOM__NET_WM_STATE_SKIP_PAGER},
+	    {SEAM_URGENT, ATOM__NET_WM_STATE_DEMANDS_ATTENTION},
 	};
 	uint32_t changed = window->traits ^ traits;
 	window->traits = traits;
@@ -297,10 +294,9 @@ static void set_shape(struct seamless_window *window, int kind,
 		struct seam_rect r = seam_rect_at(rects, i);
 		r.x = CLAMP(r.x, -SEAM_SIDE_MAX, SEAM_SIDE_MAX);
 		r.y = CLAMP(r.y, -SEAM_SIDE_MAX, SEAM_SIDE_MAX);
-		x[count++] = (XRectangle){(short)(r.x + inset),
-					  (short)(r.y + inset),
-					  (unsigned short)r.width,
-					  (unsigned short)r.height};
+		x[count++] = (XRectangle){
+		    (short)(r.x + inset), (short)(r.y + inset),
+		    (unsigned short)r.width, (unsigned short)r.height};
 	}
 	XShapeCombineRectangles(desk->x11->display, window->xid, kind, 0, 0, x,
 				count, ShapeSet, Unsorted);
@@ -521,8 +517,7 @@ void window_ask_area(struct seamless_window *window, struct seam_rect area)
 	unsigned mask = 0;
 	if (area.x != window->at.x || area.y != window->at.y)
 		mask |= CWX | CWY;
-	if (area.width != window->at.width ||
-	    area.height != window->at.height)
+	if (area.width != window->at.width || area.height != window->at.height)
 		mask |= CWWidth | CWHeight;
 	if (mask)
 		XConfigureWindow(window->desk->x11->display, window->xid, mask,
@@ -536,8 +531,7 @@ void window_ask_attention(struct seamless_window *window)
 	struct seamless *desk = window->desk;
 	if (desk->focus && user_is_here(desk)) {
 		const long items[5] = {1, (long)desk->input_time, 0, 0, 0};
-		x11_ask(desk->x11, window->xid, ATOM__NET_ACTIVE_WINDOW,
-			items);
+		x11_ask(desk->x11, window->xid, ATOM__NET_ACTIVE_WINDOW, items);
 		return;
 	}
 	ask_state(window, true, ATOM__NET_WM_STATE_DEMANDS_ATTENTION, 0);
@@ -549,8 +543,8 @@ void window_ask_move(struct seamless_window *window, unsigned edge,
 	/* _NET_WM_MOVERESIZE's directions by our bits left, top, right,
 	 * bottom; what makes no sense moves */
 	static const uint8_t directions[16] = {
-		[0] = 8, [1] = 7, [2] = 1, [3] = 0, [4] = 3,
-		[6] = 2, [8] = 5, [9] = 6, [12] = 4,
+	    [0] = 8, [1] = 7, [2] = 1, [3] = 0,  [4] = 3,
+	    [6] = 2, [8] = 5, [9] = 6, [12] = 4,
 	};
 	struct seamless *desk = window->desk;
 	Display *display = desk->x11->display;
@@ -560,8 +554,8 @@ void window_ask_move(struct seamless_window *window, unsigned edge,
 	if (!button || desk->pressed_window != window->id ||
 	    !(desk->pressed_buttons >> button & 1))
 		return; /* nobody holds that button in this window */
-	XQueryPointer(display, desk->x11->root, &root, &child, &root_x,
-		      &root_y, &x, &y, &mask);
+	XQueryPointer(display, desk->x11->root, &root, &child, &root_x, &root_y,
+		      &x, &y, &mask);
 	XUngrabPointer(display, desk->input_time);
 	unsigned direction = directions[edge & 15];
 	if (edge && edge != 3 && !direction)

@@ -62,9 +62,9 @@ static gboolean on_dispatch(GSource *source, GSourceFunc callback,
 }
 
 static GSourceFuncs source_funcs = {
-	.prepare = on_prepare,
-	.check = on_check,
-	.dispatch = on_dispatch,
+    .prepare = on_prepare,
+    .check = on_check,
+    .dispatch = on_dispatch,
 };
 
 static void watch(struct x11 *x11)
@@ -73,8 +73,7 @@ static void watch(struct x11 *x11)
 	struct x_source *self = (struct x_source *)x11->source;
 	self->x11 = x11;
 	self->tag = g_source_add_unix_fd(
-		x11->source, ConnectionNumber(x11->display),
-		G_IO_IN | G_IO_HUP);
+	    x11->source, ConnectionNumber(x11->display), G_IO_IN | G_IO_HUP);
 	/* user input is not to wait behind pixels */
 	g_source_set_priority(x11->source, G_PRIORITY_DEFAULT - 10);
 	g_source_attach(x11->source, NULL);
@@ -84,42 +83,40 @@ static void watch(struct x11 *x11)
 
 static gboolean choose_visual(struct x11 *x11)
 {
-	XVisualInfo wish = {.screen = x11->screen, .depth = 24,
+	XVisualInfo wish = {.screen = x11->screen,
+			    .depth = 24,
 			    .class = TrueColor,
 			    .red_mask = 0xff0000,
 			    .green_mask = 0xff00,
 			    .blue_mask = 0xff};
 	int count = 0;
 	XVisualInfo *found = XGetVisualInfo(
-		x11->display,
-		VisualScreenMask | VisualDepthMask | VisualClassMask |
-			VisualRedMaskMask | VisualGreenMaskMask |
-			VisualBlueMaskMask,
-		&wish, &count);
+	    x11->display,
+	    VisualScreenMask | VisualDepthMask | VisualClassMask |
+		VisualRedMaskMask | VisualGreenMaskMask | VisualBlueMaskMask,
+	    &wish, &count);
 	if (!found || !count)
 		return FALSE;
 	x11->visual = found[0].visual;
 	for (int i = 0; i < count; i++)
-		if (found[i].visual ==
-		    DefaultVisual(x11->display, x11->screen))
+		if (found[i].visual == DefaultVisual(x11->display, x11->screen))
 			x11->visual = found[i].visual;
 	XFree(found);
 	x11->depth = 24;
-	x11->colormap =
-		x11->visual == DefaultVisual(x11->display, x11->screen)
-			? DefaultColormap(x11->display, x11->screen)
-			: XCreateColormap(x11->display, x11->root, x11->visual,
-					  AllocNone);
+	x11->colormap = x11->visual == DefaultVisual(x11->display, x11->screen)
+			    ? DefaultColormap(x11->display, x11->screen)
+			    : XCreateColormap(x11->display, x11->root,
+					      x11->visual, AllocNone);
 	return TRUE;
 }
 
 static void make_gcs(struct x11 *x11)
 {
 	static const char dots[] = {1, 2}; /* every second pixel */
-	Pixmap like = XCreatePixmap(x11->display, x11->root, 1, 1,
-				    (unsigned)x11->depth);
-	Pixmap stipple = XCreateBitmapFromData(x11->display, x11->root, dots,
-					       2, 2);
+	Pixmap like =
+	    XCreatePixmap(x11->display, x11->root, 1, 1, (unsigned)x11->depth);
+	Pixmap stipple =
+	    XCreateBitmapFromData(x11->display, x11->root, dots, 2, 2);
 	XGCValues values = {.graphics_exposures = False,
 			    .foreground = 0xdddddd,
 			    .fill_style = FillStippled,
@@ -129,7 +126,7 @@ static void make_gcs(struct x11 *x11)
 			      GCGraphicsExposures | GCForeground, &values);
 	x11->dim = XCreateGC(x11->display, like,
 			     GCGraphicsExposures | GCForeground | GCFillStyle |
-				     GCStipple,
+				 GCStipple,
 			     &values);
 	XFreePixmap(x11->display, stipple);
 	XFreePixmap(x11->display, like);
@@ -140,7 +137,7 @@ struct x11 *x11_open(void (*event)(XEvent *event, void *data), void *data,
 {
 	static const char *const names[] = {
 #define X(name) #name,
-		X11_ATOMS(X)
+	    X11_ATOMS(X)
 #undef X
 	};
 	struct x11 *x11 = g_new0(struct x11, 1);
@@ -176,7 +173,7 @@ struct x11 *x11_open(void (*event)(XEvent *event, void *data), void *data,
 	make_gcs(x11);
 	int shape_event;
 	x11->shape =
-		XShapeQueryExtension(x11->display, &shape_event, &first_error);
+	    XShapeQueryExtension(x11->display, &shape_event, &first_error);
 	if (!XRRQueryExtension(x11->display, &x11->randr_event, &first_error))
 		x11->randr_event = -1;
 	else

@@ -90,8 +90,8 @@ void desk_tell_geometry(struct seamless *desk, struct seamless_window *window)
 	if (geometry_due(geometry, now)) {
 		struct seam_message message = {.type = SEAM_CONFIGURE,
 					       .window = window->id};
-		message.configure = (struct seam_configure){
-			geometry->area, geometry->states};
+		message.configure =
+		    (struct seam_configure){geometry->area, geometry->states};
 		uint32_t serial = desk_send(desk, &message);
 		if (serial)
 			geometry_sent(geometry, serial, now);
@@ -214,8 +214,7 @@ static void take_pixels(struct seamless *desk, struct seamless_window *window,
 		refuse(desk, window->id, SEAM_FAULT_LIMIT, why);
 }
 
-static void take_geom_req(struct seamless *desk,
-			  struct seamless_window *window,
+static void take_geom_req(struct seamless *desk, struct seamless_window *window,
 			  const struct seam_geom_req *request)
 {
 	if (window->kind != SEAM_TOPLEVEL) {
@@ -237,14 +236,14 @@ static void take_geom_req(struct seamless *desk,
 		desk->later = g_timeout_add(LATER_MS, on_later, desk);
 }
 
-static void take_cursor(struct seamless *desk,
-			const struct seam_picture *piece)
+static void take_cursor(struct seamless *desk, const struct seam_picture *piece)
 {
 	struct picture *picture = &desk->cursor_picture;
 	if (!picture_take(picture, piece))
 		return;
 	Display *display = desk->x11->display;
-	unsigned width = MAX(picture->width, 1), height = MAX(picture->height, 1);
+	unsigned width = MAX(picture->width, 1),
+		 height = MAX(picture->height, 1);
 	XcursorImage *image = XcursorImageCreate((int)width, (int)height);
 	if (!image)
 		return;
@@ -308,7 +307,7 @@ static void take_app_icon(struct seamless *desk,
 		return;
 	struct seamless_app *app = desk->apps->pdata[at];
 	struct picture *picture =
-		g_hash_table_lookup(desk->app_pictures, app->id);
+	    g_hash_table_lookup(desk->app_pictures, app->id);
 	if (!picture) {
 		picture = g_new0(struct picture, 1);
 		g_hash_table_insert(desk->app_pictures, g_strdup(app->id),
@@ -373,9 +372,9 @@ static void take_hello(struct seamless *desk, const struct seam_hello *hello)
 {
 	if (hello->version != SEAM_VERSION) {
 		g_autoptr(GError) error = fault_new(
-			FAULT_INVALID, "Update this client or the server.",
-			"The server shows windows by another version of the "
-			"protocol");
+		    FAULT_INVALID, "Update this client or the server.",
+		    "The server shows windows by another version of the "
+		    "protocol");
 		seamless_detach(desk);
 		desk->handlers->ended(error, desk->data);
 		return;
@@ -538,9 +537,9 @@ static void on_ended(const GError *error, void *data)
 }
 
 static const struct seamless_stream_handlers stream_handlers = {
-	.message = on_message,
-	.pause = on_pause,
-	.ended = on_ended,
+    .message = on_message,
+    .pause = on_pause,
+    .ended = on_ended,
 };
 
 /* ---- the whole ---- */
@@ -581,8 +580,8 @@ struct seamless *seamless_new(const struct seamless_config *config,
 	desk->by_id = g_hash_table_new_full(NULL, NULL, NULL, on_window_gone);
 	desk->by_xid = g_hash_table_new(NULL, NULL);
 	desk->apps = g_ptr_array_new_with_free_func(app_free);
-	desk->app_pictures = g_hash_table_new_full(
-		g_str_hash, g_str_equal, g_free, app_picture_free);
+	desk->app_pictures = g_hash_table_new_full(g_str_hash, g_str_equal,
+						   g_free, app_picture_free);
 	z_stream *z = g_new0(z_stream, 1);
 	if (inflateInit(z) != Z_OK)
 		g_error("no memory for a decoder");
@@ -627,16 +626,14 @@ static void paint_windows(struct seamless *desk)
 void seamless_attach(struct seamless *desk, int fd, struct tunnel *tunnel)
 {
 	seamless_detach(desk);
-	desk->stream =
-		seamless_stream_new(fd, tunnel, &stream_handlers, desk);
+	desk->stream = seamless_stream_new(fd, tunnel, &stream_handlers, desk);
 	struct seam_message hello = {.type = SEAM_HELLO};
 	hello.hello = (struct seam_hello){
-		.version = SEAM_VERSION,
-		.capabilities = SEAM_CAP_PIXELS | SEAM_CAP_NOTIFY |
-				SEAM_CAP_APPS,
-		.windows_max = SEAM_WINDOWS_MAX,
-		.pixels_max = SEAM_PIXELS_MAX,
-		.name = seam_text_of("oriel-client " ORIEL_VERSION, 64),
+	    .version = SEAM_VERSION,
+	    .capabilities = SEAM_CAP_PIXELS | SEAM_CAP_NOTIFY | SEAM_CAP_APPS,
+	    .windows_max = SEAM_WINDOWS_MAX,
+	    .pixels_max = SEAM_PIXELS_MAX,
+	    .name = seam_text_of("oriel-client " ORIEL_VERSION, 64),
 	};
 	seamless_stream_send(desk->stream, &hello);
 	paint_windows(desk);
@@ -674,11 +671,11 @@ unsigned seamless_launch(struct seamless *desk, const char *app,
 			 const char *const *files)
 {
 	g_autofree char *lines =
-		files ? g_strjoinv("\n", (char **)files) : g_strdup("");
+	    files ? g_strjoinv("\n", (char **)files) : g_strdup("");
 	struct seam_message message = {.type = SEAM_LAUNCH};
-	message.launch = (struct seam_launch){
-		++desk->token, {app, (uint32_t)strlen(app)},
-		{lines, (uint32_t)strlen(lines)}};
+	message.launch = (struct seam_launch){++desk->token,
+					      {app, (uint32_t)strlen(app)},
+					      {lines, (uint32_t)strlen(lines)}};
 	return desk_send(desk, &message) ? desk->token : 0;
 }
 

@@ -49,15 +49,15 @@ struct servers *servers_new(const char *path)
 				       G_KEY_FILE_KEEP_COMMENTS, &error) &&
 	    error->domain == G_KEY_FILE_ERROR) {
 		g_autofree char *aside =
-			g_strconcat(servers->path, ".damaged", NULL);
+		    g_strconcat(servers->path, ".damaged", NULL);
 		g_rename(servers->path, aside);
 	}
 	for (int i = 1; i <= SERVERS_MAX; i++) {
 		g_autofree char *group = g_strdup_printf("server %d", i);
-		g_autofree char *url = g_key_file_get_string(
-			servers->file, group, "url", NULL);
-		g_autofree char *user = g_key_file_get_string(
-			servers->file, group, "user", NULL);
+		g_autofree char *url =
+		    g_key_file_get_string(servers->file, group, "url", NULL);
+		g_autofree char *user =
+		    g_key_file_get_string(servers->file, group, "user", NULL);
 		if (url)
 			add_entry(servers, url, user);
 	}

@@ -3,8 +3,8 @@
 #include <string.h>
 
 const struct session_ops *const session_protocols[] = {
-	&rfb_session_ops,
-	NULL,
+    &rfb_session_ops,
+    NULL,
 };
 
 struct session *session_open(const char *protocol,

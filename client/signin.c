@@ -7,8 +7,8 @@ struct signin {
 	const struct signin_handlers *handlers;
 	void *data;
 	GtkWidget *page, *server_box, *server, *user, *password, *caps, *error,
-		*cause, *remedy, *button, *button_stack, *button_label,
-		*spinner, *cancel;
+	    *cause, *remedy, *button, *button_stack, *button_label, *spinner,
+	    *cancel;
 	gboolean busy;
 	gint64 hold_until_us;
 	guint hold_timer;
@@ -28,9 +28,9 @@ static void update_button(struct signin *signin)
 	if (signin->hold_until_us > now)
 		left = (unsigned)((signin->hold_until_us - now + 999999) /
 				  1000000);
-	g_autofree char *text =
-		left ? g_strdup_printf("Try again in %u s", left)
-		     : g_strdup("_Sign In");
+	g_autofree char *text = left
+				    ? g_strdup_printf("Try again in %u s", left)
+				    : g_strdup("_Sign In");
 	gtk_label_set_text_with_mnemonic(GTK_LABEL(signin->button_label), text);
 	gtk_widget_set_sensitive(signin->button,
 				 !signin->busy && !left && filled(signin));
@@ -53,12 +53,12 @@ static void submit(struct signin *signin)
 {
 	if (!gtk_widget_get_sensitive(signin->button))
 		return;
-	g_autofree char *user = g_strstrip(
-		g_strdup(gtk_entry_get_text(GTK_ENTRY(signin->user))));
+	g_autofree char *user =
+	    g_strstrip(g_strdup(gtk_entry_get_text(GTK_ENTRY(signin->user))));
 	signin_show_error(signin, NULL, 0);
 	signin->handlers->submit(
-		gtk_entry_get_text(GTK_ENTRY(signin->server)), user,
-		gtk_entry_get_text(GTK_ENTRY(signin->password)), signin->data);
+	    gtk_entry_get_text(GTK_ENTRY(signin->server)), user,
+	    gtk_entry_get_text(GTK_ENTRY(signin->password)), signin->data);
 }
 
 /* Enter goes to the next empty field; in a complete form it signs in. */
@@ -100,12 +100,12 @@ static gboolean on_escape(GtkWidget *widget, GdkEventKey *event,
 
 static void update_caps(struct signin *signin)
 {
-	GdkKeymap *keymap = gdk_keymap_get_for_display(
-		gtk_widget_get_display(signin->page));
+	GdkKeymap *keymap =
+	    gdk_keymap_get_for_display(gtk_widget_get_display(signin->page));
 	gtk_revealer_set_reveal_child(
-		GTK_REVEALER(signin->caps),
-		gtk_widget_has_focus(signin->password) &&
-			gdk_keymap_get_caps_lock_state(keymap));
+	    GTK_REVEALER(signin->caps),
+	    gtk_widget_has_focus(signin->password) &&
+		gdk_keymap_get_caps_lock_state(keymap));
 }
 
 static gboolean on_password_focus(GtkWidget *widget, GdkEvent *event,
@@ -125,9 +125,9 @@ static void on_reveal(GtkEntry *entry, GtkEntryIconPosition position,
 {
 	gboolean visible = !gtk_entry_get_visibility(entry);
 	gtk_entry_set_visibility(entry, visible);
-	gtk_entry_set_icon_from_icon_name(
-		entry, GTK_ENTRY_ICON_SECONDARY,
-		visible ? "view-conceal-symbolic" : "view-reveal-symbolic");
+	gtk_entry_set_icon_from_icon_name(entry, GTK_ENTRY_ICON_SECONDARY,
+					  visible ? "view-conceal-symbolic"
+						  : "view-reveal-symbolic");
 	gtk_entry_set_icon_tooltip_text(entry, GTK_ENTRY_ICON_SECONDARY,
 					visible ? "Hide the password"
 						: "Show the password");
@@ -155,7 +155,7 @@ static GtkWidget *build_error(struct signin *signin)
 	gtk_style_context_add_class(gtk_widget_get_style_context(box),
 				    "inline-error");
 	GtkWidget *icon = gtk_image_new_from_icon_name(
-		"dialog-warning-symbolic", GTK_ICON_SIZE_MENU);
+	    "dialog-warning-symbolic", GTK_ICON_SIZE_MENU);
 	gtk_widget_set_valign(icon, GTK_ALIGN_START);
 	gtk_widget_set_margin_top(icon, 2);
 	GtkWidget *words = gtk_box_new(GTK_ORIENTATION_VERTICAL, 2);
@@ -189,10 +189,8 @@ static GtkWidget *build_caps(struct signin *signin)
 				    "caps-hint");
 	gtk_container_add(GTK_CONTAINER(box),
 			  gtk_image_new_from_icon_name(
-				  "oriel-caps-lock-symbolic",
-				  GTK_ICON_SIZE_MENU));
-	gtk_container_add(GTK_CONTAINER(box),
-			  gtk_label_new("Caps Lock is on"));
+			      "oriel-caps-lock-symbolic", GTK_ICON_SIZE_MENU));
+	gtk_container_add(GTK_CONTAINER(box), gtk_label_new("Caps Lock is on"));
 	gtk_container_add(GTK_CONTAINER(signin->caps), box);
 	return signin->caps;
 }
@@ -206,8 +204,7 @@ static GtkWidget *build_buttons(struct signin *signin)
 	signin->button_label = gtk_label_new_with_mnemonic("_Sign In");
 	gtk_container_add(GTK_CONTAINER(signin->button), signin->button_label);
 	gtk_style_context_add_class(
-		gtk_widget_get_style_context(signin->button),
-		"suggested-action");
+	    gtk_widget_get_style_context(signin->button), "suggested-action");
 	gtk_widget_set_can_default(signin->button, TRUE);
 	GtkWidget *busy = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 12);
 	signin->spinner = gtk_spinner_new();
@@ -229,7 +226,7 @@ static GtkWidget *build_buttons(struct signin *signin)
 static void on_destroy(GtkWidget *widget, struct signin *signin)
 {
 	GdkKeymap *keymap =
-		gdk_keymap_get_for_display(gtk_widget_get_display(widget));
+	    gdk_keymap_get_for_display(gtk_widget_get_display(widget));
 	g_signal_handlers_disconnect_by_data(keymap, signin);
 	g_clear_handle_id(&signin->hold_timer, g_source_remove);
 	g_free(signin);
@@ -247,8 +244,8 @@ struct signin *signin_new(struct servers *servers,
 	gtk_widget_set_halign(form, GTK_ALIGN_CENTER);
 	gtk_widget_set_valign(form, GTK_ALIGN_CENTER);
 	g_object_set(form, "margin", 24, NULL);
-	GtkWidget *icon = gtk_image_new_from_icon_name("oriel",
-						       GTK_ICON_SIZE_DIALOG);
+	GtkWidget *icon =
+	    gtk_image_new_from_icon_name("oriel", GTK_ICON_SIZE_DIALOG);
 	gtk_image_set_pixel_size(GTK_IMAGE(icon), 96);
 	GtkWidget *title = gtk_label_new("Your desktop, anywhere");
 	gtk_style_context_add_class(gtk_widget_get_style_context(title),
@@ -277,8 +274,8 @@ struct signin *signin_new(struct servers *servers,
 	gtk_entry_set_icon_tooltip_text(GTK_ENTRY(signin->password),
 					GTK_ENTRY_ICON_SECONDARY,
 					"Show the password");
-	GtkWidget *box = field(form, "_Password", signin->password,
-			       signin->password);
+	GtkWidget *box =
+	    field(form, "_Password", signin->password, signin->password);
 	gtk_container_add(GTK_CONTAINER(box), build_caps(signin));
 	GtkWidget *last = gtk_box_new(GTK_ORIENTATION_VERTICAL, 0);
 	gtk_container_add(GTK_CONTAINER(last), build_error(signin));
@@ -305,11 +302,11 @@ struct signin *signin_new(struct servers *servers,
 			 G_CALLBACK(on_password_focus), signin);
 	g_signal_connect(signin->password, "focus-out-event",
 			 G_CALLBACK(on_password_focus), signin);
-	g_signal_connect(signin->page, "key-press-event",
-			 G_CALLBACK(on_escape), signin);
-	g_signal_connect(gdk_keymap_get_for_display(
-				 gtk_widget_get_display(signin->page)),
-			 "state-changed", G_CALLBACK(on_keymap), signin);
+	g_signal_connect(signin->page, "key-press-event", G_CALLBACK(on_escape),
+			 signin);
+	g_signal_connect(
+	    gdk_keymap_get_for_display(gtk_widget_get_display(signin->page)),
+	    "state-changed", G_CALLBACK(on_keymap), signin);
 	g_signal_connect(signin->page, "destroy", G_CALLBACK(on_destroy),
 			 signin);
 	signin_reload_servers(signin);
@@ -330,11 +327,11 @@ void signin_reload_servers(struct signin *signin)
 {
 	GtkComboBoxText *box = GTK_COMBO_BOX_TEXT(signin->server_box);
 	g_autofree char *text =
-		g_strdup(gtk_entry_get_text(GTK_ENTRY(signin->server)));
+	    g_strdup(gtk_entry_get_text(GTK_ENTRY(signin->server)));
 	gtk_combo_box_text_remove_all(box);
 	for (guint i = 0; i < servers_count(signin->servers); i++)
-		gtk_combo_box_text_append_text(
-			box, servers_url(signin->servers, i));
+		gtk_combo_box_text_append_text(box,
+					       servers_url(signin->servers, i));
 	gtk_entry_set_text(GTK_ENTRY(signin->server), text);
 }
 
@@ -390,7 +387,7 @@ void signin_show_error(struct signin *signin, const GError *error,
 					(gint64)retry_after_s * G_USEC_PER_SEC;
 		if (!signin->hold_timer)
 			signin->hold_timer =
-				g_timeout_add(500, on_hold, signin);
+			    g_timeout_add(500, on_hold, signin);
 	}
 	update_button(signin);
 }

@@ -200,20 +200,21 @@ static gboolean rewrite(struct trust *trust, const char *server,
 		}
 		if (fingerprint)
 			g_string_append_printf(
-				out, "%s %s %" G_GINT64_FORMAT "\n", server,
-				fingerprint, g_get_real_time() / G_USEC_PER_SEC);
+			    out, "%s %s %" G_GINT64_FORMAT "\n", server,
+			    fingerprint, g_get_real_time() / G_USEC_PER_SEC);
 		g_autoptr(GError) local = NULL;
-		done = g_file_set_contents_full(
-			trust->path, out->str, (gssize)out->len,
-			G_FILE_SET_CONTENTS_CONSISTENT |
-				G_FILE_SET_CONTENTS_DURABLE,
-			0600, &local);
+		done = g_file_set_contents_full(trust->path, out->str,
+						(gssize)out->len,
+						G_FILE_SET_CONTENTS_CONSISTENT |
+						    G_FILE_SET_CONTENTS_DURABLE,
+						0600, &local);
 		if (!done)
-			fault_set(error, FAULT_STORAGE,
-				  "Free some space or make the folder writable.",
-				  "The list of trusted servers cannot be "
-				  "written: %s",
-				  local->message);
+			fault_set(
+			    error, FAULT_STORAGE,
+			    "Free some space or make the folder writable.",
+			    "The list of trusted servers cannot be "
+			    "written: %s",
+			    local->message);
 	}
 	close(lock); /* releases it */
 	return done;

@@ -17,7 +17,7 @@
 #include "common/fault.h"
 #include "common/jsonline.h"
 
-#define CHUNK (64u << 10)
+#define CHUNK       (64u << 10)
 #define REFUSAL_MAX (64u << 10)
 /* A cut without a word (sleep, changed network) is noticed after this. */
 #define DEAD_AFTER_S 12
@@ -26,12 +26,12 @@ struct tunnel {
 	GSocketConnection *tcp;
 	GIOStream *tls;
 	GCancellable *cancellable;
-	int read_fd;  /* the protocol's end; -1 once taken */
-	int write_fd; /* ours */
+	int read_fd;   /* the protocol's end; -1 once taken */
+	int write_fd;  /* ours */
 	guint8 *early; /* came behind the answer's head */
 	gsize early_length;
 	GAsyncQueue *queue;
-	gint queued; /* atomic */
+	gint queued;  /* atomic */
 	gint closing; /* atomic */
 	GThread *reader, *writer;
 	GMutex lock;
@@ -66,8 +66,8 @@ static gpointer read_tls(gpointer data)
 	struct tunnel *tunnel = data;
 	GInputStream *in = g_io_stream_get_input_stream(tunnel->tls);
 	g_autofree guint8 *chunk = g_malloc(CHUNK);
-	gboolean open = write_all(tunnel->write_fd, tunnel->early,
-				  tunnel->early_length);
+	gboolean open =
+	    write_all(tunnel->write_fd, tunnel->early, tunnel->early_length);
 	while (open) {
 		g_autoptr(GError) error = NULL;
 		gssize n = g_input_stream_read(in, chunk, CHUNK,
@@ -101,8 +101,8 @@ static gpointer write_tls(gpointer data)
 			last = more == 0;
 			if (more > 0)
 				g_byte_array_append(
-					batch, g_bytes_get_data(next, NULL),
-					(guint)more);
+				    batch, g_bytes_get_data(next, NULL),
+				    (guint)more);
 			g_bytes_unref(next);
 			if (last)
 				break;
@@ -110,16 +110,16 @@ static gpointer write_tls(gpointer data)
 		g_autoptr(GError) error = NULL;
 		gsize written = 0;
 		gboolean sent = g_output_stream_write_all(
-			out, batch->data, batch->len, &written,
-			tunnel->cancellable, &error);
+		    out, batch->data, batch->len, &written, tunnel->cancellable,
+		    &error);
 		g_atomic_int_add(&tunnel->queued, -(gint)batch->len);
 		if (!sent) {
 			keep_first_error(tunnel, error);
 			g_atomic_int_set(&tunnel->closing, TRUE);
 			/* the reader sees the end of the connection */
 			g_socket_shutdown(
-				g_socket_connection_get_socket(tunnel->tcp),
-				TRUE, TRUE, NULL);
+			    g_socket_connection_get_socket(tunnel->tcp), TRUE,
+			    TRUE, NULL);
 			return NULL;
 		}
 		if (last)
@@ -142,12 +142,12 @@ static void tune_socket(GSocketConnection *tcp)
 	static const struct {
 		int level, name, value;
 	} options[] = {
-		{IPPROTO_TCP, TCP_NODELAY, 1},
-		{SOL_SOCKET, SO_KEEPALIVE, 1},
-		{IPPROTO_TCP, TCP_KEEPIDLE, DEAD_AFTER_S / 3},
-		{IPPROTO_TCP, TCP_KEEPINTVL, DEAD_AFTER_S / 6},
-		{IPPROTO_TCP, TCP_KEEPCNT, 4},
-		{IPPROTO_TCP, TCP_USER_TIMEOUT, DEAD_AFTER_S * 1000},
+	    {IPPROTO_TCP, TCP_NODELAY, 1},
+	    {SOL_SOCKET, SO_KEEPALIVE, 1},
+	    {IPPROTO_TCP, TCP_KEEPIDLE, DEAD_AFTER_S / 3},
+	    {IPPROTO_TCP, TCP_KEEPINTVL, DEAD_AFTER_S / 6},
+	    {IPPROTO_TCP, TCP_KEEPCNT, 4},
+	    {IPPROTO_TCP, TCP_USER_TIMEOUT, DEAD_AFTER_S * 1000},
 	};
 	/* best effort: without them a dead line is only noticed later */
 	for (gsize i = 0; i < G_N_ELEMENTS(options); i++)
@@ -164,7 +164,7 @@ static gboolean connect_tls(struct tunnel *tunnel,
 	g_autoptr(GSocketClient) client = g_socket_client_new();
 	g_socket_client_set_timeout(client, TUNNEL_CONNECT_S);
 	g_autoptr(GSocketConnectable) address =
-		g_network_address_new(request->host, request->port);
+	    g_network_address_new(request->host, request->port);
 	tunnel->tcp = g_socket_client_connect(client, address,
 					      tunnel->cancellable, &local);
 	if (!tunnel->tcp) {
@@ -182,29 +182,27 @@ static gboolean connect_tls(struct tunnel *tunnel,
 		GTlsConnection *tls = G_TLS_CONNECTION(tunnel->tls);
 		g_tls_connection_set_advertised_protocols(tls, alpn);
 		g_autofree char *trusted =
-			request->fingerprint
-				? trust_normalize(request->fingerprint)
-				: NULL;
-		gulong handler = g_signal_connect(
-			tls, "accept-certificate",
-			G_CALLBACK(accept_certificate), trusted);
+		    request->fingerprint ? trust_normalize(request->fingerprint)
+					 : NULL;
+		gulong handler =
+		    g_signal_connect(tls, "accept-certificate",
+				     G_CALLBACK(accept_certificate), trusted);
 		gboolean done = g_tls_connection_handshake(
-			tls, tunnel->cancellable, &local);
+		    tls, tunnel->cancellable, &local);
 		g_signal_handler_disconnect(tls, handler);
 		/* no renegotiation slips another certificate in: with no
 		 * handler only valid ones would pass */
 		if (done)
 			return TRUE;
 	}
-	fault_set(error,
-		  g_error_matches(local, G_TLS_ERROR,
-				  G_TLS_ERROR_BAD_CERTIFICATE)
-			  ? FAULT_DENIED
-			  : fault_code(local),
-		  "Sign in again; if it persists, ask the administrator "
-		  "whether the server's certificate changed.",
-		  "No secure connection to %s: %s", request->host,
-		  local->message);
+	fault_set(
+	    error,
+	    g_error_matches(local, G_TLS_ERROR, G_TLS_ERROR_BAD_CERTIFICATE)
+		? FAULT_DENIED
+		: fault_code(local),
+	    "Sign in again; if it persists, ask the administrator "
+	    "whether the server's certificate changed.",
+	    "No secure connection to %s: %s", request->host, local->message);
 	return FALSE;
 }
 
@@ -217,12 +215,11 @@ static void set_refusal(const struct http_answer *answer, const char *body,
 	if (json_is_object(inner)) {
 		g_propagate_error(error, jsonline_to_error(inner));
 	} else {
-		fault_set(error,
-			  answer->status == 401 ? FAULT_DENIED
-						: FAULT_UNAVAILABLE,
-			  "Try again in a while.",
-			  "The server refused the desktop (HTTP %u)",
-			  answer->status);
+		fault_set(
+		    error,
+		    answer->status == 401 ? FAULT_DENIED : FAULT_UNAVAILABLE,
+		    "Try again in a while.",
+		    "The server refused the desktop (HTTP %u)", answer->status);
 	}
 	json_decref(object);
 }
@@ -246,8 +243,8 @@ static gboolean ask_upgrade(struct tunnel *tunnel,
 			request->session ? request->session : request->ticket);
 	g_autoptr(GError) local = NULL;
 	gboolean sent = g_output_stream_write_all(
-		g_io_stream_get_output_stream(tunnel->tls), ask->str, ask->len,
-		NULL, tunnel->cancellable, &local);
+	    g_io_stream_get_output_stream(tunnel->tls), ask->str, ask->len,
+	    NULL, tunnel->cancellable, &local);
 	memset(ask->str, 0, ask->len);
 	g_autoptr(GByteArray) came = g_byte_array_new();
 	struct http_answer head = {0};
@@ -257,8 +254,8 @@ static gboolean ask_upgrade(struct tunnel *tunnel,
 	       (progress == HTTP_ANSWER_MORE || came->len < wanted)) {
 		guint8 chunk[4096];
 		gssize n = g_input_stream_read(
-			g_io_stream_get_input_stream(tunnel->tls), chunk,
-			sizeof chunk, tunnel->cancellable, &local);
+		    g_io_stream_get_input_stream(tunnel->tls), chunk,
+		    sizeof chunk, tunnel->cancellable, &local);
 		if (n <= 0)
 			break;
 		g_byte_array_append(came, chunk, (guint)n);
@@ -301,8 +298,8 @@ static gboolean ask_upgrade(struct tunnel *tunnel,
 	}
 	g_strlcpy(answer->session, head.session, sizeof answer->session);
 	tunnel->early_length = came->len - head.head_bytes;
-	tunnel->early = g_memdup2(came->data + head.head_bytes,
-				  tunnel->early_length);
+	tunnel->early =
+	    g_memdup2(came->data + head.head_bytes, tunnel->early_length);
 	return TRUE;
 }
 
@@ -314,8 +311,7 @@ struct tunnel *tunnel_connect(const struct tunnel_request *request,
 	struct tunnel *tunnel = g_new0(struct tunnel, 1);
 	tunnel->cancellable = g_object_ref(cancellable);
 	tunnel->read_fd = tunnel->write_fd = -1;
-	tunnel->queue = g_async_queue_new_full(
-		(GDestroyNotify)g_bytes_unref);
+	tunnel->queue = g_async_queue_new_full((GDestroyNotify)g_bytes_unref);
 	g_mutex_init(&tunnel->lock);
 	int pair[2];
 	if (!connect_tls(tunnel, request, error) ||

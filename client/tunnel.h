@@ -16,7 +16,7 @@
 
 #include <gio/gio.h>
 
-#define TUNNEL_QUEUE (8u << 20)
+#define TUNNEL_QUEUE     (8u << 20)
 #define TUNNEL_CONNECT_S 15
 
 struct tunnel_request {

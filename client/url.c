@@ -11,9 +11,9 @@ gboolean server_pool_valid(const char *pool)
 {
 	gsize length = pool ? strlen(pool) : 0;
 	return length >= 1 && length <= 64 && pool[0] != '.' &&
-	       strspn(pool, "abcdefghijklmnopqrstuvwxyz"
-			    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
-		       length;
+	       strspn(pool,
+		      "abcdefghijklmnopqrstuvwxyz"
+		      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == length;
 }
 
 static gboolean host_valid(const char *host)
@@ -58,8 +58,8 @@ static gboolean parse_authority(const char *text, struct server_url *url,
 		}
 	}
 	guint64 number = URL_DEFAULT_PORT;
-	if (port && !g_ascii_string_to_unsigned(port, 10, 1, 65535, &number,
-						NULL)) {
+	if (port &&
+	    !g_ascii_string_to_unsigned(port, 10, 1, 65535, &number, NULL)) {
 		fault_set(error, FAULT_INVALID,
 			  "A port is a number from 1 to 65535.",
 			  "'%s' is not a port", port);

@@ -57,14 +57,14 @@ void viewer_input_use_display(struct viewer_input *input, GdkDisplay *display)
 	if (!GDK_IS_X11_DISPLAY(display))
 		return;
 	Display *x = gdk_x11_display_get_xdisplay(display);
-	XkbDescPtr names = XkbGetKeyboard(x, XkbAllComponentsMask,
-					  XkbUseCoreKbd);
+	XkbDescPtr names =
+	    XkbGetKeyboard(x, XkbAllComponentsMask, XkbUseCoreKbd);
 	input->source = KEYMAP_UNKNOWN;
 	if (!names)
 		return;
 	if (names->names && names->names->keycodes) {
 		const char *name = gdk_x11_get_xatom_name_for_display(
-			display, names->names->keycodes);
+		    display, names->names->keycodes);
 		input->source = keymap_source_of(name);
 		events_emit("keymap", "{s:s?}", "keycodes", name);
 	}
@@ -91,7 +91,7 @@ void viewer_input_key(struct viewer_input *input, const GdkEventKey *event)
 	unsigned evdev = keymap_evdev(input->source, code);
 	input->qnum[code] = keymap_qnum(evdev);
 	input->keysym[code] =
-		event->keyval == GDK_KEY_VoidSymbol ? 0 : event->keyval;
+	    event->keyval == GDK_KEY_VoidSymbol ? 0 : event->keyval;
 	if (!input->keysym[code] && !input->qnum[code])
 		return;
 	session_key(input->session, input->keysym[code], input->qnum[code],
@@ -102,8 +102,7 @@ void viewer_input_key(struct viewer_input *input, const GdkEventKey *event)
 	}
 }
 
-void viewer_input_send_keys(struct viewer_input *input,
-			    const unsigned *keysyms)
+void viewer_input_send_keys(struct viewer_input *input, const unsigned *keysyms)
 {
 	int count = 0;
 	if (!input->session)
@@ -232,12 +231,10 @@ void viewer_input_sync_locks(struct viewer_input *input)
 	if (num != gdk_keymap_get_num_lock_state(keymap))
 		press_lock(input, GDK_KEY_Num_Lock);
 	/* until the guest says otherwise it did as told */
-	input->leds = (gdk_keymap_get_caps_lock_state(keymap)
-			       ? SESSION_LED_CAPS
-			       : 0) |
-		      (gdk_keymap_get_num_lock_state(keymap) ? SESSION_LED_NUM
-							     : 0) |
-		      (input->leds & SESSION_LED_SCROLL);
+	input->leds =
+	    (gdk_keymap_get_caps_lock_state(keymap) ? SESSION_LED_CAPS : 0) |
+	    (gdk_keymap_get_num_lock_state(keymap) ? SESSION_LED_NUM : 0) |
+	    (input->leds & SESSION_LED_SCROLL);
 }
 
 void viewer_input_damaged(struct viewer_input *input)

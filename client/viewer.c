@@ -57,10 +57,12 @@ static struct layout layout_of(OrielViewer *viewer)
 		layout.scale = fit;
 	/* whole device pixels, so that nothing is blurred for no reason */
 	int factor = gtk_widget_get_scale_factor(GTK_WIDGET(viewer));
-	layout.x = floor((width - viewer->guest_width * layout.scale) / 2 *
-			 factor) / factor;
-	layout.y = floor((height - viewer->guest_height * layout.scale) / 2 *
-			 factor) / factor;
+	layout.x =
+	    floor((width - viewer->guest_width * layout.scale) / 2 * factor) /
+	    factor;
+	layout.y =
+	    floor((height - viewer->guest_height * layout.scale) / 2 * factor) /
+	    factor;
 	if (viewer->mode == VIEWER_ACTUAL) {
 		layout.x = MAX(layout.x, 0);
 		layout.y = MAX(layout.y, 0);
@@ -92,7 +94,7 @@ static void paint_picture(OrielViewer *viewer, cairo_t *cr,
 	cairo_set_source_surface(cr, picture, 0, 0);
 	gboolean whole = fabs(device - round(device)) < 1e-6 && device >= 1;
 	cairo_pattern_set_filter(cairo_get_source(cr),
-				 whole	    ? CAIRO_FILTER_NEAREST
+				 whole        ? CAIRO_FILTER_NEAREST
 				 : device < 1 ? CAIRO_FILTER_GOOD
 					      : CAIRO_FILTER_BILINEAR);
 	cairo_pattern_set_extend(cairo_get_source(cr), CAIRO_EXTEND_PAD);
@@ -107,7 +109,7 @@ static gboolean viewer_draw(GtkWidget *widget, cairo_t *cr)
 	cairo_set_source_rgb(cr, 0.11, 0.11, 0.12);
 	cairo_paint(cr);
 	cairo_surface_t *live =
-		viewer->session ? session_lock_picture(viewer->session) : NULL;
+	    viewer->session ? session_lock_picture(viewer->session) : NULL;
 	cairo_surface_t *picture = live ? live : viewer->kept;
 	if (picture)
 		paint_picture(viewer, cr, picture);
@@ -161,13 +163,13 @@ static void ask_size_soon(OrielViewer *viewer)
 	if (viewer->resize_timer)
 		g_source_remove(viewer->resize_timer);
 	viewer->resize_timer =
-		g_timeout_add(RESIZE_QUIET_MS, on_resize_quiet, viewer);
+	    g_timeout_add(RESIZE_QUIET_MS, on_resize_quiet, viewer);
 }
 
 static void viewer_size_allocate(GtkWidget *widget, GtkAllocation *allocation)
 {
 	GTK_WIDGET_CLASS(oriel_viewer_parent_class)
-		->size_allocate(widget, allocation);
+	    ->size_allocate(widget, allocation);
 	ask_size_soon(ORIEL_VIEWER(widget));
 }
 
@@ -176,17 +178,17 @@ static void update_request(OrielViewer *viewer)
 	double scale = natural_scale(viewer);
 	gboolean actual = viewer->mode == VIEWER_ACTUAL;
 	gtk_widget_set_size_request(
-		GTK_WIDGET(viewer),
-		actual ? (int)ceil(viewer->guest_width * scale) : 64,
-		actual ? (int)ceil(viewer->guest_height * scale) : 64);
+	    GTK_WIDGET(viewer),
+	    actual ? (int)ceil(viewer->guest_width * scale) : 64,
+	    actual ? (int)ceil(viewer->guest_height * scale) : 64);
 }
 
 static void apply_cursor(OrielViewer *viewer)
 {
 	GdkWindow *window = gtk_widget_get_window(GTK_WIDGET(viewer));
 	if (window)
-		gdk_window_set_cursor(window, viewer->session ? viewer->cursor
-							      : NULL);
+		gdk_window_set_cursor(window,
+				      viewer->session ? viewer->cursor : NULL);
 }
 
 void oriel_viewer_set_session(OrielViewer *viewer, struct session *session)
@@ -266,12 +268,12 @@ void oriel_viewer_damage(OrielViewer *viewer, const cairo_region_t *region)
 		int margin = plain ? 0 : 1 + (int)ceil(layout.scale);
 		to.x = (int)floor(layout.x + r.x * layout.scale) - margin;
 		to.y = (int)floor(layout.y + r.y * layout.scale) - margin;
-		to.width = (int)ceil(layout.x +
-				     (r.x + r.width) * layout.scale) +
-			   margin - to.x;
-		to.height = (int)ceil(layout.y +
-				      (r.y + r.height) * layout.scale) +
-			    margin - to.y;
+		to.width =
+		    (int)ceil(layout.x + (r.x + r.width) * layout.scale) +
+		    margin - to.x;
+		to.height =
+		    (int)ceil(layout.y + (r.y + r.height) * layout.scale) +
+		    margin - to.y;
 		cairo_region_union_rectangle(area, &to);
 	}
 	gtk_widget_queue_draw_region(widget, area);
@@ -291,11 +293,11 @@ static GdkCursor *scaled_cursor(OrielViewer *viewer, cairo_surface_t *image,
 	unsigned most_w = 0, most_h = 0;
 	gdk_display_get_maximal_cursor_size(display, &most_w, &most_h);
 	double most = CLAMP(MIN(most_w, most_h), 16, CURSOR_MAX_PX);
-	double scale = MIN(layout_of(viewer).scale * factor,
-			   most / MAX(width, height));
+	double scale =
+	    MIN(layout_of(viewer).scale * factor, most / MAX(width, height));
 	int w = MAX(1, (int)(width * scale)), h = MAX(1, (int)(height * scale));
 	cairo_surface_t *scaled =
-		cairo_image_surface_create(CAIRO_FORMAT_ARGB32, w, h);
+	    cairo_image_surface_create(CAIRO_FORMAT_ARGB32, w, h);
 	cairo_t *cr = cairo_create(scaled);
 	cairo_scale(cr, scale, scale);
 	cairo_set_source_surface(cr, image, 0, 0);
@@ -306,14 +308,14 @@ static GdkCursor *scaled_cursor(OrielViewer *viewer, cairo_surface_t *image,
 	cairo_destroy(cr);
 	cairo_surface_set_device_scale(scaled, factor, factor);
 	GdkCursor *cursor = gdk_cursor_new_from_surface(
-		display, scaled, MIN(hot_x * scale, w - 1) / factor,
-		MIN(hot_y * scale, h - 1) / factor);
+	    display, scaled, MIN(hot_x * scale, w - 1) / factor,
+	    MIN(hot_y * scale, h - 1) / factor);
 	cairo_surface_destroy(scaled);
 	return cursor;
 }
 
-void oriel_viewer_cursor(OrielViewer *viewer, cairo_surface_t *image,
-			 int hot_x, int hot_y)
+void oriel_viewer_cursor(OrielViewer *viewer, cairo_surface_t *image, int hot_x,
+			 int hot_y)
 {
 	g_clear_object(&viewer->cursor);
 	viewer->cursor = image ? scaled_cursor(viewer, image, hot_x, hot_y)
@@ -370,8 +372,8 @@ gboolean oriel_viewer_grab(OrielViewer *viewer)
 	if (!window || !viewer->session)
 		return FALSE;
 	gtk_widget_grab_focus(widget);
-	viewer->seat = gdk_display_get_default_seat(
-		gtk_widget_get_display(widget));
+	viewer->seat =
+	    gdk_display_get_default_seat(gtk_widget_get_display(widget));
 	if (gdk_seat_grab(viewer->seat, window, GDK_SEAT_CAPABILITY_KEYBOARD,
 			  TRUE, NULL, NULL, NULL, NULL) != GDK_GRAB_SUCCESS)
 		return FALSE;
@@ -396,15 +398,14 @@ gboolean oriel_viewer_is_grabbed(OrielViewer *viewer)
 GdkPixbuf *oriel_viewer_snapshot(OrielViewer *viewer)
 {
 	cairo_surface_t *picture =
-		viewer->session ? session_lock_picture(viewer->session) : NULL;
+	    viewer->session ? session_lock_picture(viewer->session) : NULL;
 	if (!picture)
 		picture = viewer->kept;
 	GdkPixbuf *copy =
-		picture ? gdk_pixbuf_get_from_surface(
-				  picture, 0, 0,
-				  cairo_image_surface_get_width(picture),
-				  cairo_image_surface_get_height(picture))
-			: NULL;
+	    picture ? gdk_pixbuf_get_from_surface(
+			  picture, 0, 0, cairo_image_surface_get_width(picture),
+			  cairo_image_surface_get_height(picture))
+		    : NULL;
 	if (viewer->session)
 		session_unlock_picture(viewer->session);
 	return copy;
@@ -458,8 +459,7 @@ static gboolean viewer_focus_in(GtkWidget *widget, GdkEventFocus *event)
 	return GDK_EVENT_PROPAGATE;
 }
 
-static gboolean viewer_grab_broken(GtkWidget *widget,
-				   GdkEventGrabBroken *event)
+static gboolean viewer_grab_broken(GtkWidget *widget, GdkEventGrabBroken *event)
 {
 	OrielViewer *viewer = ORIEL_VIEWER(widget);
 	if (event->keyboard) {
@@ -518,9 +518,8 @@ static void oriel_viewer_class_init(OrielViewerClass *class)
 	widget->grab_broken_event = viewer_grab_broken;
 	gtk_widget_class_set_css_name(widget, "viewer");
 	grab_changed_signal =
-		g_signal_new("grab-changed", ORIEL_TYPE_VIEWER,
-			     G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
-			     G_TYPE_NONE, 0);
+	    g_signal_new("grab-changed", ORIEL_TYPE_VIEWER, G_SIGNAL_RUN_LAST,
+			 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
 }
 
 static void oriel_viewer_init(OrielViewer *viewer)
@@ -530,11 +529,11 @@ static void oriel_viewer_init(OrielViewer *viewer)
 	viewer->blank = gdk_cursor_new_for_display(gdk_display_get_default(),
 						   GDK_BLANK_CURSOR);
 	gtk_widget_set_can_focus(widget, TRUE);
-	gtk_widget_add_events(
-		widget, GDK_BUTTON_PRESS_MASK | GDK_BUTTON_RELEASE_MASK |
-				GDK_POINTER_MOTION_MASK | GDK_SCROLL_MASK |
-				GDK_SMOOTH_SCROLL_MASK | GDK_KEY_PRESS_MASK |
-				GDK_KEY_RELEASE_MASK | GDK_FOCUS_CHANGE_MASK);
+	gtk_widget_add_events(widget,
+			      GDK_BUTTON_PRESS_MASK | GDK_BUTTON_RELEASE_MASK |
+				  GDK_POINTER_MOTION_MASK | GDK_SCROLL_MASK |
+				  GDK_SMOOTH_SCROLL_MASK | GDK_KEY_PRESS_MASK |
+				  GDK_KEY_RELEASE_MASK | GDK_FOCUS_CHANGE_MASK);
 	atk_object_set_name(gtk_widget_get_accessible(widget),
 			    "Remote desktop");
 	atk_object_set_role(gtk_widget_get_accessible(widget),

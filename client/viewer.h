@@ -34,8 +34,8 @@ gboolean oriel_viewer_has_picture(OrielViewer *viewer);
 /* What the session's handlers tell. */
 void oriel_viewer_size(OrielViewer *viewer, int width, int height);
 void oriel_viewer_damage(OrielViewer *viewer, const cairo_region_t *region);
-void oriel_viewer_cursor(OrielViewer *viewer, cairo_surface_t *image,
-			 int hot_x, int hot_y);
+void oriel_viewer_cursor(OrielViewer *viewer, cairo_surface_t *image, int hot_x,
+			 int hot_y);
 void oriel_viewer_leds(OrielViewer *viewer, unsigned leds);
 void oriel_viewer_resized(OrielViewer *viewer, enum session_resize outcome);
 

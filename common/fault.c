@@ -4,19 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
-G_DEFINE_QUARK(oriel-fault, fault)
+G_DEFINE_QUARK(oriel - fault, fault)
 
 static const char *const names[FAULT_CODES] = {
-	[FAULT_INTERNAL] = "internal",
-	[FAULT_INVALID] = "invalid",
-	[FAULT_DENIED] = "denied",
-	[FAULT_NOT_FOUND] = "not-found",
-	[FAULT_CONFLICT] = "conflict",
-	[FAULT_BUSY] = "busy",
-	[FAULT_UNAVAILABLE] = "unavailable",
-	[FAULT_TIMEOUT] = "timeout",
-	[FAULT_CANCELLED] = "cancelled",
-	[FAULT_STORAGE] = "storage",
+    [FAULT_INTERNAL] = "internal",       [FAULT_INVALID] = "invalid",
+    [FAULT_DENIED] = "denied",           [FAULT_NOT_FOUND] = "not-found",
+    [FAULT_CONFLICT] = "conflict",       [FAULT_BUSY] = "busy",
+    [FAULT_UNAVAILABLE] = "unavailable", [FAULT_TIMEOUT] = "timeout",
+    [FAULT_CANCELLED] = "cancelled",     [FAULT_STORAGE] = "storage",
 };
 
 G_GNUC_PRINTF(3, 0)

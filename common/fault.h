@@ -21,12 +21,12 @@ enum fault_code {
 	FAULT_INVALID,      /* the request or input makes no sense */
 	FAULT_DENIED,       /* not allowed, or not who they claim to be */
 	FAULT_NOT_FOUND,
-	FAULT_CONFLICT,     /* the state of things does not permit it now */
-	FAULT_BUSY,         /* limit reached or throttled; later may work */
-	FAULT_UNAVAILABLE,  /* a part that is needed is absent or down */
+	FAULT_CONFLICT,    /* the state of things does not permit it now */
+	FAULT_BUSY,        /* limit reached or throttled; later may work */
+	FAULT_UNAVAILABLE, /* a part that is needed is absent or down */
 	FAULT_TIMEOUT,
 	FAULT_CANCELLED,
-	FAULT_STORAGE,      /* disk full, unreadable or damaged */
+	FAULT_STORAGE, /* disk full, unreadable or damaged */
 	FAULT_CODES,
 };
 

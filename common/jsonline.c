@@ -72,12 +72,12 @@ struct jsonline *jsonline_new(int fd, const struct jsonline_handlers *handlers,
 	self->in = g_byte_array_new();
 	self->in_fd = -1;
 	g_queue_init(&self->out);
-	self->calls = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL,
-					    call_free);
+	self->calls =
+	    g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, call_free);
 	self->next_id = 1;
 	g_unix_set_fd_nonblocking(fd, TRUE, NULL);
-	self->read_watch = g_unix_fd_add(fd, G_IO_IN | G_IO_HUP | G_IO_ERR,
-					 on_readable, self);
+	self->read_watch =
+	    g_unix_fd_add(fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable, self);
 	return self;
 }
 
@@ -121,10 +121,10 @@ void jsonline_unref(struct jsonline *self)
 static void fail_calls(struct jsonline *self, const GError *why)
 {
 	g_autoptr(GError) fallback = fault_new(
-		FAULT_UNAVAILABLE, NULL, "The other process closed the channel.");
+	    FAULT_UNAVAILABLE, NULL, "The other process closed the channel.");
 	g_autoptr(GHashTable) calls = g_steal_pointer(&self->calls);
-	self->calls = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL,
-					    call_free);
+	self->calls =
+	    g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, call_free);
 	GHashTableIter iter;
 	void *value;
 	g_hash_table_iter_init(&iter, calls);
@@ -160,8 +160,8 @@ gboolean jsonline_peer(const struct jsonline *self, uid_t *uid, pid_t *pid)
 {
 	struct ucred cred;
 	socklen_t size = sizeof cred;
-	if (self->fd < 0 || getsockopt(self->fd, SOL_SOCKET, SO_PEERCRED, &cred,
-				       &size) < 0)
+	if (self->fd < 0 ||
+	    getsockopt(self->fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
 		return FALSE;
 	*uid = cred.uid;
 	*pid = cred.pid;
@@ -246,8 +246,8 @@ static gboolean flush(struct jsonline *self)
 static void watch_writing(struct jsonline *self)
 {
 	if (!g_queue_is_empty(&self->out) && !self->write_watch)
-		self->write_watch = g_unix_fd_add(self->fd, G_IO_OUT,
-						  on_writable, self);
+		self->write_watch =
+		    g_unix_fd_add(self->fd, G_IO_OUT, on_writable, self);
 }
 
 static gboolean on_writable(int fd, GIOCondition condition, void *data)
@@ -299,7 +299,7 @@ static gboolean on_timeout(void *data)
 	void *answered_data = call->data;
 	g_hash_table_remove(self->calls, &call->id);
 	g_autoptr(GError) error = fault_new(
-		FAULT_TIMEOUT, NULL, "The other process did not answer in time.");
+	    FAULT_TIMEOUT, NULL, "The other process did not answer in time.");
 	if (answered)
 		answered(self, NULL, error, answered_data);
 	jsonline_unref(self);
@@ -383,7 +383,7 @@ static gboolean take_line(struct jsonline *self, const char *line, gsize size,
 {
 	json_error_t parse;
 	json_t *message =
-		json_loadb(line, size, JSON_REJECT_DUPLICATES, &parse);
+	    json_loadb(line, size, JSON_REJECT_DUPLICATES, &parse);
 	if (!json_is_object(message)) {
 		json_decref(message);
 		if (fd >= 0)
@@ -397,7 +397,7 @@ static gboolean take_line(struct jsonline *self, const char *line, gsize size,
 	json_t *id = json_object_get(message, "id");
 	const char *op = json_string_value(json_object_get(message, "op"));
 	const char *event =
-		json_string_value(json_object_get(message, "event"));
+	    json_string_value(json_object_get(message, "event"));
 	gboolean valid = TRUE;
 	if (json_is_integer(id) && op && self->handlers->request) {
 		self->handlers->request(self, json_integer_value(id), op,
@@ -428,9 +428,9 @@ static gboolean take_lines(struct jsonline *self, GError **error)
 	for (;;) {
 		char *start = (char *)self->in->data;
 		char *end = self->in->len > self->scanned
-				    ? memchr(start + self->scanned, '\n',
-					     self->in->len - self->scanned)
-				    : NULL;
+				? memchr(start + self->scanned, '\n',
+					 self->in->len - self->scanned)
+				: NULL;
 		if (!end) {
 			self->scanned = self->in->len;
 			if (self->in->len <= JSONLINE_MAX)
@@ -525,9 +525,9 @@ json_t *jsonline_from_error(const GError *error)
 	g_autofree char *cause = fault_cause(error);
 	g_autofree char *remedy = fault_remedy(error);
 	g_autofree char *valid = g_utf8_make_valid(cause, -1);
-	json_t *object = json_pack("{s:s, s:s}", "code",
-				   fault_code_name(fault_code(error)), "cause",
-				   valid);
+	json_t *object =
+	    json_pack("{s:s, s:s}", "code", fault_code_name(fault_code(error)),
+		      "cause", valid);
 	if (remedy)
 		json_object_set_new(object, "remedy", json_string(remedy));
 	return object;
@@ -538,7 +538,7 @@ GError *jsonline_to_error(json_t *object)
 	const char *code = json_string_value(json_object_get(object, "code"));
 	const char *cause = json_string_value(json_object_get(object, "cause"));
 	const char *remedy =
-		json_string_value(json_object_get(object, "remedy"));
+	    json_string_value(json_object_get(object, "remedy"));
 	return fault_new(fault_code_parse(code), remedy, "%s",
 			 cause ? cause : "The other process gave no reason.");
 }

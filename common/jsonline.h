@@ -15,7 +15,7 @@
 #include <gio/gio.h>
 #include <jansson.h>
 
-#define JSONLINE_MAX (4u << 20)
+#define JSONLINE_MAX   (4u << 20)
 #define JSONLINE_QUEUE (16u << 20)
 #define JSONLINE_CALLS 1024u
 

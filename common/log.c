@@ -77,7 +77,7 @@ static void say(GLogLevelFlags level, const struct log_about *about,
 }
 
 #define LEVEL(name, flag)                                                      \
-	void name(const struct log_about *about, const char *format, ...)     \
+	void name(const struct log_about *about, const char *format, ...)      \
 	{                                                                      \
 		va_list args;                                                  \
 		va_start(args, format);                                        \

@@ -19,13 +19,13 @@ struct log_about {
 void log_open(const char *program, gboolean verbose);
 
 void log_debug(const struct log_about *about, const char *format, ...)
-	G_GNUC_PRINTF(2, 3);
+    G_GNUC_PRINTF(2, 3);
 void log_info(const struct log_about *about, const char *format, ...)
-	G_GNUC_PRINTF(2, 3);
+    G_GNUC_PRINTF(2, 3);
 void log_warn(const struct log_about *about, const char *format, ...)
-	G_GNUC_PRINTF(2, 3);
+    G_GNUC_PRINTF(2, 3);
 void log_error(const struct log_about *about, const char *format, ...)
-	G_GNUC_PRINTF(2, 3);
+    G_GNUC_PRINTF(2, 3);
 /* cause and remedy of a fault on one line, as a warning */
 void log_fault(const struct log_about *about, const GError *error);
 

@@ -27,7 +27,7 @@ char *paths_program(const char *name)
 				      "../../bin"};
 	for (gsize i = 0; i < G_N_ELEMENTS(places); i++) {
 		g_autofree char *near =
-			g_build_filename(folder, places[i], name, NULL);
+		    g_build_filename(folder, places[i], name, NULL);
 		if (g_file_test(near, G_FILE_TEST_IS_EXECUTABLE))
 			return g_canonicalize_filename(near, NULL);
 	}
@@ -43,8 +43,8 @@ char *paths_data(const char *relative)
 	const char *const places[] = {"../../data", "../share/oriel",
 				      "../../share/oriel"};
 	for (gsize i = 0; i < G_N_ELEMENTS(places); i++) {
-		g_autofree char *near = g_build_filename(folder, places[i],
-							 relative, NULL);
+		g_autofree char *near =
+		    g_build_filename(folder, places[i], relative, NULL);
 		if (g_file_test(near, G_FILE_TEST_EXISTS))
 			return g_canonicalize_filename(near, NULL);
 	}
@@ -64,10 +64,11 @@ static gboolean make_folder(const char *path, int mode, GError **error)
 	if (g_mkdir_with_parents(path, mode) == 0)
 		return TRUE;
 	int err = errno;
-	fault_set(error, err == ENOSPC ? FAULT_STORAGE : FAULT_DENIED,
-		  "Choose a folder you may write with --root DIR, or run as the "
-		  "service's user.",
-		  "Folder '%s' cannot be made: %s.", path, g_strerror(err));
+	fault_set(
+	    error, err == ENOSPC ? FAULT_STORAGE : FAULT_DENIED,
+	    "Choose a folder you may write with --root DIR, or run as the "
+	    "service's user.",
+	    "Folder '%s' cannot be made: %s.", path, g_strerror(err));
 	return FALSE;
 }
 
@@ -115,10 +116,9 @@ static gboolean unix_address(const char *path, struct sockaddr_un *addr,
 	g_autofree char *name = g_path_get_basename(path);
 	*folder_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int length = *folder_fd < 0
-			     ? -1
-			     : g_snprintf(addr->sun_path, sizeof addr->sun_path,
-					  "/proc/self/fd/%d/%s", *folder_fd,
-					  name);
+			 ? -1
+			 : g_snprintf(addr->sun_path, sizeof addr->sun_path,
+				      "/proc/self/fd/%d/%s", *folder_fd, name);
 	if (length >= 0 && (gsize)length < sizeof addr->sun_path)
 		return TRUE;
 	fault_set(error, FAULT_INVALID, "Use a shorter path.",
@@ -206,7 +206,7 @@ gboolean paths_share(const struct paths_root *root, const char *path,
 	if (lstat(path, &st) == 0 &&
 	    lchown(path, (uid_t)-1, group.gr_gid) == 0 &&
 	    chmod(path, (st.st_mode & 07777) |
-				(S_ISDIR(st.st_mode) ? 0010 : 0060)) == 0)
+			    (S_ISDIR(st.st_mode) ? 0010 : 0060)) == 0)
 		return TRUE;
 	int err = errno;
 	fault_set(error, FAULT_DENIED,

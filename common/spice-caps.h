@@ -12,9 +12,9 @@
 #include <spice/protocol.h>
 #include <stdint.h>
 
-#define SPICE_CAPS_COMMON                                   \
-	(1u << SPICE_COMMON_CAP_PROTOCOL_AUTH_SELECTION |   \
-	 1u << SPICE_COMMON_CAP_AUTH_SPICE |                \
+#define SPICE_CAPS_COMMON                                                      \
+	(1u << SPICE_COMMON_CAP_PROTOCOL_AUTH_SELECTION |                      \
+	 1u << SPICE_COMMON_CAP_AUTH_SPICE |                                   \
 	 1u << SPICE_COMMON_CAP_MINI_HEADER)
 
 /* Of a channel type. What is a client's to offer - streams of known size,

@@ -393,9 +393,8 @@ int main(int argc, char **argv)
 		} else if (strcmp(argv[i], "--once") == 0) {
 			once = true;
 		} else {
-			fprintf(stderr,
-				"Usage: oriel-heads [--ready FILE] "
-				"[--changed PROGRAM] [--once]\n");
+			fprintf(stderr, "Usage: oriel-heads [--ready FILE] "
+					"[--changed PROGRAM] [--once]\n");
 			return 2;
 		}
 	}

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		struct seam_message message, copy;
 		size_t used, written, reread;
 		enum seam_status status =
-			seam_parse(bytes, size, &message, &used);
+		    seam_parse(bytes, size, &message, &used);
 		if (status != SEAM_OK && status != SEAM_UNKNOWN)
 			break;
 		if (used < SEAM_HEADER_SIZE || used > size)
@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 				abort();
 			if (written > used ||
 			    seam_parse(again, written, &copy, &reread) !=
-				    SEAM_OK ||
+				SEAM_OK ||
 			    reread != written)
 				abort();
 		}

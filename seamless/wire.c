@@ -9,8 +9,8 @@ enum field_kind { F_U8, F_U32, F_I32, F_RECT, F_TEXT, F_BLOB, F_ARRAY };
 
 struct field {
 	uint8_t kind;
-	uint16_t offset;   /* in struct seam_message */
-	uint16_t item;     /* F_ARRAY: bytes of an item */
+	uint16_t offset;    /* in struct seam_message */
+	uint16_t item;      /* F_ARRAY: bytes of an item */
 	uint32_t low, high; /* integers: range; text, blob: bytes; array: count;
 			       rect: 1 in low means a side of 0 is refused */
 };
@@ -22,16 +22,40 @@ struct shape {
 	bool windowed; /* needs a window id */
 };
 
-#define AT(member)          (uint16_t) offsetof(struct seam_message, member)
-#define U8(m, low, high)    {F_U8, AT(m), 0, low, high}
-#define U32(m, low, high)   {F_U32, AT(m), 0, low, high}
-#define ANY32(m)            {F_U32, AT(m), 0, 0, UINT32_MAX}
-#define I32(m, limit)       {F_I32, AT(m), 0, 0, limit}
-#define RECT(m, solid)      {F_RECT, AT(m), 0, solid, 0}
-#define TEXT(m, low, high)  {F_TEXT, AT(m), 0, low, high}
-#define BLOB(m, low, high)  {F_BLOB, AT(m), 0, low, high}
-#define ARRAY(m, size, max) {F_ARRAY, AT(m), size, 0, max}
-#define SIDE(m, low)        U32(m, low, SEAM_SIDE_MAX)
+#define AT(member) (uint16_t) offsetof(struct seam_message, member)
+#define U8(m, low, high)                                                       \
+	{                                                                      \
+		F_U8, AT(m), 0, low, high                                      \
+	}
+#define U32(m, low, high)                                                      \
+	{                                                                      \
+		F_U32, AT(m), 0, low, high                                     \
+	}
+#define ANY32(m)                                                               \
+	{                                                                      \
+		F_U32, AT(m), 0, 0, UINT32_MAX                                 \
+	}
+#define I32(m, limit)                                                          \
+	{                                                                      \
+		F_I32, AT(m), 0, 0, limit                                      \
+	}
+#define RECT(m, solid)                                                         \
+	{                                                                      \
+		F_RECT, AT(m), 0, solid, 0                                     \
+	}
+#define TEXT(m, low, high)                                                     \
+	{                                                                      \
+		F_TEXT, AT(m), 0, low, high                                    \
+	}
+#define BLOB(m, low, high)                                                     \
+	{                                                                      \
+		F_BLOB, AT(m), 0, low, high                                    \
+	}
+#define ARRAY(m, size, max)                                                    \
+	{                                                                      \
+		F_ARRAY, AT(m), size, 0, max                                   \
+	}
+#define SIDE(m, low) U32(m, low, SEAM_SIDE_MAX)
 
 /* positions may lie outside every screen, but not without end */
 #define POSITION_MAX 65536
@@ -39,93 +63,92 @@ struct shape {
 #define RECTS_MAX    1024u
 
 static const struct field hello[] = {
-	ANY32(hello.version), ANY32(hello.capabilities),
-	U32(hello.windows_max, 1, SEAM_WINDOWS_MAX),
-	U32(hello.pixels_max, 1, SEAM_PIXELS_MAX), TEXT(hello.name, 0, 64)};
+    ANY32(hello.version), ANY32(hello.capabilities),
+    U32(hello.windows_max, 1, SEAM_WINDOWS_MAX),
+    U32(hello.pixels_max, 1, SEAM_PIXELS_MAX), TEXT(hello.name, 0, 64)};
 static const struct field ping[] = {ANY32(ping.value)};
 static const struct field error[] = {U32(error.code, 1, SEAM_FAULTS - 1),
 				     TEXT(error.text, 0, 1024)};
 static const struct field win_create[] = {
-	U8(win_create.kind, 0, SEAM_KINDS - 1), ANY32(win_create.parent),
-	RECT(win_create.area, 1)};
+    U8(win_create.kind, 0, SEAM_KINDS - 1), ANY32(win_create.parent),
+    RECT(win_create.area, 1)};
 static const struct field win_props[] = {
-	TEXT(win_props.title, 0, SEAM_TITLE_MAX),
-	TEXT(win_props.app_id, 0, SEAM_APP_ID_MAX),
-	TEXT(win_props.role, 0, 128),
-	ANY32(win_props.pid),
-	ANY32(win_props.transient_for),
-	U32(win_props.traits, 0, SEAM_TRAITS_ALL),
-	U32(win_props.states, 0, SEAM_STATES_ALL),
-	U8(win_props.type, 0, SEAM_TYPE_TYPES - 1),
-	U8(win_props.opacity, 0, 255),
-	SIDE(win_props.min_width, 0),
-	SIDE(win_props.min_height, 0),
-	SIDE(win_props.max_width, 0),
-	SIDE(win_props.max_height, 0),
-	SIDE(win_props.base_width, 0),
-	SIDE(win_props.base_height, 0),
-	SIDE(win_props.step_width, 0),
-	SIDE(win_props.step_height, 0),
-	ARRAY(win_props.shape, SEAM_RECT_SIZE, RECTS_MAX),
-	ARRAY(win_props.input, SEAM_RECT_SIZE, RECTS_MAX)};
+    TEXT(win_props.title, 0, SEAM_TITLE_MAX),
+    TEXT(win_props.app_id, 0, SEAM_APP_ID_MAX),
+    TEXT(win_props.role, 0, 128),
+    ANY32(win_props.pid),
+    ANY32(win_props.transient_for),
+    U32(win_props.traits, 0, SEAM_TRAITS_ALL),
+    U32(win_props.states, 0, SEAM_STATES_ALL),
+    U8(win_props.type, 0, SEAM_TYPE_TYPES - 1),
+    U8(win_props.opacity, 0, 255),
+    SIDE(win_props.min_width, 0),
+    SIDE(win_props.min_height, 0),
+    SIDE(win_props.max_width, 0),
+    SIDE(win_props.max_height, 0),
+    SIDE(win_props.base_width, 0),
+    SIDE(win_props.base_height, 0),
+    SIDE(win_props.step_width, 0),
+    SIDE(win_props.step_height, 0),
+    ARRAY(win_props.shape, SEAM_RECT_SIZE, RECTS_MAX),
+    ARRAY(win_props.input, SEAM_RECT_SIZE, RECTS_MAX)};
 static const struct field picture[] = {
-	TEXT(picture.app, 0, SEAM_APP_ID_MAX),
-	U32(picture.width, 0, SEAM_ICON_SIDE),
-	U32(picture.height, 0, SEAM_ICON_SIDE),
-	I32(picture.hot_x, SEAM_ICON_SIDE),
-	I32(picture.hot_y, SEAM_ICON_SIDE),
-	U32(picture.offset, 0, SEAM_ICON_SIDE * SEAM_ICON_SIDE * 4),
-	BLOB(picture.piece, 0, PIECE_MAX)};
+    TEXT(picture.app, 0, SEAM_APP_ID_MAX),
+    U32(picture.width, 0, SEAM_ICON_SIDE),
+    U32(picture.height, 0, SEAM_ICON_SIDE),
+    I32(picture.hot_x, SEAM_ICON_SIDE),
+    I32(picture.hot_y, SEAM_ICON_SIDE),
+    U32(picture.offset, 0, SEAM_ICON_SIDE *SEAM_ICON_SIDE * 4),
+    BLOB(picture.piece, 0, PIECE_MAX)};
 static const struct field commit[] = {
-	ANY32(commit.generation),
-	ANY32(commit.configure),
-	U8(commit.refused, 0, 1),
-	ANY32(commit.frame),
-	SIDE(commit.width, 1),
-	SIDE(commit.height, 1),
-	U32(commit.scale, SEAM_SCALE_ONE / 4, SEAM_SCALE_ONE * 8),
-	SIDE(commit.frame_left, 0),
-	SIDE(commit.frame_top, 0),
-	SIDE(commit.frame_right, 0),
-	SIDE(commit.frame_bottom, 0),
-	U8(commit.head, 0, 3),
-	SIDE(commit.atlas_x, 0),
-	SIDE(commit.atlas_y, 0),
-	ARRAY(commit.damage, SEAM_RECT_SIZE, RECTS_MAX)};
+    ANY32(commit.generation),
+    ANY32(commit.configure),
+    U8(commit.refused, 0, 1),
+    ANY32(commit.frame),
+    SIDE(commit.width, 1),
+    SIDE(commit.height, 1),
+    U32(commit.scale, SEAM_SCALE_ONE / 4, SEAM_SCALE_ONE * 8),
+    SIDE(commit.frame_left, 0),
+    SIDE(commit.frame_top, 0),
+    SIDE(commit.frame_right, 0),
+    SIDE(commit.frame_bottom, 0),
+    U8(commit.head, 0, 3),
+    SIDE(commit.atlas_x, 0),
+    SIDE(commit.atlas_y, 0),
+    ARRAY(commit.damage, SEAM_RECT_SIZE, RECTS_MAX)};
 static const struct field pixels[] = {
-	ANY32(pixels.generation),
-	ANY32(pixels.frame),
-	SIDE(pixels.width, 1),
-	SIDE(pixels.height, 1),
-	RECT(pixels.area, 1),
-	U8(pixels.encoding, 0, SEAM_ENCODINGS - 1),
-	BLOB(pixels.data, 1, PIECE_MAX)};
+    ANY32(pixels.generation),       ANY32(pixels.frame),
+    SIDE(pixels.width, 1),          SIDE(pixels.height, 1),
+    RECT(pixels.area, 1),           U8(pixels.encoding, 0, SEAM_ENCODINGS - 1),
+    BLOB(pixels.data, 1, PIECE_MAX)};
 static const struct field geom_req[] = {ANY32(geom_req.based_on),
 					RECT(geom_req.area, 1)};
 static const struct field state_req[] = {
-	U32(state_req.set, 0, SEAM_STATES_ALL),
-	U32(state_req.clear, 0, SEAM_STATES_ALL)};
+    U32(state_req.set, 0, SEAM_STATES_ALL),
+    U32(state_req.clear, 0, SEAM_STATES_ALL)};
 static const struct field move_start[] = {U8(move_start.edge, 0, 15),
 					  U8(move_start.button, 0, 31)};
 static const struct field bell[] = {U8(bell.percent, 0, 100)};
-static const struct field notify[] = {
-	ANY32(notify.id), U8(notify.urgency, 0, 2), ANY32(notify.timeout_ms),
-	TEXT(notify.app, 0, 128), TEXT(notify.summary, 0, 512),
-	TEXT(notify.body, 0, 8192)};
+static const struct field notify[] = {ANY32(notify.id),
+				      U8(notify.urgency, 0, 2),
+				      ANY32(notify.timeout_ms),
+				      TEXT(notify.app, 0, 128),
+				      TEXT(notify.summary, 0, 512),
+				      TEXT(notify.body, 0, 8192)};
 static const struct field app[] = {
-	TEXT(app.id, 1, SEAM_APP_ID_MAX), TEXT(app.name, 1, 256),
-	TEXT(app.comment, 0, 1024), TEXT(app.categories, 0, 1024),
-	TEXT(app.mime_types, 0, 8192)};
+    TEXT(app.id, 1, SEAM_APP_ID_MAX), TEXT(app.name, 1, 256),
+    TEXT(app.comment, 0, 1024), TEXT(app.categories, 0, 1024),
+    TEXT(app.mime_types, 0, 8192)};
 static const struct field app_gone[] = {TEXT(app_gone.id, 1, SEAM_APP_ID_MAX)};
 static const struct field launch_result[] = {ANY32(launch_result.token),
 					     U8(launch_result.failed, 0, 1),
 					     TEXT(launch_result.text, 0, 1024)};
 static const struct field outputs[] = {
-	ARRAY(outputs.outputs, SEAM_OUTPUT_SIZE, 16)};
+    ARRAY(outputs.outputs, SEAM_OUTPUT_SIZE, 16)};
 static const struct field configure[] = {
-	RECT(configure.area, 1), U32(configure.states, 0, SEAM_STATES_ALL)};
+    RECT(configure.area, 1), U32(configure.states, 0, SEAM_STATES_ALL)};
 static const struct field stack[] = {
-	ARRAY(stack.windows, SEAM_WINDOW_SIZE, SEAM_WINDOWS_MAX)};
+    ARRAY(stack.windows, SEAM_WINDOW_SIZE, SEAM_WINDOWS_MAX)};
 static const struct field pointer[] = {I32(pointer.x, POSITION_MAX * 256),
 				       I32(pointer.y, POSITION_MAX * 256)};
 static const struct field button[] = {U8(button.button, 1, 31),
@@ -135,64 +158,68 @@ static const struct field axis[] = {I32(axis.dx, 120 * 1000),
 static const struct field key[] = {U32(key.evdev, 1, 767), U8(key.down, 0, 1),
 				   ANY32(key.modifiers)};
 static const struct field keymap[] = {
-	TEXT(keymap.rules, 0, 64), TEXT(keymap.model, 0, 64),
-	TEXT(keymap.layout, 0, 128), TEXT(keymap.variant, 0, 128),
-	TEXT(keymap.options, 0, 512)};
-static const struct field touch[] = {U32(touch.id, 0, 31),
-				     U8(touch.phase, 0, 3),
-				     I32(touch.x, POSITION_MAX * 256),
-				     I32(touch.y, POSITION_MAX * 256)};
+    TEXT(keymap.rules, 0, 64), TEXT(keymap.model, 0, 64),
+    TEXT(keymap.layout, 0, 128), TEXT(keymap.variant, 0, 128),
+    TEXT(keymap.options, 0, 512)};
+static const struct field touch[] = {
+    U32(touch.id, 0, 31), U8(touch.phase, 0, 3),
+    I32(touch.x, POSITION_MAX * 256), I32(touch.y, POSITION_MAX * 256)};
 static const struct field release[] = {ANY32(release.frame)};
 static const struct field launch[] = {ANY32(launch.token),
 				      TEXT(launch.app, 1, SEAM_APP_ID_MAX),
 				      TEXT(launch.files, 0, 32768)};
 
 #define SHAPE(name, fields, windowed)                                          \
-	{name, fields, sizeof(fields) / sizeof(fields)[0], windowed}
-#define BARE(name, windowed) {name, NULL, 0, windowed}
+	{                                                                      \
+		name, fields, sizeof(fields) / sizeof(fields)[0], windowed     \
+	}
+#define BARE(name, windowed)                                                   \
+	{                                                                      \
+		name, NULL, 0, windowed                                        \
+	}
 
 static const struct shape shapes[SEAM_TYPES] = {
-	[SEAM_HELLO] = SHAPE("HELLO", hello, false),
-	[SEAM_PING] = SHAPE("PING", ping, false),
-	[SEAM_PONG] = SHAPE("PONG", ping, false),
-	[SEAM_ERROR] = SHAPE("ERROR", error, false),
-	[SEAM_DESTROY_ACK] = BARE("DESTROY_ACK", true),
-	[SEAM_SYNC_BEGIN] = BARE("SYNC_BEGIN", false),
-	[SEAM_SYNC_END] = BARE("SYNC_END", false),
-	[SEAM_WIN_CREATE] = SHAPE("WIN_CREATE", win_create, true),
-	[SEAM_WIN_PROPS] = SHAPE("WIN_PROPS", win_props, true),
-	[SEAM_WIN_ICON] = SHAPE("WIN_ICON", picture, true),
-	[SEAM_COMMIT] = SHAPE("COMMIT", commit, true),
-	[SEAM_GEOM_REQ] = SHAPE("GEOM_REQ", geom_req, true),
-	[SEAM_STATE_REQ] = SHAPE("STATE_REQ", state_req, true),
-	[SEAM_RAISE_REQ] = BARE("RAISE_REQ", true),
-	[SEAM_MOVE_START] = SHAPE("MOVE_START", move_start, true),
-	[SEAM_GRAB] = BARE("GRAB", true),
-	[SEAM_UNGRAB] = BARE("UNGRAB", true),
-	[SEAM_CURSOR] = SHAPE("CURSOR", picture, false),
-	[SEAM_BELL] = SHAPE("BELL", bell, false),
-	[SEAM_NOTIFY] = SHAPE("NOTIFY", notify, false),
-	[SEAM_WIN_DESTROY] = BARE("WIN_DESTROY", true),
-	[SEAM_APP] = SHAPE("APP", app, false),
-	[SEAM_APP_ICON] = SHAPE("APP_ICON", picture, false),
-	[SEAM_APP_GONE] = SHAPE("APP_GONE", app_gone, false),
-	[SEAM_LAUNCH_RESULT] = SHAPE("LAUNCH_RESULT", launch_result, false),
-	[SEAM_PIXELS] = SHAPE("PIXELS", pixels, true),
-	[SEAM_OUTPUTS] = SHAPE("OUTPUTS", outputs, false),
-	[SEAM_CONFIGURE] = SHAPE("CONFIGURE", configure, true),
-	[SEAM_MAP] = BARE("MAP", true),
-	[SEAM_UNMAP] = BARE("UNMAP", true),
-	[SEAM_STACK] = SHAPE("STACK", stack, false),
-	[SEAM_FOCUS] = BARE("FOCUS", false), /* window 0: none of ours */
-	[SEAM_CLOSE] = BARE("CLOSE", true),
-	[SEAM_POINTER] = SHAPE("POINTER", pointer, true),
-	[SEAM_BUTTON] = SHAPE("BUTTON", button, true),
-	[SEAM_AXIS] = SHAPE("AXIS", axis, true),
-	[SEAM_KEY] = SHAPE("KEY", key, false),
-	[SEAM_KEYMAP] = SHAPE("KEYMAP", keymap, false),
-	[SEAM_TOUCH] = SHAPE("TOUCH", touch, true),
-	[SEAM_RELEASE] = SHAPE("RELEASE", release, true),
-	[SEAM_LAUNCH] = SHAPE("LAUNCH", launch, false),
+    [SEAM_HELLO] = SHAPE("HELLO", hello, false),
+    [SEAM_PING] = SHAPE("PING", ping, false),
+    [SEAM_PONG] = SHAPE("PONG", ping, false),
+    [SEAM_ERROR] = SHAPE("ERROR", error, false),
+    [SEAM_DESTROY_ACK] = BARE("DESTROY_ACK", true),
+    [SEAM_SYNC_BEGIN] = BARE("SYNC_BEGIN", false),
+    [SEAM_SYNC_END] = BARE("SYNC_END", false),
+    [SEAM_WIN_CREATE] = SHAPE("WIN_CREATE", win_create, true),
+    [SEAM_WIN_PROPS] = SHAPE("WIN_PROPS", win_props, true),
+    [SEAM_WIN_ICON] = SHAPE("WIN_ICON", picture, true),
+    [SEAM_COMMIT] = SHAPE("COMMIT", commit, true),
+    [SEAM_GEOM_REQ] = SHAPE("GEOM_REQ", geom_req, true),
+    [SEAM_STATE_REQ] = SHAPE("STATE_REQ", state_req, true),
+    [SEAM_RAISE_REQ] = BARE("RAISE_REQ", true),
+    [SEAM_MOVE_START] = SHAPE("MOVE_START", move_start, true),
+    [SEAM_GRAB] = BARE("GRAB", true),
+    [SEAM_UNGRAB] = BARE("UNGRAB", true),
+    [SEAM_CURSOR] = SHAPE("CURSOR", picture, false),
+    [SEAM_BELL] = SHAPE("BELL", bell, false),
+    [SEAM_NOTIFY] = SHAPE("NOTIFY", notify, false),
+    [SEAM_WIN_DESTROY] = BARE("WIN_DESTROY", true),
+    [SEAM_APP] = SHAPE("APP", app, false),
+    [SEAM_APP_ICON] = SHAPE("APP_ICON", picture, false),
+    [SEAM_APP_GONE] = SHAPE("APP_GONE", app_gone, false),
+    [SEAM_LAUNCH_RESULT] = SHAPE("LAUNCH_RESULT", launch_result, false),
+    [SEAM_PIXELS] = SHAPE("PIXELS", pixels, true),
+    [SEAM_OUTPUTS] = SHAPE("OUTPUTS", outputs, false),
+    [SEAM_CONFIGURE] = SHAPE("CONFIGURE", configure, true),
+    [SEAM_MAP] = BARE("MAP", true),
+    [SEAM_UNMAP] = BARE("UNMAP", true),
+    [SEAM_STACK] = SHAPE("STACK", stack, false),
+    [SEAM_FOCUS] = BARE("FOCUS", false), /* window 0: none of ours */
+    [SEAM_CLOSE] = BARE("CLOSE", true),
+    [SEAM_POINTER] = SHAPE("POINTER", pointer, true),
+    [SEAM_BUTTON] = SHAPE("BUTTON", button, true),
+    [SEAM_AXIS] = SHAPE("AXIS", axis, true),
+    [SEAM_KEY] = SHAPE("KEY", key, false),
+    [SEAM_KEYMAP] = SHAPE("KEYMAP", keymap, false),
+    [SEAM_TOUCH] = SHAPE("TOUCH", touch, true),
+    [SEAM_RELEASE] = SHAPE("RELEASE", release, true),
+    [SEAM_LAUNCH] = SHAPE("LAUNCH", launch, false),
 };
 
 const char *seam_status_text(enum seam_status status)
@@ -292,33 +319,33 @@ static enum seam_status check(const struct field *f, const void *at)
 	case F_I32: {
 		int64_t v = *(const int32_t *)at;
 		return v >= -(int64_t)f->high && v <= (int64_t)f->high
-			       ? SEAM_OK
-			       : SEAM_BAD_VALUE;
+			   ? SEAM_OK
+			   : SEAM_BAD_VALUE;
 	}
 	case F_RECT:
 		return rect_valid(*(const struct seam_rect *)at, f->low)
-			       ? SEAM_OK
-			       : SEAM_BAD_VALUE;
+			   ? SEAM_OK
+			   : SEAM_BAD_VALUE;
 	case F_TEXT: {
 		const struct seam_text *t = at;
 		if (t->size < f->low || t->size > f->high)
 			return SEAM_BAD_LENGTH;
 		return text_valid((const uint8_t *)t->bytes, t->size)
-			       ? SEAM_OK
-			       : SEAM_BAD_TEXT;
+			   ? SEAM_OK
+			   : SEAM_BAD_TEXT;
 	}
 	case F_BLOB: {
 		const struct seam_blob *b = at;
 		return b->size >= f->low && b->size <= f->high
-			       ? SEAM_OK
-			       : SEAM_BAD_LENGTH;
+			   ? SEAM_OK
+			   : SEAM_BAD_LENGTH;
 	}
 	case F_ARRAY: {
 		const struct seam_array *a = at;
 		if (a->count > f->high)
 			return SEAM_BAD_LENGTH;
-		for (uint32_t i = 0;
-		     f->item == SEAM_RECT_SIZE && i < a->count; i++)
+		for (uint32_t i = 0; f->item == SEAM_RECT_SIZE && i < a->count;
+		     i++)
 			if (!rect_valid(seam_rect_at(*a, i), true))
 				return SEAM_BAD_VALUE;
 		for (uint32_t i = 0;
@@ -340,10 +367,9 @@ static enum seam_status check(const struct field *f, const void *at)
 static enum seam_status take(const struct field *f, const uint8_t **p,
 			     uint32_t *left, void *at)
 {
-	static const uint8_t fixed[] = {[F_U8] = 1,    [F_U32] = 4,
-					[F_I32] = 4,   [F_RECT] = 16,
-					[F_TEXT] = 4,  [F_BLOB] = 4,
-					[F_ARRAY] = 4};
+	static const uint8_t fixed[] = {
+	    [F_U8] = 1,   [F_U32] = 4,  [F_I32] = 4,  [F_RECT] = 16,
+	    [F_TEXT] = 4, [F_BLOB] = 4, [F_ARRAY] = 4};
 	uint32_t need = fixed[f->kind];
 	if (*left < need)
 		return SEAM_BAD_LENGTH;
@@ -364,11 +390,11 @@ static enum seam_status take(const struct field *f, const uint8_t **p,
 		break;
 	case F_RECT:
 		*(struct seam_rect *)at =
-			seam_rect_at((struct seam_array){from, 1}, 0);
+		    seam_rect_at((struct seam_array){from, 1}, 0);
 		break;
 	case F_TEXT:
 		*(struct seam_text *)at =
-			(struct seam_text){(const char *)*p, head};
+		    (struct seam_text){(const char *)*p, head};
 		body = head;
 		break;
 	case F_BLOB:
@@ -413,7 +439,7 @@ enum seam_status seam_parse(const uint8_t *bytes, size_t size,
 	for (unsigned i = 0; i < shape->count; i++) {
 		const struct field *f = &shape->fields[i];
 		enum seam_status status =
-			take(f, &p, &left, (char *)message + f->offset);
+		    take(f, &p, &left, (char *)message + f->offset);
 		if (status != SEAM_OK)
 			return status;
 	}
@@ -459,7 +485,8 @@ static void give(const struct field *f, const void *at, struct sink *sink)
 		break;
 	case F_RECT: {
 		uint8_t wire[SEAM_RECT_SIZE];
-		put(sink, wire, seam_rect_put(wire, *(const struct seam_rect *)at));
+		put(sink, wire,
+		    seam_rect_put(wire, *(const struct seam_rect *)at));
 		break;
 	}
 	case F_TEXT: {
@@ -491,9 +518,8 @@ enum seam_status seam_write(const struct seam_message *message, uint8_t *bytes,
 	const struct shape *shape = &shapes[message->type];
 	if (shape->windowed && message->window == 0)
 		return SEAM_BAD_VALUE;
-	struct sink sink = {bytes,
-			    room < SEAM_MESSAGE_MAX ? room : SEAM_MESSAGE_MAX,
-			    0, false};
+	struct sink sink = {
+	    bytes, room < SEAM_MESSAGE_MAX ? room : SEAM_MESSAGE_MAX, 0, false};
 	put32(&sink, message->type); /* flags: none in this version */
 	put32(&sink, 0);
 	put32(&sink, message->window);
@@ -524,9 +550,9 @@ struct seam_output seam_output_at(struct seam_array outputs_, uint32_t i)
 {
 	const uint8_t *p = outputs_.wire + (size_t)i * SEAM_OUTPUT_SIZE;
 	return (struct seam_output){
-		seam_rect_at((struct seam_array){p, 1}, 0),
-		seam_rect_at((struct seam_array){p + SEAM_RECT_SIZE, 1}, 0),
-		load32(p + 2 * SEAM_RECT_SIZE)};
+	    seam_rect_at((struct seam_array){p, 1}, 0),
+	    seam_rect_at((struct seam_array){p + SEAM_RECT_SIZE, 1}, 0),
+	    load32(p + 2 * SEAM_RECT_SIZE)};
 }
 
 uint32_t seam_window_at(struct seam_array windows, uint32_t i)

@@ -16,20 +16,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SEAM_VERSION     1
-#define SEAM_HEADER_SIZE 16u     /* u16 type, u16 flags, u32 length, u32 window,
-				    u32 serial */
-#define SEAM_MESSAGE_MAX 65536u  /* header included */
+#define SEAM_VERSION 1
+#define SEAM_HEADER_SIZE                                                       \
+	16u /* u16 type, u16 flags, u32 length, u32 window,                    \
+	       u32 serial */
+#define SEAM_MESSAGE_MAX 65536u /* header included */
 
 /* Limits that the receiving side enforces beyond single messages. */
 #define SEAM_WINDOWS_MAX 512u
 #define SEAM_POPUPS_MAX  32u
-#define SEAM_SIDE_MAX    16384   /* pixels of one side of anything */
+#define SEAM_SIDE_MAX    16384 /* pixels of one side of anything */
 #define SEAM_PIXELS_MAX  (64u << 20)
 #define SEAM_ICON_SIDE   256
 #define SEAM_TITLE_MAX   512u
 #define SEAM_APP_ID_MAX  128u
-#define SEAM_SCALE_ONE   120     /* scales are in 1/120, as in Wayland */
+#define SEAM_SCALE_ONE   120 /* scales are in 1/120, as in Wayland */
 
 enum seam_type {
 	/* both ways */
@@ -80,41 +81,41 @@ enum seam_type {
 };
 
 enum seam_kind { /* of a window */
-	SEAM_TOPLEVEL,
-	SEAM_POPUP,
-	SEAM_TOOLTIP,
-	SEAM_DND,
-	SEAM_TRAY,
-	SEAM_KINDS
+		 SEAM_TOPLEVEL,
+		 SEAM_POPUP,
+		 SEAM_TOOLTIP,
+		 SEAM_DND,
+		 SEAM_TRAY,
+		 SEAM_KINDS
 };
 
 enum seam_states { /* bits of a toplevel's state */
-	SEAM_MAXIMIZED = 1 << 0,
-	SEAM_FULLSCREEN = 1 << 1,
-	SEAM_MINIMIZED = 1 << 2,
-	SEAM_ABOVE = 1 << 3,
-	SEAM_BELOW = 1 << 4,
-	SEAM_STICKY = 1 << 5,
-	SEAM_SHADED = 1 << 6,
-	SEAM_ACTIVATED = 1 << 7,
-	SEAM_STATES_ALL = (1 << 8) - 1
+		   SEAM_MAXIMIZED = 1 << 0,
+		   SEAM_FULLSCREEN = 1 << 1,
+		   SEAM_MINIMIZED = 1 << 2,
+		   SEAM_ABOVE = 1 << 3,
+		   SEAM_BELOW = 1 << 4,
+		   SEAM_STICKY = 1 << 5,
+		   SEAM_SHADED = 1 << 6,
+		   SEAM_ACTIVATED = 1 << 7,
+		   SEAM_STATES_ALL = (1 << 8) - 1
 };
 
 enum seam_traits { /* bits of a window that are no state */
-	SEAM_MODAL = 1 << 0,
-	SEAM_URGENT = 1 << 1,
-	SEAM_UNDECORATED = 1 << 2,
-	SEAM_SKIP_TASKBAR = 1 << 3,
-	SEAM_SKIP_PAGER = 1 << 4,
-	SEAM_NO_FOCUS = 1 << 5,
-	SEAM_FIXED_SIZE = 1 << 6,
-	SEAM_SHAPED = 1 << 7, /* `shape` is the window's outline */
-	SEAM_TRAITS_ALL = (1 << 8) - 1
+		   SEAM_MODAL = 1 << 0,
+		   SEAM_URGENT = 1 << 1,
+		   SEAM_UNDECORATED = 1 << 2,
+		   SEAM_SKIP_TASKBAR = 1 << 3,
+		   SEAM_SKIP_PAGER = 1 << 4,
+		   SEAM_NO_FOCUS = 1 << 5,
+		   SEAM_FIXED_SIZE = 1 << 6,
+		   SEAM_SHAPED = 1 << 7, /* `shape` is the window's outline */
+		   SEAM_TRAITS_ALL = (1 << 8) - 1
 };
 
 enum seam_capability {
-	SEAM_CAP_ATLAS = 1 << 0,   /* COMMIT names atlas rectangles */
-	SEAM_CAP_PIXELS = 1 << 1,  /* PIXELS carry contents */
+	SEAM_CAP_ATLAS = 1 << 0,  /* COMMIT names atlas rectangles */
+	SEAM_CAP_PIXELS = 1 << 1, /* PIXELS carry contents */
 	SEAM_CAP_TRAY = 1 << 2,
 	SEAM_CAP_NOTIFY = 1 << 3,
 	SEAM_CAP_APPS = 1 << 4,
@@ -185,7 +186,7 @@ struct seam_commit {
 	uint32_t frame;
 	uint32_t width, height, scale;
 	uint32_t frame_left, frame_top, frame_right, frame_bottom;
-	uint8_t head;             /* atlas: agent to display process only */
+	uint8_t head; /* atlas: agent to display process only */
 	uint32_t atlas_x, atlas_y;
 	struct seam_array damage; /* rects, window coordinates */
 };
@@ -194,7 +195,7 @@ struct seam_pixels { /* contents of one rectangle, shown with the next COMMIT
 	uint32_t generation, frame;
 	uint32_t width, height; /* of the whole contents */
 	struct seam_rect area;  /* inside of that */
-	uint8_t encoding; /* enum seam_encoding */
+	uint8_t encoding;       /* enum seam_encoding */
 	struct seam_blob data;
 };
 struct seam_geom_req {
@@ -295,8 +296,8 @@ enum seam_encoding {
 enum seam_fault {
 	SEAM_FAULT_VERSION = 1,
 	SEAM_FAULT_PROTOCOL,
-	SEAM_FAULT_LIMIT,    /* too many windows, popups or pixels */
-	SEAM_FAULT_TAKEN,    /* another client has taken over */
+	SEAM_FAULT_LIMIT, /* too many windows, popups or pixels */
+	SEAM_FAULT_TAKEN, /* another client has taken over */
 	SEAM_FAULT_INTERNAL,
 	SEAM_FAULT_GONE, /* no agent is there now; a sync tells of the next */
 	SEAM_FAULTS
@@ -344,7 +345,8 @@ enum seam_status {
 	SEAM_BAD_LENGTH,
 	SEAM_BAD_VALUE,
 	SEAM_BAD_TEXT,
-	SEAM_TOO_LARGE, /* writing: does not fit SEAM_MESSAGE_MAX or the buffer */
+	SEAM_TOO_LARGE, /* writing: does not fit SEAM_MESSAGE_MAX or the buffer
+			 */
 };
 const char *seam_status_text(enum seam_status status);
 const char *seam_type_name(unsigned type); /* "?" for one we do not know */

@@ -21,8 +21,8 @@ bool atlas_find(const struct desktop *desktop, const struct atlas_place *place,
 	    place->width > head.w || place->x > head.w - place->width ||
 	    place->height > head.h || place->y > head.h - place->height)
 		return false;
-	*at = (struct rect){head.x + place->x, head.y + place->y,
-			    place->width, place->height};
+	*at = (struct rect){head.x + place->x, head.y + place->y, place->width,
+			    place->height};
 	return true;
 }
 
@@ -32,8 +32,8 @@ bool atlas_has_frame(const struct desktop *desktop, const struct rect *at,
 	uint32_t stamp[STAMP_PIXELS];
 	if (at->y == 0)
 		return false;
-	desktop_read(desktop,
-		     &(struct rect){at->x, at->y - 1, STAMP_PIXELS, 1}, stamp);
+	desktop_read(desktop, &(struct rect){at->x, at->y - 1, STAMP_PIXELS, 1},
+		     stamp);
 	if ((stamp[0] & LOW24) != STAMP_MAGIC ||
 	    (stamp[1] & LOW24) != (window & LOW24) ||
 	    (stamp[2] & LOW24) != (generation & LOW24))

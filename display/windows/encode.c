@@ -70,8 +70,8 @@ void encoder_run(struct encoder *self, const uint32_t *from,
 	g_byte_array_append(self->packed, (const guint8 *)&sum, sizeof sum);
 	if (self->packed->len < raw) {
 		pixels->encoding = SEAM_ZLIB_BGRX;
-		pixels->data = (struct seam_blob){self->packed->data,
-						  self->packed->len};
+		pixels->data =
+		    (struct seam_blob){self->packed->data, self->packed->len};
 	} else { /* it would not become smaller */
 		pixels->encoding = SEAM_RAW_BGRX;
 		pixels->data = (struct seam_blob){self->raw, raw};

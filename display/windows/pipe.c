@@ -71,9 +71,9 @@ guint64 pipe_sent(const struct pipe *self)
 static bool write_some(struct pipe *self)
 {
 	while (pipe_queued(self)) {
-		ssize_t n = send(self->fd, self->out->data + self->out_done,
-				 pipe_queued(self),
-				 MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n =
+		    send(self->fd, self->out->data + self->out_done,
+			 pipe_queued(self), MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -96,8 +96,7 @@ static gboolean on_writable(int fd, GIOCondition condition, void *data)
 		return G_SOURCE_REMOVE;
 	}
 	if (self->out_done > IN_SIZE) {
-		g_byte_array_remove_range(self->out, 0,
-					  (guint)self->out_done);
+		g_byte_array_remove_range(self->out, 0, (guint)self->out_done);
 		self->out_done = 0;
 	}
 	self->refs++;
@@ -226,8 +225,8 @@ void pipe_hold(struct pipe *self, bool hold)
 	g_clear_handle_id(&self->read_watch, g_source_remove);
 	/* what has been read already comes first */
 	if (!hold)
-		self->read_watch = g_idle_add_full(G_PRIORITY_DEFAULT,
-						   on_let_go, self, NULL);
+		self->read_watch =
+		    g_idle_add_full(G_PRIORITY_DEFAULT, on_let_go, self, NULL);
 }
 
 void pipe_reset(struct pipe *self, bool deaf)
@@ -256,7 +255,7 @@ struct pipe *pipe_new(int fd, const struct pipe_handlers *handlers, void *data,
 	self->drain_bytes = drain_bytes;
 	self->in = g_malloc(IN_SIZE);
 	self->out = g_byte_array_new();
-	self->read_watch = g_unix_fd_add(fd, G_IO_IN | G_IO_HUP | G_IO_ERR,
-					 on_readable, self);
+	self->read_watch =
+	    g_unix_fd_add(fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable, self);
 	return self;
 }

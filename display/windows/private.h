@@ -30,9 +30,9 @@ struct windows {
 	struct pipe *client; /* NULL: nobody is there */
 	bool greeted;        /* its HELLO has come; the viewer is attached */
 	struct seam_hello client_hello;
-	struct pipe *port;   /* NULL: the machine has none */
-	bool port_open;      /* the guest has it open */
-	bool agent;          /* a sync has begun since our HELLO */
+	struct pipe *port; /* NULL: the machine has none */
+	bool port_open;    /* the guest has it open */
+	bool agent;        /* a sync has begun since our HELLO */
 	uint32_t agent_capabilities;
 	struct table *table;
 	/* id -> serial of the last CONFIGURE, of whichever client: these
@@ -46,8 +46,7 @@ struct windows {
 };
 
 /* windows.c */
-void windows_drop_client(struct windows *self, uint32_t fault,
-			 const char *why);
+void windows_drop_client(struct windows *self, uint32_t fault, const char *why);
 /* Tells both ends that the agent is to begin anew. */
 void windows_start_sync(struct windows *self);
 void windows_agent_gone(struct windows *self, const char *why);

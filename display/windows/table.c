@@ -90,9 +90,9 @@ uint64_t table_pixels(struct table *self, const struct window *but)
 		const struct window *window = self->list->pdata[i];
 		if (window == but)
 			continue;
-		const struct atlas_place *place =
-		    window->waiting ? &window->waits.place
-				    : &window->shown.place;
+		const struct atlas_place *place = window->waiting
+						      ? &window->waits.place
+						      : &window->shown.place;
 		pixels += (uint64_t)place->width * place->height;
 	}
 	return pixels;

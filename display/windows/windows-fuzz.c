@@ -41,8 +41,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		       join(windows, windows_take_client)};
 	while (size >= 3) {
 		unsigned what = bytes[0] % 4, end = what & 1;
-		size_t length = MIN((size_t)(bytes[1] | bytes[2] << 8),
-				    size - 3);
+		size_t length =
+		    MIN((size_t)(bytes[1] | bytes[2] << 8), size - 3);
 		if (what >= 2) {
 			close(ends[end ? 0 : 1]);
 			if (end)

@@ -215,8 +215,7 @@ void windows_take_client(struct windows *self, int fd)
 {
 	windows_drop_client(self, SEAM_FAULT_TAKEN,
 			    "Another client has taken over these windows.");
-	self->client =
-	    pipe_new(fd, &client_handlers, self, CLIENT_QUEUE / 2);
+	self->client = pipe_new(fd, &client_handlers, self, CLIENT_QUEUE / 2);
 }
 
 void windows_take_port(struct windows *self, int fd)
@@ -238,8 +237,8 @@ struct windows *windows_new_closed(struct display *display)
 	struct windows *self = g_new0(struct windows, 1);
 	self->viewer.ops = &viewer_ops;
 	self->display = display;
-	self->about = (struct log_about){.vm = display_vm(display),
-					 .device = "windows"};
+	self->about =
+	    (struct log_about){.vm = display_vm(display), .device = "windows"};
 	self->listen_fd = -1;
 	self->trouble_limit.burst = 5;
 	self->table = table_new();

@@ -12,21 +12,20 @@
 #include "server/broker/request.h"
 
 #define PICTURE_MS 10000
-#define RESET_MS 30000
+#define RESET_MS   30000
 
 /* The caller's own, or one that their role lets them at; else NULL, and the
  * request is answered. */
 static struct desktop *reach(struct request *request, enum role others)
 {
 	struct desktop *desktop =
-		desktops_find(request->broker->desktops, request->params[0]);
-	if (desktop &&
-	    (request_role(request) >= others ||
-	     g_strcmp0(desktop->user, request->session.user) == 0))
+	    desktops_find(request->broker->desktops, request->params[0]);
+	if (desktop && (request_role(request) >= others ||
+			g_strcmp0(desktop->user, request->session.user) == 0))
 		return desktop;
 	g_autoptr(GError) error = fault_new(
-		FAULT_NOT_FOUND, "'oriel desktop list' shows what there is.",
-		"There is no such desktop.");
+	    FAULT_NOT_FOUND, "'oriel desktop list' shows what there is.",
+	    "There is no such desktop.");
 	request_fail(request, error);
 	return NULL;
 }
@@ -66,16 +65,15 @@ static json_t *list_all(struct request *request)
 {
 	json_t *list = json_array();
 	g_autoptr(store_rows) rows = store_query(
-		request->broker->store, NULL,
-		"SELECT id FROM desktops ORDER BY pool, owner, id", NULL);
+	    request->broker->store, NULL,
+	    "SELECT id FROM desktops ORDER BY pool, owner, id", NULL);
 	for (gsize i = 0; rows && i < store_rows_count(rows); i++) {
-		struct desktop *desktop =
-			desktops_find(request->broker->desktops,
-				      store_rows_text(rows, i, 0));
+		struct desktop *desktop = desktops_find(
+		    request->broker->desktops, store_rows_text(rows, i, 0));
 		if (desktop)
 			json_array_append_new(
-				list, desktop_json(request->broker->desktops,
-						   desktop));
+			    list,
+			    desktop_json(request->broker->desktops, desktop));
 	}
 	return list;
 }
@@ -84,20 +82,20 @@ static json_t *list_own(struct request *request, GError **error)
 {
 	struct broker *broker = request->broker;
 	const char *user = request->session.user;
-	g_autoptr(store_rows) rows = store_query(
-		broker->store, error,
-		"SELECT name, image FROM pools WHERE " POOL_OPEN_TO("$1")
-		" ORDER BY name",
-		"s", user);
+	g_autoptr(store_rows) rows =
+	    store_query(broker->store, error,
+			"SELECT name, image FROM pools WHERE " POOL_OPEN_TO(
+			    "$1") " ORDER BY name",
+			"s", user);
 	json_t *list = rows ? json_array() : NULL;
 	for (gsize i = 0; rows && i < store_rows_count(rows); i++) {
 		const char *pool = store_rows_text(rows, i, 0);
 		struct desktop *desktop =
-			desktops_of(broker->desktops, pool, user);
+		    desktops_of(broker->desktops, pool, user);
 		json_array_append_new(
-			list, desktop ? desktop_json(broker->desktops, desktop)
-				      : none_yet(request, pool,
-						 store_rows_text(rows, i, 1)));
+		    list, desktop ? desktop_json(broker->desktops, desktop)
+				  : none_yet(request, pool,
+					     store_rows_text(rows, i, 1)));
 	}
 	return list;
 }
@@ -114,13 +112,13 @@ void handle_desktops(struct request *request)
 	}
 	/* on admin.sock nobody has desktops of their own */
 	json_t *list = all || !request->session.user
-			       ? list_all(request)
-			       : list_own(request, &error);
+			   ? list_all(request)
+			   : list_own(request, &error);
 	if (list)
-		request_done(request,
-			     request_page(request, "desktops",
-					  json_pack("{s:o}", "desktops",
-						    list)));
+		request_done(
+		    request,
+		    request_page(request, "desktops",
+				 json_pack("{s:o}", "desktops", list)));
 	else
 		request_fail(request, error);
 }
@@ -143,9 +141,9 @@ static const char *obtain_for(struct request *request, GError **error)
 			  "Only the helpdesk may start others' desktops.");
 		return NULL;
 	}
-	g_autoptr(store_rows) rows = store_query(
-		request->broker->store, error,
-		"SELECT 1 FROM users WHERE name = $1", "s", wanted);
+	g_autoptr(store_rows) rows =
+	    store_query(request->broker->store, error,
+			"SELECT 1 FROM users WHERE name = $1", "s", wanted);
 	if (rows && !store_rows_count(rows))
 		fault_set(error, FAULT_NOT_FOUND,
 			  "'oriel user list' shows who is there.",
@@ -158,9 +156,9 @@ void handle_desktop_obtain(struct request *request)
 	g_autoptr(GError) error = NULL;
 	const char *user = obtain_for(request, &error);
 	struct desktop *desktop =
-		user ? people_desktop(request->broker, user,
-				      request->params[0], &error)
-		     : NULL;
+	    user ? people_desktop(request->broker, user, request->params[0],
+				  &error)
+		 : NULL;
 	if (desktop)
 		answer(request, desktop->state == DESKTOP_RUNNING ? 200 : 202,
 		       desktop);
@@ -212,13 +210,13 @@ void handle_desktop_ticket(struct request *request)
 			  desktop_state_name(desktop->state));
 	else
 		ticket = attachment_ticket(broker, desktop->id,
-				       request->session.user,
-				       request->session.hash, &error);
+					   request->session.user,
+					   request->session.hash, &error);
 	if (ticket)
 		request_done(request,
-			     json_pack("{s:s, s:i, s:[sss*]}", "ticket",
-				       ticket, "expires_in", TICKET_LIFE_S,
-				       "protocols", "rfb", "windows",
+			     json_pack("{s:s, s:i, s:[sss*]}", "ticket", ticket,
+				       "expires_in", TICKET_LIFE_S, "protocols",
+				       "rfb", "windows",
 				       desktop->spice ? "spice" : NULL));
 	else
 		request_fail(request, error);
@@ -228,12 +226,11 @@ static void on_picture(struct jsonline *channel, json_t *reply,
 		       const GError *error, void *data)
 {
 	struct request *request = data;
-	const char *text =
-		json_string_value(json_object_get(reply, "png"));
+	const char *text = json_string_value(json_object_get(reply, "png"));
 	g_autoptr(GError) strange = NULL;
 	gsize size = 0;
 	g_autofree guchar *png =
-		text && *text ? g_base64_decode(text, &size) : NULL;
+	    text && *text ? g_base64_decode(text, &size) : NULL;
 	if (!error && !size)
 		error = strange = fault_new(FAULT_UNAVAILABLE, NULL,
 					    "The host sent no picture.");
@@ -245,14 +242,13 @@ static void on_picture(struct jsonline *channel, json_t *reply,
 	request_bytes(request, "image/png", bytes);
 }
 
-static gboolean must_run(struct request *request,
-			 const struct desktop *desktop)
+static gboolean must_run(struct request *request, const struct desktop *desktop)
 {
 	if (desktop->state == DESKTOP_RUNNING)
 		return TRUE;
-	g_autoptr(GError) error = fault_new(
-		FAULT_CONFLICT, "Start it first.", "Desktop '%s' is %s.",
-		desktop->name, desktop_state_name(desktop->state));
+	g_autoptr(GError) error =
+	    fault_new(FAULT_CONFLICT, "Start it first.", "Desktop '%s' is %s.",
+		      desktop->name, desktop_state_name(desktop->state));
 	request_fail(request, error);
 	return FALSE;
 }
@@ -265,8 +261,7 @@ void handle_desktop_picture(struct request *request)
 	hosts_call(request->broker->hosts, desktop->host,
 		   json_pack("{s:s, s:s, s:I}", "op", "machine.picture",
 			     "machine", desktop->id, "width",
-			     (json_int_t)request_query(request, "width",
-						       320)),
+			     (json_int_t)request_query(request, "width", 320)),
 		   PICTURE_MS, on_picture, request);
 }
 
@@ -325,9 +320,8 @@ void handle_desktop_reset(struct request *request)
 	struct desktop *desktop = own(request);
 	if (!desktop || !must_run(request, desktop))
 		return;
-	event_add(request->broker, "desktop", desktop->id,
-		  request_who(request), "Desktop %s was reset.",
-		  desktop->name);
+	event_add(request->broker, "desktop", desktop->id, request_who(request),
+		  "Desktop %s was reset.", desktop->name);
 	hosts_call(request->broker->hosts, desktop->host,
 		   json_pack("{s:s, s:s}", "op", "machine.reset", "machine",
 			     desktop->id),
@@ -341,14 +335,13 @@ void handle_desktop_disconnect(struct request *request)
 	if (!desktop)
 		return;
 	if (!attachment_revoke(request->broker, ATTACH_OF_DESKTOP, desktop->id,
-			   NULL, "The desktop was disconnected on request.",
-			   &error)) {
+			       NULL, "The desktop was disconnected on request.",
+			       &error)) {
 		request_fail(request, error);
 		return;
 	}
-	event_add(request->broker, "desktop", desktop->id,
-		  request_who(request), "Desktop %s was disconnected.",
-		  desktop->name);
+	event_add(request->broker, "desktop", desktop->id, request_who(request),
+		  "Desktop %s was disconnected.", desktop->name);
 	if (desktop->state != DESKTOP_RUNNING) {
 		answer(request, 202, desktop);
 		return;
@@ -378,8 +371,8 @@ void handle_desktop_logoff(struct request *request)
 	}
 	json_t *last = desktop_json(request->broker->desktops, desktop);
 	if (store_usable(request->broker->store)) {
-		g_autofree char *why = g_strdup_printf(
-			"%s logged off", request_who(request));
+		g_autofree char *why =
+		    g_strdup_printf("%s logged off", request_who(request));
 		desktop_discard(request->broker->desktops, desktop, why,
 				on_left, NULL);
 		request_answer(request, 202, last);
@@ -435,9 +428,9 @@ void handle_desktop_exec(struct request *request)
 		return;
 	gint64 timeout_ms = request_int(request, "timeout_ms", 60000);
 	json_t *message = json_pack(
-		"{s:s, s:s, s:O, s:I}", "op", "machine.exec", "machine",
-		desktop->id, "argv", json_object_get(request->body, "argv"),
-		"timeout_ms", (json_int_t)timeout_ms);
+	    "{s:s, s:s, s:O, s:I}", "op", "machine.exec", "machine",
+	    desktop->id, "argv", json_object_get(request->body, "argv"),
+	    "timeout_ms", (json_int_t)timeout_ms);
 	json_t *input = json_object_get(request->body, "input");
 	if (input)
 		json_object_set(message, "input", input);

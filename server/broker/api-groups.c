@@ -6,11 +6,11 @@ static json_t *names(struct broker *broker, const char *sql, const char *group,
 		     GError **error)
 {
 	g_autoptr(store_rows) rows =
-		store_query(broker->store, error, sql, "s", group);
+	    store_query(broker->store, error, sql, "s", group);
 	json_t *list = rows ? json_array() : NULL;
 	for (gsize i = 0; rows && i < store_rows_count(rows); i++)
-		json_array_append_new(
-			list, json_string(store_rows_text(rows, i, 0)));
+		json_array_append_new(list,
+				      json_string(store_rows_text(rows, i, 0)));
 	return list;
 }
 
@@ -18,11 +18,11 @@ static json_t *names(struct broker *broker, const char *sql, const char *group,
 static json_t *groups_json(struct broker *broker, const char *name,
 			   GError **error)
 {
-	g_autoptr(store_rows) rows = store_query(
-		broker->store, error,
-		"SELECT name, created FROM groups"
-		" WHERE ($1 = '' OR name = $1) ORDER BY name",
-		"s", name ? name : "");
+	g_autoptr(store_rows) rows =
+	    store_query(broker->store, error,
+			"SELECT name, created FROM groups"
+			" WHERE ($1 = '' OR name = $1) ORDER BY name",
+			"s", name ? name : "");
 	json_t *list = rows ? json_array() : NULL;
 	for (gsize i = 0; list && i < store_rows_count(rows); i++) {
 		const char *group = store_rows_text(rows, i, 0);
@@ -43,11 +43,9 @@ static json_t *groups_json(struct broker *broker, const char *name,
 			return NULL;
 		}
 		json_array_append_new(
-			list, json_pack("{s:s, s:o, s:o, s:I}", "group", group,
-					"users", users, "pools", pools,
-					"created",
-					(json_int_t)store_rows_int(rows, i,
-								   1)));
+		    list, json_pack("{s:s, s:o, s:o, s:I}", "group", group,
+				    "users", users, "pools", pools, "created",
+				    (json_int_t)store_rows_int(rows, i, 1)));
 	}
 	if (!name)
 		return list ? json_pack("{s:o}", "groups", list) : NULL;
@@ -92,9 +90,9 @@ static gboolean put_member(struct broker *broker, const char *group,
 		return FALSE;
 	if (changed)
 		return TRUE;
-	g_autoptr(store_rows) known = store_query(
-		broker->store, error, "SELECT 1 FROM users WHERE name = $1",
-		"s", user);
+	g_autoptr(store_rows) known =
+	    store_query(broker->store, error,
+			"SELECT 1 FROM users WHERE name = $1", "s", user);
 	if (known && !store_rows_count(known)) {
 		g_autofree char *quoted = g_strescape(user, NULL);
 		fault_set(error, FAULT_NOT_FOUND,
@@ -118,9 +116,10 @@ static gboolean put(struct request *request, const char *group, GError **error)
 		return FALSE;
 	gsize i;
 	json_t *user;
-	json_array_foreach(json_object_get(request->body, "users"), i, user)
-		if (!put_member(broker, group, json_string_value(user), error))
-			return FALSE;
+	json_array_foreach(json_object_get(request->body, "users"), i,
+			   user) if (!put_member(broker, group,
+						 json_string_value(user),
+						 error)) return FALSE;
 	event_add(broker, "group", group, request_who(request),
 		  "Group %s was set.", group);
 	return TRUE;

@@ -24,7 +24,7 @@ void handle_image(struct request *request)
 {
 	g_autoptr(GError) error = NULL;
 	json_t *image =
-		images_json(request->broker, request->params[0], &error);
+	    images_json(request->broker, request->params[0], &error);
 	answer(request, image, error);
 }
 
@@ -37,8 +37,8 @@ void handle_image_build(struct request *request)
 	if (!name)
 		name = recipe;
 	if (!images_build(request->broker, name, recipe,
-			 request_flag(request, "again"), request_who(request),
-			 &build, &error)) {
+			  request_flag(request, "again"), request_who(request),
+			  &build, &error)) {
 		request_fail(request, error);
 		return;
 	}
@@ -61,8 +61,8 @@ static void on_removed(const GError *error, void *data)
 void handle_image_remove(struct request *request)
 {
 	images_remove(request->broker, request->params[0],
-		     request_query(request, "version", 0),
-		     request_who(request), on_removed, request);
+		      request_query(request, "version", 0),
+		      request_who(request), on_removed, request);
 }
 
 void handle_recipes(struct request *request)
@@ -82,18 +82,17 @@ void handle_tasks(struct request *request)
 static void answer_task(struct request *request)
 {
 	g_autoptr(GError) error = NULL;
-	json_t *task = tasks_json(request->broker->tasks, request->params[0],
-				  &error);
+	json_t *task =
+	    tasks_json(request->broker->tasks, request->params[0], &error);
 	answer(request, task, error);
 }
 
 void handle_task(struct request *request)
 {
 	g_autoptr(GError) error = NULL;
-	json_t *task = tasks_json(request->broker->tasks, request->params[0],
-				  &error);
-	json_int_t serial =
-		json_integer_value(json_object_get(task, "serial"));
+	json_t *task =
+	    tasks_json(request->broker->tasks, request->params[0], &error);
+	json_int_t serial = json_integer_value(json_object_get(task, "serial"));
 	if (!task || request_query(request, "wait", -1) != serial) {
 		answer(request, task, error);
 		return;

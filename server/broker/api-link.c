@@ -13,7 +13,7 @@
 
 /* "PEER " + IPv6 with scope + port */
 #define GREETING_MAX 96u
-#define GREETING_S 10
+#define GREETING_S   10
 /* of silence while a request is read or an answer written */
 #define SILENCE_S 60
 
@@ -66,16 +66,17 @@ static void hand_over(struct api_link *link, int fd)
 	g_socket_set_timeout(socket, SILENCE_S);
 	link->socket = g_object_ref(socket);
 	g_autoptr(GSocketConnection) stream =
-		g_socket_connection_factory_create_connection(socket);
+	    g_socket_connection_factory_create_connection(socket);
 	/* libsoup derives the host of an HTTP/1.0 request from an address of
 	 * the internet family, and from nothing else */
 	g_autoptr(GSocketAddress) local =
-		g_inet_socket_address_new_from_string("127.0.0.1", 80);
+	    g_inet_socket_address_new_from_string("127.0.0.1", 80);
 	g_autoptr(GSocketAddress) remote =
-		g_inet_socket_address_new_from_string("127.0.0.1", 80);
+	    g_inet_socket_address_new_from_string("127.0.0.1", 80);
 	g_object_set_qdata_full(G_OBJECT(remote), link_quark(), link,
 				link_free);
-	link->calls->ready(link, G_IO_STREAM(stream), local, remote, link->data);
+	link->calls->ready(link, G_IO_STREAM(stream), local, remote,
+			   link->data);
 }
 
 static void greeting_end(struct greeting *greeting, gboolean keep)
@@ -115,8 +116,8 @@ static char *parse_peer(const char *line)
 	port++;
 	gsize digits = strspn(port, "0123456789");
 	return digits && digits <= 5 && !port[digits]
-		       ? g_strndup(address, length)
-		       : NULL;
+		   ? g_strndup(address, length)
+		   : NULL;
 }
 
 static void refuse(int fd, const GError *why)
@@ -124,10 +125,10 @@ static void refuse(int fd, const GError *why)
 	json_t *object = json_pack("{s:o}", "error", jsonline_from_error(why));
 	char *text = json_dumps(object, JSON_COMPACT);
 	g_autofree char *answer = g_strdup_printf(
-		"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n"
-		"Content-Length: %" G_GSIZE_FORMAT "\r\nCache-Control: "
-		"no-store\r\nConnection: close\r\n\r\n%s",
-		strlen(text), text);
+	    "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n"
+	    "Content-Length: %" G_GSIZE_FORMAT "\r\nCache-Control: "
+	    "no-store\r\nConnection: close\r\n\r\n%s",
+	    strlen(text), text);
 	json_decref(object);
 	free(text);
 	/* it fits an empty socket; who does not take it does without */
@@ -146,9 +147,8 @@ static gboolean on_head(int fd, GIOCondition condition, void *data);
 static gboolean on_look(void *data)
 {
 	struct greeting *greeting = data;
-	greeting->watch = g_unix_fd_add(greeting->fd,
-					G_IO_IN | G_IO_HUP | G_IO_ERR, on_head,
-					greeting);
+	greeting->watch = g_unix_fd_add(
+	    greeting->fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_head, greeting);
 	return G_SOURCE_REMOVE;
 }
 
@@ -226,7 +226,7 @@ void api_link_open(int fd, gboolean local, const struct api_link_calls *calls,
 	greeting->link = link;
 	greeting->fd = fd;
 	greeting->timer =
-		g_timeout_add_seconds(GREETING_S, on_silence, greeting);
+	    g_timeout_add_seconds(GREETING_S, on_silence, greeting);
 	if (local) {
 		link->address = g_strdup("local");
 		on_look(greeting);

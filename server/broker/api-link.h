@@ -21,8 +21,8 @@ struct api_link_calls {
 };
 
 struct api_link {
-	gboolean local; /* admin.sock */
-	char *address;	/* "local", or the peer's as the gateway says */
+	gboolean local;   /* admin.sock */
+	char *address;    /* "local", or the peer's as the gateway says */
 	gboolean counted; /* the user's own */
 	GSocket *socket;
 	const struct api_link_calls *calls;

@@ -17,17 +17,17 @@ static void on_sign_in(const struct people_verdict *verdict, const GError *why,
 	request->retry_after_s = verdict->retry_after_s;
 	request->needs_code = verdict->needs_code;
 	g_autofree char *token =
-		why ? NULL
-		    : people_open_session(request->broker, user, request->peer,
-					  &expires, &error);
+	    why ? NULL
+		: people_open_session(request->broker, user, request->peer,
+				      &expires, &error);
 	if (!token) {
 		request_fail(request, why ? why : error);
 		return;
 	}
-	request_done(request, json_pack("{s:s, s:s, s:s, s:I}", "token", token,
-					"user", user, "role",
-					role_name(verdict->role),
-					"expires", (json_int_t)expires));
+	request_done(request,
+		     json_pack("{s:s, s:s, s:s, s:I}", "token", token, "user",
+			       user, "role", role_name(verdict->role),
+			       "expires", (json_int_t)expires));
 }
 
 void handle_sign_in(struct request *request)
@@ -55,12 +55,12 @@ void handle_sign_out(struct request *request)
 
 void handle_me(struct request *request)
 {
-	request_done(request,
-		     json_pack("{s:o, s:s}", "user",
-			       json_text(request->session.user), "role",
-			       role_name(request->local
-						 ? ROLE_ADMIN
-						 : request->session.role)));
+	request_done(
+	    request,
+	    json_pack("{s:o, s:s}", "user", json_text(request->session.user),
+		      "role",
+		      role_name(request->local ? ROLE_ADMIN
+					       : request->session.role)));
 }
 
 /* ---- passwords ---- */
@@ -70,8 +70,8 @@ static void set_password(struct request *request, const char *user,
 			 const GError *why)
 {
 	g_autoptr(GError) error = NULL;
-	if (why || !people_set_password(request->broker, user, hash, except,
-					&error))
+	if (why ||
+	    !people_set_password(request->broker, user, hash, except, &error))
 		request_fail(request, why ? why : error);
 	else
 		request_done(request, NULL);
@@ -131,9 +131,8 @@ static gboolean may_set(struct request *request, GError **error)
 	if (request_role(request) == ROLE_ADMIN)
 		return TRUE;
 	g_autoptr(store_rows) rows = store_query(
-		request->broker->store, error,
-		"SELECT role FROM users WHERE name = $1", "s",
-		request->params[0]);
+	    request->broker->store, error,
+	    "SELECT role FROM users WHERE name = $1", "s", request->params[0]);
 	if (!rows)
 		return FALSE;
 	if (!store_rows_count(rows) ||
@@ -163,14 +162,14 @@ static json_t *groups_of(struct broker *broker, const char *user,
 			 GError **error)
 {
 	g_autoptr(store_rows) rows = store_query(
-		broker->store, error,
-		"SELECT group_name FROM group_users WHERE user_name = $1"
-		" ORDER BY group_name",
-		"s", user);
+	    broker->store, error,
+	    "SELECT group_name FROM group_users WHERE user_name = $1"
+	    " ORDER BY group_name",
+	    "s", user);
 	json_t *list = rows ? json_array() : NULL;
 	for (gsize i = 0; rows && i < store_rows_count(rows); i++)
-		json_array_append_new(
-			list, json_string(store_rows_text(rows, i, 0)));
+		json_array_append_new(list,
+				      json_string(store_rows_text(rows, i, 0)));
 	return list;
 }
 
@@ -179,10 +178,10 @@ static json_t *users_json(struct broker *broker, const char *name,
 			  GError **error)
 {
 	g_autoptr(store_rows) rows = store_query(
-		broker->store, error,
-		"SELECT name, role, max_desktops, totp, created FROM users"
-		" WHERE ($1 = '' OR name = $1) ORDER BY name",
-		"s", name ? name : "");
+	    broker->store, error,
+	    "SELECT name, role, max_desktops, totp, created FROM users"
+	    " WHERE ($1 = '' OR name = $1) ORDER BY name",
+	    "s", name ? name : "");
 	json_t *list = rows ? json_array() : NULL;
 	for (gsize i = 0; list && i < store_rows_count(rows); i++) {
 		const char *user = store_rows_text(rows, i, 0);
@@ -192,13 +191,13 @@ static json_t *users_json(struct broker *broker, const char *name,
 			return NULL;
 		}
 		json_array_append_new(
-			list,
-			json_pack("{s:s, s:s, s:o, s:I, s:b, s:I}", "user",
-				  user, "role", store_rows_text(rows, i, 1),
-				  "groups", groups, "max_desktops",
-				  (json_int_t)store_rows_int(rows, i, 2), "totp",
-				  store_rows_text(rows, i, 3) != NULL, "created",
-				  (json_int_t)store_rows_int(rows, i, 4)));
+		    list,
+		    json_pack("{s:s, s:s, s:o, s:I, s:b, s:I}", "user", user,
+			      "role", store_rows_text(rows, i, 1), "groups",
+			      groups, "max_desktops",
+			      (json_int_t)store_rows_int(rows, i, 2), "totp",
+			      store_rows_text(rows, i, 3) != NULL, "created",
+			      (json_int_t)store_rows_int(rows, i, 4)));
 	}
 	if (!name)
 		return list ? json_pack("{s:o}", "users", list) : NULL;
@@ -330,8 +329,7 @@ static void on_new_hash(const char *hash, const GError *why, void *data)
 void handle_user_add(struct request *request)
 {
 	passwords_hash(request->broker->passwords,
-		       request_text(request, "password"), on_new_hash,
-		       request);
+		       request_text(request, "password"), on_new_hash, request);
 }
 
 /* A new user of the same name must not find the old one's desktops. */
@@ -352,10 +350,9 @@ static gboolean remove_user(struct request *request, const char *user,
 		return FALSE;
 	gint64 changed = 0;
 	gboolean ok = attachment_revoke(broker, ATTACH_OF_USER, user, NULL,
-				    "The user has been removed.", error) &&
+					"The user has been removed.", error) &&
 		      store_run(broker->store, &changed, error,
-				"DELETE FROM users WHERE name = $1", "s",
-				user);
+				"DELETE FROM users WHERE name = $1", "s", user);
 	if (ok && !changed) {
 		fault_set(error, FAULT_NOT_FOUND,
 			  "'oriel user list' shows who is there.",

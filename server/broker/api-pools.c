@@ -14,30 +14,30 @@
 static json_t *pool_groups(struct broker *broker, const char *pool,
 			   GError **error)
 {
-	g_autoptr(store_rows) rows = store_query(
-		broker->store, error,
-		"SELECT group_name FROM pool_groups WHERE pool = $1"
-		" ORDER BY group_name",
-		"s", pool);
+	g_autoptr(store_rows) rows =
+	    store_query(broker->store, error,
+			"SELECT group_name FROM pool_groups WHERE pool = $1"
+			" ORDER BY group_name",
+			"s", pool);
 	json_t *list = rows ? json_array() : NULL;
 	for (gsize i = 0; rows && i < store_rows_count(rows); i++)
-		json_array_append_new(
-			list, json_string(store_rows_text(rows, i, 0)));
+		json_array_append_new(list,
+				      json_string(store_rows_text(rows, i, 0)));
 	return list;
 }
 
 static json_t *pool_users(struct broker *broker, const char *pool,
 			  GError **error)
 {
-	g_autoptr(store_rows) rows = store_query(
-		broker->store, error,
-		"SELECT user_name FROM pool_users WHERE pool = $1"
-		" ORDER BY user_name",
-		"s", pool);
+	g_autoptr(store_rows) rows =
+	    store_query(broker->store, error,
+			"SELECT user_name FROM pool_users WHERE pool = $1"
+			" ORDER BY user_name",
+			"s", pool);
 	json_t *list = rows ? json_array() : NULL;
 	for (gsize i = 0; rows && i < store_rows_count(rows); i++)
-		json_array_append_new(
-			list, json_string(store_rows_text(rows, i, 0)));
+		json_array_append_new(list,
+				      json_string(store_rows_text(rows, i, 0)));
 	return list;
 }
 
@@ -65,9 +65,8 @@ static struct counts count(struct broker *broker, const char *pool)
 static json_t *pool_json(struct broker *broker, const struct pool *pool,
 			 GError **error)
 {
-	json_t *users = pool->everyone
-				? json_null()
-				: pool_users(broker, pool->name, error);
+	json_t *users = pool->everyone ? json_null()
+				       : pool_users(broker, pool->name, error);
 	json_t *groups = users ? pool_groups(broker, pool->name, error) : NULL;
 	if (!groups) {
 		json_decref(users);
@@ -75,32 +74,29 @@ static json_t *pool_json(struct broker *broker, const struct pool *pool,
 	}
 	struct counts counts = count(broker, pool->name);
 	return json_pack(
-		"{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:o, s:o,"
-		" s:o, s:i, s:i, s:i, s:i, s:o}",
-		"pool", pool->name, "image", pool->image, "kind",
-		pool->floating ? "floating" : "dedicated", "cpus",
-		(json_int_t)pool->cpus, "memory_mib",
-		(json_int_t)pool->memory_mib, "heads", (json_int_t)pool->heads,
-		"max", (json_int_t)pool->max, "spares",
-		(json_int_t)pool->spares, "version",
-		pool->version ? json_integer(pool->version) : json_null(),
-		"disconnect_after", (json_int_t)pool->disconnect_s, "quota",
-		json_text(pool->quota), "users", users, "groups", groups,
-		"desktops", counts.all,
-		"running", counts.running, "ready", counts.ready, "failed",
-		counts.failed, "problem",
-		json_text(keeper_problem(broker->keeper, pool->name)));
+	    "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:o, s:o,"
+	    " s:o, s:i, s:i, s:i, s:i, s:o}",
+	    "pool", pool->name, "image", pool->image, "kind",
+	    pool->floating ? "floating" : "dedicated", "cpus",
+	    (json_int_t)pool->cpus, "memory_mib", (json_int_t)pool->memory_mib,
+	    "heads", (json_int_t)pool->heads, "max", (json_int_t)pool->max,
+	    "spares", (json_int_t)pool->spares, "version",
+	    pool->version ? json_integer(pool->version) : json_null(),
+	    "disconnect_after", (json_int_t)pool->disconnect_s, "quota",
+	    json_text(pool->quota), "users", users, "groups", groups,
+	    "desktops", counts.all, "running", counts.running, "ready",
+	    counts.ready, "failed", counts.failed, "problem",
+	    json_text(keeper_problem(broker->keeper, pool->name)));
 }
 
 void handle_pools(struct request *request)
 {
 	g_autoptr(GError) error = NULL;
-	g_autoptr(GPtrArray) pools =
-		pools_load(request->broker, NULL, &error);
+	g_autoptr(GPtrArray) pools = pools_load(request->broker, NULL, &error);
 	json_t *list = json_array();
 	for (guint i = 0; pools && i < pools->len; i++) {
 		json_t *pool =
-			pool_json(request->broker, pools->pdata[i], &error);
+		    pool_json(request->broker, pools->pdata[i], &error);
 		if (pool)
 			json_array_append_new(list, pool);
 	}
@@ -125,7 +121,7 @@ static char *etag_of(json_t *pool)
 	char *text = json_dumps(set, JSON_COMPACT | JSON_SORT_KEYS);
 	json_decref(set);
 	g_autofree char *hash = g_compute_checksum_for_string(
-		G_CHECKSUM_SHA256, text ? text : "", -1);
+	    G_CHECKSUM_SHA256, text ? text : "", -1);
 	free(text);
 	return g_strdup_printf("\"%.16s\"", hash);
 }
@@ -137,7 +133,7 @@ static gboolean unchanged(struct request *request, const struct pool *before,
 	if (!request->if_match)
 		return TRUE;
 	json_t *json =
-		before ? pool_json(request->broker, before, error) : NULL;
+	    before ? pool_json(request->broker, before, error) : NULL;
 	g_autofree char *etag = json ? etag_of(json) : NULL;
 	json_decref(json);
 	if (g_strcmp0(etag, request->if_match) == 0)
@@ -155,9 +151,8 @@ static void answer_pool(struct request *request)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(pool_settings) pool =
-		pool_load(request->broker, request->params[0], &error);
-	json_t *json =
-		pool ? pool_json(request->broker, pool, &error) : NULL;
+	    pool_load(request->broker, request->params[0], &error);
+	json_t *json = pool ? pool_json(request->broker, pool, &error) : NULL;
 	if (json) {
 		g_free(request->etag);
 		request->etag = etag_of(json);
@@ -193,8 +188,8 @@ static gboolean put_users(struct broker *broker, const char *pool,
 			       "ss", pool, name))
 			return FALSE;
 		g_autoptr(store_rows) known = store_query(
-			broker->store, error,
-			"SELECT 1 FROM users WHERE name = $1", "s", name);
+		    broker->store, error, "SELECT 1 FROM users WHERE name = $1",
+		    "s", name);
 		if (!known)
 			return FALSE;
 		if (store_rows_count(known))
@@ -220,8 +215,8 @@ static gboolean put_groups(struct broker *broker, const char *pool,
 	{
 		const char *name = json_string_value(group);
 		g_autoptr(store_rows) known = store_query(
-			broker->store, error,
-			"SELECT 1 FROM groups WHERE name = $1", "s", name);
+		    broker->store, error,
+		    "SELECT 1 FROM groups WHERE name = $1", "s", name);
 		if (!known)
 			return FALSE;
 		if (!store_rows_count(known)) {
@@ -247,15 +242,14 @@ static gboolean put_members(struct request *request, const char *pool,
 	static const struct {
 		const char *key, *sql;
 	} numbers[] = {
-		{"cpus", "UPDATE pools SET cpus = $1 WHERE name = $2"},
-		{"memory_mib",
-		 "UPDATE pools SET memory_mib = $1 WHERE name = $2"},
-		{"heads", "UPDATE pools SET heads = $1 WHERE name = $2"},
-		{"max", "UPDATE pools SET max_desktops = $1 WHERE name = $2"},
-		{"spares", "UPDATE pools SET spares = $1 WHERE name = $2"},
-		{"version", "UPDATE pools SET version = $1 WHERE name = $2"},
-		{"disconnect_after",
-		 "UPDATE pools SET disconnect_s = $1 WHERE name = $2"},
+	    {"cpus", "UPDATE pools SET cpus = $1 WHERE name = $2"},
+	    {"memory_mib", "UPDATE pools SET memory_mib = $1 WHERE name = $2"},
+	    {"heads", "UPDATE pools SET heads = $1 WHERE name = $2"},
+	    {"max", "UPDATE pools SET max_desktops = $1 WHERE name = $2"},
+	    {"spares", "UPDATE pools SET spares = $1 WHERE name = $2"},
+	    {"version", "UPDATE pools SET version = $1 WHERE name = $2"},
+	    {"disconnect_after",
+	     "UPDATE pools SET disconnect_s = $1 WHERE name = $2"},
 	};
 	struct store *db = request->broker->store;
 	for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
@@ -346,8 +340,7 @@ static gboolean put(struct request *request, const char *pool, GError **error)
 		return FALSE;
 	if (new && !image) {
 		fault_set(error, FAULT_INVALID, NULL,
-			  "Member 'image' is missing: pool '%s' is new.",
-			  pool);
+			  "Member 'image' is missing: pool '%s' is new.", pool);
 		return FALSE;
 	}
 	/* an image that is being built will do: the pool is ready before it */

@@ -30,10 +30,9 @@ static gboolean put(struct request *request, const char *name, GError **error)
 	static const struct {
 		const char *key, *sql;
 	} members[] = {
-		{"desktops", "UPDATE quotas SET desktops = $1 WHERE name = $2"},
-		{"cpus", "UPDATE quotas SET cpus = $1 WHERE name = $2"},
-		{"memory_mib",
-		 "UPDATE quotas SET memory_mib = $1 WHERE name = $2"},
+	    {"desktops", "UPDATE quotas SET desktops = $1 WHERE name = $2"},
+	    {"cpus", "UPDATE quotas SET cpus = $1 WHERE name = $2"},
+	    {"memory_mib", "UPDATE quotas SET memory_mib = $1 WHERE name = $2"},
 	};
 	if (!store_run(db, NULL, error,
 		       "INSERT INTO quotas(name, desktops, cpus, memory_mib,"
@@ -78,8 +77,7 @@ void handle_quota_remove(struct request *request)
 	const char *name = request->params[0];
 	gint64 changed = 0;
 	g_autoptr(store_rows) rows = store_query(
-		db, &error, "SELECT name FROM pools WHERE quota = $1", "s",
-		name);
+	    db, &error, "SELECT name FROM pools WHERE quota = $1", "s", name);
 	if (rows && store_rows_count(rows))
 		fault_set(&error, FAULT_CONFLICT,
 			  "Take it from the pool first ('oriel pool edit').",

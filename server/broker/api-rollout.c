@@ -76,7 +76,7 @@ void handle_pool_rollout(struct request *request)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(pool_settings) pool =
-		pool_load(request->broker, request->params[0], &error);
+	    pool_load(request->broker, request->params[0], &error);
 	const char *when = request_text(request, "when");
 	if (pool && roll(request, pool, request_int(request, "version", 0),
 			 g_strcmp0(when, "now") == 0, &error))
@@ -92,12 +92,12 @@ static gint64 version_before(struct broker *broker, const struct pool *pool,
 	gint64 current = pool_version(broker, pool, error);
 	if (!current)
 		return 0;
-	g_autoptr(store_rows) rows = store_query(
-		broker->store, error,
-		"SELECT version FROM image_versions WHERE image = $1"
-		" AND version < $2 AND state = 'ready'"
-		" ORDER BY version DESC LIMIT 1",
-		"si", pool->image, current);
+	g_autoptr(store_rows) rows =
+	    store_query(broker->store, error,
+			"SELECT version FROM image_versions WHERE image = $1"
+			" AND version < $2 AND state = 'ready'"
+			" ORDER BY version DESC LIMIT 1",
+			"si", pool->image, current);
 	if (rows && !store_rows_count(rows))
 		fault_set(error, FAULT_CONFLICT,
 			  "'oriel image show' lists the versions.",
@@ -111,12 +111,12 @@ void handle_pool_rollback(struct request *request)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(pool_settings) pool =
-		pool_load(request->broker, request->params[0], &error);
+	    pool_load(request->broker, request->params[0], &error);
 	const char *when = request_text(request, "when");
 	gint64 version =
-		pool ? version_before(request->broker, pool, &error) : 0;
-	if (version && roll(request, pool, version,
-			    g_strcmp0(when, "now") == 0, &error))
+	    pool ? version_before(request->broker, pool, &error) : 0;
+	if (version &&
+	    roll(request, pool, version, g_strcmp0(when, "now") == 0, &error))
 		handle_pool(request);
 	else
 		request_fail(request, error);

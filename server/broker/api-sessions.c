@@ -12,12 +12,12 @@ static void list(struct request *request, const char *user)
 {
 	g_autoptr(GError) error = NULL;
 	struct store *db = request->broker->store;
-	g_autoptr(store_rows) rows = store_query(
-		db, &error,
-		"SELECT hash, peer, created, expires FROM sessions"
-		" WHERE user_name = $1 AND expires > $2"
-		" ORDER BY created DESC, hash",
-		"si", user, store_now(db));
+	g_autoptr(store_rows) rows =
+	    store_query(db, &error,
+			"SELECT hash, peer, created, expires FROM sessions"
+			" WHERE user_name = $1 AND expires > $2"
+			" ORDER BY created DESC, hash",
+			"si", user, store_now(db));
 	if (!rows) {
 		request_fail(request, error);
 		return;
@@ -27,14 +27,12 @@ static void list(struct request *request, const char *user)
 		const char *hash = store_rows_text(rows, i, 0);
 		g_autofree char *id = g_strndup(hash, ID_LENGTH);
 		json_array_append_new(
-			out,
-			json_pack("{s:s, s:s, s:I, s:I, s:b}", "id", id, "peer",
-				  store_rows_text(rows, i, 1), "created",
-				  (json_int_t)store_rows_int(rows, i, 2),
-				  "expires",
-				  (json_int_t)store_rows_int(rows, i, 3),
-				  "current",
-				  g_strcmp0(hash, request->session.hash) == 0));
+		    out,
+		    json_pack("{s:s, s:s, s:I, s:I, s:b}", "id", id, "peer",
+			      store_rows_text(rows, i, 1), "created",
+			      (json_int_t)store_rows_int(rows, i, 2), "expires",
+			      (json_int_t)store_rows_int(rows, i, 3), "current",
+			      g_strcmp0(hash, request->session.hash) == 0));
 	}
 	request_done(request,
 		     request_page(request, "sessions",
@@ -67,10 +65,10 @@ static gboolean end(struct request *request, const char *user, const char *id,
 	struct broker *broker = request->broker;
 	g_autofree char *pattern = g_strconcat(id ? id : "", "%", NULL);
 	g_autoptr(store_rows) rows = store_query(
-		broker->store, error,
-		"DELETE FROM sessions WHERE user_name = $1 AND hash LIKE $2"
-		" RETURNING hash",
-		"ss", user, pattern);
+	    broker->store, error,
+	    "DELETE FROM sessions WHERE user_name = $1 AND hash LIKE $2"
+	    " RETURNING hash",
+	    "ss", user, pattern);
 	if (!rows)
 		return FALSE;
 	for (gsize i = 0; i < store_rows_count(rows); i++)

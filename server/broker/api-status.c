@@ -9,14 +9,14 @@
 
 static json_t *counts(struct broker *broker, GError **error)
 {
-	g_autoptr(store_rows) rows = store_query(
-		broker->store, error,
-		"SELECT (SELECT COUNT(*) FROM users),"
-		" (SELECT COUNT(*) FROM pools),"
-		" (SELECT COUNT(DISTINCT image) FROM image_versions),"
-		" (SELECT COUNT(*) FROM tasks"
-		" WHERE state IN ('queued', 'running'))",
-		NULL);
+	g_autoptr(store_rows) rows =
+	    store_query(broker->store, error,
+			"SELECT (SELECT COUNT(*) FROM users),"
+			" (SELECT COUNT(*) FROM pools),"
+			" (SELECT COUNT(DISTINCT image) FROM image_versions),"
+			" (SELECT COUNT(*) FROM tasks"
+			" WHERE state IN ('queued', 'running'))",
+			NULL);
 	if (!rows)
 		return NULL;
 	int states[DESKTOP_STATES] = {0};
@@ -24,16 +24,15 @@ static json_t *counts(struct broker *broker, GError **error)
 	g_autoptr(GList) all = desktops_all(broker->desktops);
 	for (GList *each = all; each; each = each->next, all_count++)
 		states[((struct desktop *)each->data)->state]++;
-	return json_pack("{s:I, s:I, s:I, s:i, s:i, s:i, s:i, s:I, s:i}",
-			 "users", (json_int_t)store_rows_int(rows, 0, 0),
-			 "pools", (json_int_t)store_rows_int(rows, 0, 1),
-			 "images", (json_int_t)store_rows_int(rows, 0, 2),
-			 "desktops", all_count, "running",
-			 states[DESKTOP_RUNNING], "starting",
-			 states[DESKTOP_STARTING], "failed",
-			 states[DESKTOP_FAILED], "tasks",
-			 (json_int_t)store_rows_int(rows, 0, 3), "tunnels",
-			 (int)tunnels_count(broker->tunnels));
+	return json_pack(
+	    "{s:I, s:I, s:I, s:i, s:i, s:i, s:i, s:I, s:i}", "users",
+	    (json_int_t)store_rows_int(rows, 0, 0), "pools",
+	    (json_int_t)store_rows_int(rows, 0, 1), "images",
+	    (json_int_t)store_rows_int(rows, 0, 2), "desktops", all_count,
+	    "running", states[DESKTOP_RUNNING], "starting",
+	    states[DESKTOP_STARTING], "failed", states[DESKTOP_FAILED], "tasks",
+	    (json_int_t)store_rows_int(rows, 0, 3), "tunnels",
+	    (int)tunnels_count(broker->tunnels));
 }
 
 void handle_status(struct request *request)
@@ -46,21 +45,18 @@ void handle_status(struct request *request)
 		return;
 	}
 	request_done(
-		request,
-		json_pack("{s:s, s:I, s:I, s:o, s:o, s:o}", "version",
-			  ORIEL_VERSION, "started",
-			  (json_int_t)broker->started, "uptime",
-			  (json_int_t)(store_now(broker->store) -
-				       broker->started),
-			  "hosts", hosts_list(broker->hosts), "counts",
-			  numbers, "waiting",
-			  keeper_waiting(broker->keeper)));
+	    request,
+	    json_pack("{s:s, s:I, s:I, s:o, s:o, s:o}", "version",
+		      ORIEL_VERSION, "started", (json_int_t)broker->started,
+		      "uptime",
+		      (json_int_t)(store_now(broker->store) - broker->started),
+		      "hosts", hosts_list(broker->hosts), "counts", numbers,
+		      "waiting", keeper_waiting(broker->keeper)));
 }
 
 static json_t *list(struct request *request, GError **error)
 {
-	return event_list(request->broker,
-			  request_query(request, "after", -1),
+	return event_list(request->broker, request_query(request, "after", -1),
 			  request_query(request, "limit", 100), error);
 }
 
@@ -79,7 +75,7 @@ void handle_events(struct request *request)
 	g_autoptr(GError) error = NULL;
 	json_t *events = list(request, &error);
 	gboolean empty =
-		events && !json_array_size(json_object_get(events, "events"));
+	    events && !json_array_size(json_object_get(events, "events"));
 	if (empty && request_query(request, "wait", 0)) {
 		json_decref(events);
 		api_wait(request, EVENTS_KEY, wait_over);

@@ -65,9 +65,9 @@ static gboolean with_code(struct request *request, const char *user,
 {
 	struct broker *broker = request->broker;
 	g_autofree char *sql = g_strdup_printf(
-		"SELECT %s, totp_step FROM users WHERE name = $1", column);
+	    "SELECT %s, totp_step FROM users WHERE name = $1", column);
 	g_autoptr(store_rows) rows =
-		store_query(broker->store, error, sql, "s", user);
+	    store_query(broker->store, error, sql, "s", user);
 	if (!rows)
 		return FALSE;
 	const char *secret = store_rows_text(rows, 0, 0);
@@ -77,9 +77,9 @@ static gboolean with_code(struct request *request, const char *user,
 			  "There is no secret for codes.");
 		return FALSE;
 	}
-	gint64 step = totp_match(secret, request_text(request, "code"),
-				 store_now(broker->store),
-				 store_rows_int(rows, 0, 1));
+	gint64 step =
+	    totp_match(secret, request_text(request, "code"),
+		       store_now(broker->store), store_rows_int(rows, 0, 1));
 	if (!step) {
 		fault_set(error, FAULT_DENIED,
 			  "Give the one that is shown now; each is good once, "
@@ -89,8 +89,8 @@ static gboolean with_code(struct request *request, const char *user,
 	}
 	if (!store_begin(broker->store, error))
 		return FALSE;
-	gboolean ok = store_run(broker->store, NULL, error, then, "is", step,
-				user);
+	gboolean ok =
+	    store_run(broker->store, NULL, error, then, "is", step, user);
 	if (ok)
 		event_add(broker, "user", user, user, "User %s %s.", user,
 			  told);

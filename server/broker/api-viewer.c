@@ -27,11 +27,11 @@ static void place_clear(struct place *place)
 static gboolean find_gateway(struct request *request, struct place *place,
 			     GError **error)
 {
-	g_autofree char *path = g_build_filename(
-		request->broker->root->run, "gateway.json", NULL);
+	g_autofree char *path =
+	    g_build_filename(request->broker->root->run, "gateway.json", NULL);
 	place->facts = json_load_file(path, 0, NULL);
-	place->port = json_integer_value(json_object_get(
-		place->facts, place->spice ? "spice" : "rfb"));
+	place->port = json_integer_value(
+	    json_object_get(place->facts, place->spice ? "spice" : "rfb"));
 	place->host = request_host(request);
 	if (place->port > 0 && place->port < 65536)
 		return TRUE;
@@ -46,13 +46,12 @@ static gboolean find_gateway(struct request *request, struct place *place,
 	return FALSE;
 }
 
-static char *make_file(const struct place *place,
-		       const struct desktop *desktop, const char *user,
-		       const char *ticket)
+static char *make_file(const struct place *place, const struct desktop *desktop,
+		       const char *user, const char *ticket)
 {
 	static const char group[] = "virt-viewer";
-	const char *certificate = json_string_value(
-		json_object_get(place->facts, "certificate"));
+	const char *certificate =
+	    json_string_value(json_object_get(place->facts, "certificate"));
 	g_autoptr(GKeyFile) file = g_key_file_new();
 	g_key_file_set_string(file, group, "type",
 			      place->spice ? "spice" : "vnc");
@@ -74,18 +73,18 @@ static json_t *describe(const struct place *place,
 			const char *ticket)
 {
 	const char *brackets = strchr(place->host, ':') ? "[]" : "";
-	g_autofree char *address = g_strdup_printf(
-		"%s%.1s%s%s%s%" G_GINT64_FORMAT,
-		place->spice ? "spice://" : "vnc://", brackets, place->host,
-		*brackets ? brackets + 1 : "",
-		place->spice ? "?tls-port=" : ":", place->port);
+	g_autofree char *address =
+	    g_strdup_printf("%s%.1s%s%s%s%" G_GINT64_FORMAT,
+			    place->spice ? "spice://" : "vnc://", brackets,
+			    place->host, *brackets ? brackets + 1 : "",
+			    place->spice ? "?tls-port=" : ":", place->port);
 	g_autofree char *file = make_file(place, desktop, user, ticket);
 	return json_pack(
-		"{s:s, s:s, s:s, s:I, s:s, s:s, s:i, s:s, s:O?}", "protocol",
-		place->spice ? "spice" : "rfb", "address", address, "host", place->host, "port",
-		(json_int_t)place->port, "user", user, "ticket", ticket,
-		"expires_in", TICKET_LIFE_S, "file", file, "fingerprint",
-		json_object_get(place->facts, "fingerprint"));
+	    "{s:s, s:s, s:s, s:I, s:s, s:s, s:i, s:s, s:O?}", "protocol",
+	    place->spice ? "spice" : "rfb", "address", address, "host",
+	    place->host, "port", (json_int_t)place->port, "user", user,
+	    "ticket", ticket, "expires_in", TICKET_LIFE_S, "file", file,
+	    "fingerprint", json_object_get(place->facts, "fingerprint"));
 }
 
 void handle_desktop_viewer(struct request *request)
@@ -98,8 +97,8 @@ void handle_desktop_viewer(struct request *request)
 	g_autoptr(GError) error = NULL;
 	g_autofree char *ticket = NULL;
 	/* on admin.sock nobody is signed in: whose desktop it is looks on */
-	const char *user = request->session.user ? request->session.user
-						 : desktop->user;
+	const char *user =
+	    request->session.user ? request->session.user : desktop->user;
 	if (desktop->state != DESKTOP_RUNNING)
 		fault_set(&error, FAULT_CONFLICT,
 			  "Start it, and wait until it runs.",
@@ -117,8 +116,7 @@ void handle_desktop_viewer(struct request *request)
 			  request_who(request),
 			  "A ticket for a viewer of desktop %s was issued.",
 			  desktop->name);
-		request_done(request,
-			     describe(&place, desktop, user, ticket));
+		request_done(request, describe(&place, desktop, user, ticket));
 	} else {
 		request_fail(request, error);
 	}

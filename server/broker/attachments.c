@@ -34,13 +34,13 @@ static void hold(struct broker *broker, const char *hash, const char *desktop,
 
 gboolean attachments_load(struct broker *broker, GError **error)
 {
-	broker->attached = g_hash_table_new_full(g_str_hash, g_str_equal,
-						 g_free, held_free);
+	broker->attached =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, held_free);
 	broker->taken =
-		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	g_autoptr(store_rows) rows = store_query(
-		broker->store, error,
-		"SELECT hash, desktop, user_name FROM attaches", NULL);
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autoptr(store_rows) rows =
+	    store_query(broker->store, error,
+			"SELECT hash, desktop, user_name FROM attaches", NULL);
 	for (gsize i = 0; rows && i < store_rows_count(rows); i++)
 		hold(broker, store_rows_text(rows, i, 0),
 		     store_rows_text(rows, i, 1), store_rows_text(rows, i, 2));
@@ -48,7 +48,7 @@ gboolean attachments_load(struct broker *broker, GError **error)
 }
 
 char *attachment_ticket(struct broker *broker, const char *desktop,
-		    const char *user, const char *session, GError **error)
+			const char *user, const char *session, GError **error)
 {
 	g_autofree char *ticket = secret_new(SECRET_TICKET_BITS);
 	g_autofree char *hash = secret_hash(ticket);
@@ -57,15 +57,15 @@ char *attachment_ticket(struct broker *broker, const char *desktop,
 	 * new ones come: no timer, no growth. */
 	if (!store_begin(broker->store, error))
 		return NULL;
-	gboolean ok = store_run(broker->store, NULL, error,
-				"DELETE FROM tickets WHERE expires <= $1", "i",
-				now) &&
-		      store_run(broker->store, NULL, error,
-				"INSERT INTO tickets(hash, desktop, user_name,"
-				" session, created, expires)"
-				" VALUES($1, $2, $3, $4, $5, $6)",
-				"ssssii", hash, desktop, user, session, now,
-				now + TICKET_LIFE_S);
+	gboolean ok =
+	    store_run(broker->store, NULL, error,
+		      "DELETE FROM tickets WHERE expires <= $1", "i", now) &&
+	    store_run(broker->store, NULL, error,
+		      "INSERT INTO tickets(hash, desktop, user_name,"
+		      " session, created, expires)"
+		      " VALUES($1, $2, $3, $4, $5, $6)",
+		      "ssssii", hash, desktop, user, session, now,
+		      now + TICKET_LIFE_S);
 	return store_end(broker->store, ok, error) ? g_steal_pointer(&ticket)
 						   : NULL;
 }
@@ -87,10 +87,10 @@ static char *open_row(struct broker *broker, const char *desktop,
 	g_autofree char *secret = secret_new(SECRET_SESSION_BITS);
 	g_autofree char *hash = secret_hash(secret);
 	g_autoptr(store_rows) older = store_query(
-		broker->store, error,
-		"DELETE FROM attaches WHERE desktop = $1 AND user_name = $2"
-		" AND protocol = $3 RETURNING hash",
-		"sss", desktop, user, protocol);
+	    broker->store, error,
+	    "DELETE FROM attaches WHERE desktop = $1 AND user_name = $2"
+	    " AND protocol = $3 RETURNING hash",
+	    "sss", desktop, user, protocol);
 	if (!older)
 		return NULL;
 	for (gsize i = 0; i < store_rows_count(older); i++)
@@ -103,8 +103,8 @@ static char *open_row(struct broker *broker, const char *desktop,
 		       "ssssssi", hash, desktop, user, session, protocol, peer,
 		       store_now(broker->store)))
 		return NULL;
-	event_add(broker, "attach", desktop, user, "%s attached over %s.",
-		  user, protocol);
+	event_add(broker, "attach", desktop, user, "%s attached over %s.", user,
+		  protocol);
 	attach->hash = g_steal_pointer(&hash);
 	attach->desktop = g_strdup(desktop);
 	attach->user = g_strdup(user);
@@ -132,12 +132,12 @@ static char *redeem(struct broker *broker, const char *ticket,
 {
 	g_autofree char *hash = secret_hash(ticket);
 	gint64 now = store_now(broker->store);
-	g_autoptr(store_rows) rows = store_query(
-		broker->store, error,
-		"UPDATE tickets SET used = $1 WHERE hash = $2"
-		" AND used IS NULL AND expires > $1"
-		" RETURNING desktop, user_name, session",
-		"is", now, hash);
+	g_autoptr(store_rows) rows =
+	    store_query(broker->store, error,
+			"UPDATE tickets SET used = $1 WHERE hash = $2"
+			" AND used IS NULL AND expires > $1"
+			" RETURNING desktop, user_name, session",
+			"is", now, hash);
 	if (!rows)
 		return NULL;
 	if (!store_rows_count(rows)) {
@@ -148,21 +148,20 @@ static char *redeem(struct broker *broker, const char *ticket,
 			  "The ticket is unknown, used or too old.");
 		return NULL;
 	}
-	return open_row(broker, store_rows_text(rows, 0, 0),
-			store_rows_text(rows, 0, 1),
-			store_rows_text(rows, 0, 2), protocol, peer, attach,
-			error);
+	return open_row(
+	    broker, store_rows_text(rows, 0, 0), store_rows_text(rows, 0, 1),
+	    store_rows_text(rows, 0, 2), protocol, peer, attach, error);
 }
 
 char *attachment_redeem(struct broker *broker, const char *ticket,
-		    const char *protocol, const char *peer,
-		    struct attachment *attach, GError **error)
+			const char *protocol, const char *peer,
+			struct attachment *attach, GError **error)
 {
 	if (!store_begin(broker->store, error))
 		return NULL;
 	attach->older = g_ptr_array_new_with_free_func(g_free);
 	g_autofree char *secret =
-		redeem(broker, ticket, protocol, peer, attach, error);
+	    redeem(broker, ticket, protocol, peer, attach, error);
 	if (store_end(broker->store, secret != NULL, error)) {
 		take_over(broker, attach);
 		return g_steal_pointer(&secret);
@@ -171,9 +170,9 @@ char *attachment_redeem(struct broker *broker, const char *ticket,
 	return NULL;
 }
 
-char *attachment_open(struct broker *broker, const char *desktop, const char *user,
-		  const char *protocol, const char *peer,
-		  struct attachment *attach, GError **error)
+char *attachment_open(struct broker *broker, const char *desktop,
+		      const char *user, const char *protocol, const char *peer,
+		      struct attachment *attach, GError **error)
 {
 	if (!store_begin(broker->store, error))
 		return NULL;
@@ -189,7 +188,7 @@ char *attachment_open(struct broker *broker, const char *desktop, const char *us
 }
 
 gboolean attachment_resume(struct broker *broker, const char *secret,
-		       struct attachment *attach, GError **error)
+			   struct attachment *attach, GError **error)
 {
 	g_autofree char *hash = secret_hash(secret);
 	struct held *held = g_hash_table_lookup(broker->attached, hash);
@@ -200,18 +199,18 @@ gboolean attachment_resume(struct broker *broker, const char *secret,
 		return TRUE;
 	}
 	g_autoptr(store_rows) rows = store_query(
-		broker->store, error,
-		"SELECT desktop, user_name FROM attaches WHERE hash = $1", "s",
-		hash);
+	    broker->store, error,
+	    "SELECT desktop, user_name FROM attaches WHERE hash = $1", "s",
+	    hash);
 	if (!rows)
 		return FALSE;
 	if (!store_rows_count(rows)) {
 		fault_set(error, FAULT_DENIED, "Sign in and open it again.",
 			  "%s",
 			  g_hash_table_contains(broker->taken, hash)
-				  ? elsewhere
-				  : "This session with the desktop has "
-				    "ended.");
+			      ? elsewhere
+			      : "This session with the desktop has "
+				"ended.");
 		return FALSE;
 	}
 	attach->hash = g_steal_pointer(&hash);
@@ -230,35 +229,32 @@ void attachment_drop(struct broker *broker, const char *hash)
 }
 
 gboolean attachment_revoke(struct broker *broker, enum attach_of of,
-		       const char *value, const char *except,
-		       const char *cause, GError **error)
+			   const char *value, const char *except,
+			   const char *cause, GError **error)
 {
 	/* "session IS NULL OR" since NULL <> 'x' is not true in SQL */
 	static const char *const statements[][2] = {
-		[ATTACH_OF_DESKTOP] =
-			{"DELETE FROM tickets WHERE desktop = $1"
-			 " AND (session IS NULL OR session <> $2)",
-			 "DELETE FROM attaches WHERE desktop = $1"
-			 " AND (session IS NULL OR session <> $2)"
-			 " RETURNING hash"},
-		[ATTACH_OF_USER] =
-			{"DELETE FROM tickets WHERE user_name = $1"
-			 " AND (session IS NULL OR session <> $2)",
-			 "DELETE FROM attaches WHERE user_name = $1"
-			 " AND (session IS NULL OR session <> $2)"
-			 " RETURNING hash"},
-		[ATTACH_OF_SESSION] =
-			{"DELETE FROM tickets WHERE session = $1"
-			 " AND session <> $2",
-			 "DELETE FROM attaches WHERE session = $1"
-			 " AND session <> $2 RETURNING hash"},
+	    [ATTACH_OF_DESKTOP] = {"DELETE FROM tickets WHERE desktop = $1"
+				   " AND (session IS NULL OR session <> $2)",
+				   "DELETE FROM attaches WHERE desktop = $1"
+				   " AND (session IS NULL OR session <> $2)"
+				   " RETURNING hash"},
+	    [ATTACH_OF_USER] = {"DELETE FROM tickets WHERE user_name = $1"
+				" AND (session IS NULL OR session <> $2)",
+				"DELETE FROM attaches WHERE user_name = $1"
+				" AND (session IS NULL OR session <> $2)"
+				" RETURNING hash"},
+	    [ATTACH_OF_SESSION] = {"DELETE FROM tickets WHERE session = $1"
+				   " AND session <> $2",
+				   "DELETE FROM attaches WHERE session = $1"
+				   " AND session <> $2 RETURNING hash"},
 	};
 	const char *but = except ? except : "";
 	if (!store_run(broker->store, NULL, error, statements[of][0], "ss",
 		       value, but))
 		return FALSE;
 	g_autoptr(store_rows) rows = store_query(
-		broker->store, error, statements[of][1], "ss", value, but);
+	    broker->store, error, statements[of][1], "ss", value, but);
 	if (!rows)
 		return FALSE;
 	for (gsize i = 0; i < store_rows_count(rows); i++) {

@@ -15,7 +15,7 @@ gboolean attachments_load(struct broker *broker, GError **error);
 
 /* session is the hash of the API session it comes from, or NULL. */
 char *attachment_ticket(struct broker *broker, const char *desktop,
-		    const char *user, const char *session, GError **error);
+			const char *user, const char *session, GError **error);
 
 struct attachment {
 	char *hash;
@@ -31,14 +31,14 @@ void attachment_clear(struct attachment *attach);
  *
  * New secret; FAULT_DENIED for a ticket that is unknown, used or too old. */
 char *attachment_redeem(struct broker *broker, const char *ticket,
-		    const char *protocol, const char *peer,
-		    struct attachment *attach, GError **error);
+			const char *protocol, const char *peer,
+			struct attachment *attach, GError **error);
 /* The same without a ticket, after a password. */
-char *attachment_open(struct broker *broker, const char *desktop, const char *user,
-		  const char *protocol, const char *peer,
-		  struct attachment *attach, GError **error);
+char *attachment_open(struct broker *broker, const char *desktop,
+		      const char *user, const char *protocol, const char *peer,
+		      struct attachment *attach, GError **error);
 gboolean attachment_resume(struct broker *broker, const char *secret,
-		       struct attachment *attach, GError **error);
+			   struct attachment *attach, GError **error);
 void attachment_drop(struct broker *broker, const char *hash);
 
 enum attach_of {
@@ -50,5 +50,5 @@ enum attach_of {
  * session whose attach sessions stay, or NULL. FALSE: the store is at fault,
  * and nothing was revoked. */
 gboolean attachment_revoke(struct broker *broker, enum attach_of of,
-		       const char *value, const char *except,
-		       const char *cause, GError **error);
+			   const char *value, const char *except,
+			   const char *cause, GError **error);

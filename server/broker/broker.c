@@ -24,14 +24,15 @@
 
 /* Serials are greater than any that was told before: the store counts the
  * starts, and each has 2^31 of its own. JSON's numbers are exact to 2^53. */
-static gboolean count_start(struct broker *broker, gint64 *first, GError **error)
+static gboolean count_start(struct broker *broker, gint64 *first,
+			    GError **error)
 {
 	g_autoptr(store_rows) rows = store_query(
-		broker->store, error,
-		"INSERT INTO meta(name, value) VALUES('starts', 1)"
-		" ON CONFLICT(name) DO UPDATE SET value = meta.value + 1"
-		" RETURNING value",
-		NULL);
+	    broker->store, error,
+	    "INSERT INTO meta(name, value) VALUES('starts', 1)"
+	    " ON CONFLICT(name) DO UPDATE SET value = meta.value + 1"
+	    " RETURNING value",
+	    NULL);
 	if (rows)
 		*first = (store_rows_int(rows, 0, 0) & 0x3fffff) << 31;
 	return rows != NULL;
@@ -43,8 +44,7 @@ static gboolean open_store(struct broker *broker,
 	g_autofree char *path = store_place(broker->root, NULL);
 	g_autofree char *where = store_place(broker->root, options->store);
 	gint64 first;
-	broker->store =
-		store_open(where, path, &schema, STORE_OWNER, error);
+	broker->store = store_open(where, path, &schema, STORE_OWNER, error);
 	if (!broker->store || !count_start(broker, &first, error))
 		return FALSE;
 	broker->hub = hub_create(first);

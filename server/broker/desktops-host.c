@@ -11,11 +11,11 @@
 #define TEXT_MAX 500
 
 static const enum desktop_cause seen[DESKTOP_STATES] = {
-	[DESKTOP_OFF] = DESKTOP_SEEN_OFF,
-	[DESKTOP_STARTING] = DESKTOP_SEEN_STARTING,
-	[DESKTOP_RUNNING] = DESKTOP_SEEN_RUNNING,
-	[DESKTOP_STOPPING] = DESKTOP_SEEN_STOPPING,
-	[DESKTOP_FAILED] = DESKTOP_SEEN_FAILED,
+    [DESKTOP_OFF] = DESKTOP_SEEN_OFF,
+    [DESKTOP_STARTING] = DESKTOP_SEEN_STARTING,
+    [DESKTOP_RUNNING] = DESKTOP_SEEN_RUNNING,
+    [DESKTOP_STOPPING] = DESKTOP_SEEN_STOPPING,
+    [DESKTOP_FAILED] = DESKTOP_SEEN_FAILED,
 };
 
 static char *text_of(json_t *message, const char *key)
@@ -45,8 +45,7 @@ static json_t *fault_of(json_t *message, const char *key)
 static struct desktop *find_machine(struct desktops *self, const char *host,
 				    json_t *message, gboolean at_hello)
 {
-	const char *id =
-		json_string_value(json_object_get(message, "machine"));
+	const char *id = json_string_value(json_object_get(message, "machine"));
 	struct desktop *desktop = id ? desktops_find(self, id) : NULL;
 	if (desktop && !desktop->host) /* a store older than the machine */
 		desktop->host = g_strdup(host);
@@ -71,7 +70,7 @@ static void take_live(struct desktops *self, struct desktop *desktop,
 	json_t *fraction = json_object_get(message, "fraction");
 	if (json_is_number(fraction))
 		desktop->fraction =
-			CLAMP(json_number_value(fraction), 0.0, 1.0);
+		    CLAMP(json_number_value(fraction), 0.0, 1.0);
 	if (desktop->state == DESKTOP_RUNNING) {
 		g_free(desktop->address);
 		desktop->address = text_of(message, "rfb");
@@ -101,25 +100,23 @@ void desktops_host_machine(struct desktops *self, const char *host,
 	enum desktop_state state;
 	if (!desktop ||
 	    !desktop_state_parse(
-		    json_string_value(json_object_get(message, "state")),
-		    &state))
+		json_string_value(json_object_get(message, "state")), &state))
 		return;
 	desktop->reported = state;
 	desktop->heard_us = g_get_monotonic_time();
 	/* News from before the host read what we asked of it: a machine that
 	 * is off before its start, one that runs before its stop. */
 	gboolean stale =
-		(desktop->state == DESKTOP_STARTING && !desktop->heard &&
-		 state == DESKTOP_OFF) ||
-		(desktop->state == DESKTOP_STOPPING && desktop->stop_pending &&
-		 (state == DESKTOP_RUNNING || state == DESKTOP_STARTING));
+	    (desktop->state == DESKTOP_STARTING && !desktop->heard &&
+	     state == DESKTOP_OFF) ||
+	    (desktop->state == DESKTOP_STOPPING && desktop->stop_pending &&
+	     (state == DESKTOP_RUNNING || state == DESKTOP_STARTING));
 	if (stale)
 		return;
 	desktop->heard = desktop->heard || state != DESKTOP_OFF;
 	if (state != desktop->state) {
-		json_t *fault = state == DESKTOP_FAILED
-					? fault_of(message, "error")
-					: NULL;
+		json_t *fault =
+		    state == DESKTOP_FAILED ? fault_of(message, "error") : NULL;
 		desktops_change(self, desktop, seen[state], fault, NULL, TRUE,
 				NULL);
 		json_decref(fault);
@@ -188,7 +185,7 @@ void desktops_host_hello(struct desktops *self, const char *host,
 	gsize i;
 	json_t *machine;
 	json_array_foreach(machines, i, machine)
-		desktops_host_machine(self, host, machine, TRUE);
+	    desktops_host_machine(self, host, machine, TRUE);
 	for (GList *each = all; each; each = each->next) {
 		struct desktop *desktop = each->data;
 		if (g_strcmp0(desktop->host, host) == 0)

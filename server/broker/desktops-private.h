@@ -8,7 +8,7 @@
 struct desktops {
 	struct broker *broker;
 	GHashTable *by_id; /* struct desktop; owned */
-	guint retry;	   /* timer while something is unsaved */
+	guint retry;       /* timer while something is unsaved */
 };
 
 /* Gives it a new serial and wakes who waits. */

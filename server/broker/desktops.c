@@ -47,9 +47,9 @@ static json_t *parse_error(const char *text)
 }
 
 static const char all_sql[] =
-	"SELECT d.id, d.name, d.pool, d.owner, d.image, d.version, d.host,"
-	" d.state, d.cause, d.error, d.since, d.removing, d.cpus, d.memory_mib,"
-	" p.kind FROM desktops d JOIN pools p ON p.name = d.pool";
+    "SELECT d.id, d.name, d.pool, d.owner, d.image, d.version, d.host,"
+    " d.state, d.cause, d.error, d.since, d.removing, d.cpus, d.memory_mib,"
+    " p.kind FROM desktops d JOIN pools p ON p.name = d.pool";
 
 static struct desktop *add_row(struct desktops *self, store_rows *rows, gsize i)
 {
@@ -69,7 +69,7 @@ static struct desktop *add_row(struct desktops *self, store_rows *rows, gsize i)
 	desktop->cpus = store_rows_int(rows, i, 12);
 	desktop->memory_mib = store_rows_int(rows, i, 13);
 	desktop->floating =
-		g_strcmp0(store_rows_text(rows, i, 14), "floating") == 0;
+	    g_strcmp0(store_rows_text(rows, i, 14), "floating") == 0;
 	desktop->heard_us = g_get_monotonic_time();
 	desktop->serial = hub_serial(self->broker->hub);
 	g_hash_table_insert(self->by_id, desktop->id, desktop);
@@ -79,7 +79,7 @@ static struct desktop *add_row(struct desktops *self, store_rows *rows, gsize i)
 static gboolean load(struct desktops *self, GError **error)
 {
 	g_autoptr(store_rows) rows =
-		store_query(self->broker->store, error, all_sql, NULL);
+	    store_query(self->broker->store, error, all_sql, NULL);
 	for (gsize i = 0; rows && i < store_rows_count(rows); i++)
 		add_row(self, rows, i);
 	return rows != NULL;
@@ -92,12 +92,13 @@ void desktops_store_back(struct desktops *self)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(store_rows) rows =
-		store_query(self->broker->store, &error, all_sql, NULL);
+	    store_query(self->broker->store, &error, all_sql, NULL);
 	if (!rows) {
 		log_fault(NULL, error);
 		return; /* gone again */
 	}
-	g_autoptr(GHashTable) stored = g_hash_table_new(g_str_hash, g_str_equal);
+	g_autoptr(GHashTable) stored =
+	    g_hash_table_new(g_str_hash, g_str_equal);
 	for (gsize i = 0; i < store_rows_count(rows); i++) {
 		const char *id = store_rows_text(rows, i, 0);
 		struct desktop *desktop = desktops_find(self, id);
@@ -127,8 +128,8 @@ struct desktops *desktops_create(struct broker *broker, GError **error)
 {
 	struct desktops *self = g_new0(struct desktops, 1);
 	self->broker = broker;
-	self->by_id = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
-					    desktop_free);
+	self->by_id =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, NULL, desktop_free);
 	if (!load(self, error))
 		g_clear_pointer(&self, desktops_destroy);
 	return self;
@@ -197,10 +198,10 @@ char *desktop_stage(struct desktops *self, const struct desktop *desktop)
 {
 	gboolean away = desktop->host &&
 			!hosts_connected(self->broker->hosts, desktop->host);
-	gint64 silent_s = (g_get_monotonic_time() - desktop->heard_us) /
-			  G_USEC_PER_SEC;
-	const char *doing = desktop->removing ? "Being removed"
-					      : desktop->stage;
+	gint64 silent_s =
+	    (g_get_monotonic_time() - desktop->heard_us) / G_USEC_PER_SEC;
+	const char *doing =
+	    desktop->removing ? "Being removed" : desktop->stage;
 	if (away && desktop->removing)
 		return g_strdup_printf("Being removed as soon as host '%s' is "
 				       "connected",
@@ -211,8 +212,8 @@ char *desktop_stage(struct desktops *self, const struct desktop *desktop)
 	/* nothing stays on its way for long without saying why */
 	if (is_transient(desktop) && silent_s >= SILENT_S)
 		return g_strdup_printf(
-			"%s%sits host has said nothing about it for %d s",
-			doing ? doing : "", doing ? "; " : "", (int)silent_s);
+		    "%s%sits host has said nothing about it for %d s",
+		    doing ? doing : "", doing ? "; " : "", (int)silent_s);
 	return g_strdup(doing);
 }
 
@@ -221,23 +222,21 @@ json_t *desktop_json(struct desktops *self, const struct desktop *desktop)
 	g_autofree char *stage = desktop_stage(self, desktop);
 	gboolean spare = !*desktop->user;
 	return json_pack(
-		"{s:s, s:s, s:s, s:o, s:s, s:s, s:o, s:f, s:I, s:o, s:o, s:I,"
-		" s:s, s:I, s:o, s:o, s:I}",
-		"id", desktop->id, "name", desktop->name, "pool",
-		desktop->pool, "user",
-		json_text(spare ? NULL : desktop->user), "state",
-		desktop_state_name(desktop->state), "cause",
-		desktop_cause_text(desktop->cause), "stage", json_text(stage),
-		"fraction", desktop->fraction, "since",
-		(json_int_t)desktop->since, "error",
-		desktop->error ? json_incref(desktop->error) : json_null(),
-		"warning",
-		desktop->warning ? json_incref(desktop->warning) : json_null(),
-		"viewers", (json_int_t)desktop->viewers, "image",
-		desktop->image, "version", (json_int_t)desktop->version,
-		"host", json_text(desktop->host), "accelerator",
-		json_text(desktop->accelerator), "serial",
-		(json_int_t)desktop->serial);
+	    "{s:s, s:s, s:s, s:o, s:s, s:s, s:o, s:f, s:I, s:o, s:o, s:I,"
+	    " s:s, s:I, s:o, s:o, s:I}",
+	    "id", desktop->id, "name", desktop->name, "pool", desktop->pool,
+	    "user", json_text(spare ? NULL : desktop->user), "state",
+	    desktop_state_name(desktop->state), "cause",
+	    desktop_cause_text(desktop->cause), "stage", json_text(stage),
+	    "fraction", desktop->fraction, "since", (json_int_t)desktop->since,
+	    "error", desktop->error ? json_incref(desktop->error) : json_null(),
+	    "warning",
+	    desktop->warning ? json_incref(desktop->warning) : json_null(),
+	    "viewers", (json_int_t)desktop->viewers, "image", desktop->image,
+	    "version", (json_int_t)desktop->version, "host",
+	    json_text(desktop->host), "accelerator",
+	    json_text(desktop->accelerator), "serial",
+	    (json_int_t)desktop->serial);
 }
 
 /* ---- changes ---- */
@@ -254,8 +253,7 @@ static gboolean save(struct desktops *self, const struct desktop *desktop,
 		     GError **error)
 {
 	g_autofree char *text =
-		desktop->error ? json_dumps(desktop->error, JSON_COMPACT)
-			       : NULL;
+	    desktop->error ? json_dumps(desktop->error, JSON_COMPACT) : NULL;
 	return store_run(self->broker->store, NULL, error,
 			 "UPDATE desktops SET state = $1, cause = $2,"
 			 " error = $3, since = $4, host = $5, cpus = $6,"
@@ -274,18 +272,18 @@ static gboolean save_change(struct desktops *self, struct desktop *desktop,
 	if (!store_begin(broker->store, error))
 		return FALSE;
 	gboolean ok = save(self, desktop, error);
-	const char *why = json_string_value(
-		json_object_get(desktop->error, "cause"));
+	const char *why =
+	    json_string_value(json_object_get(desktop->error, "cause"));
 	if (ok)
 		event_add(broker, "desktop", desktop->id, who,
 			  "Desktop %s is %s: %s%s%s", desktop->name,
 			  desktop_state_name(desktop->state),
-			  desktop_cause_text(desktop->cause),
-			  why ? ". " : ".", why ? why : "");
-	if (ok && (desktop->state == DESKTOP_OFF ||
-		   desktop->state == DESKTOP_FAILED))
+			  desktop_cause_text(desktop->cause), why ? ". " : ".",
+			  why ? why : "");
+	if (ok &&
+	    (desktop->state == DESKTOP_OFF || desktop->state == DESKTOP_FAILED))
 		ok = attachment_revoke(broker, ATTACH_OF_DESKTOP, desktop->id,
-				   NULL, "The desktop has ended.", error);
+				       NULL, "The desktop has ended.", error);
 	return store_end(broker->store, ok, error);
 }
 
@@ -299,7 +297,7 @@ static gboolean save_unsaved(struct desktops *self)
 		struct desktop *desktop = value;
 		if (desktop->unsaved)
 			desktop->unsaved =
-				!save_change(self, desktop, NULL, NULL);
+			    !save_change(self, desktop, NULL, NULL);
 		left = left || desktop->unsaved;
 	}
 	return !left;
@@ -317,8 +315,7 @@ static gboolean on_retry(void *data)
 
 gboolean desktops_change(struct desktops *self, struct desktop *desktop,
 			 enum desktop_cause cause, json_t *fault,
-			 const char *who, gboolean holds_anyway,
-			 GError **error)
+			 const char *who, gboolean holds_anyway, GError **error)
 {
 	enum desktop_state to;
 	if (!desktop_state_after(desktop->state, cause, &to)) {
@@ -346,8 +343,8 @@ gboolean desktops_change(struct desktops *self, struct desktop *desktop,
 		log_fault(&(struct log_about){.vm = desktop->id}, why);
 		desktop->unsaved = TRUE;
 		if (!self->retry)
-			self->retry = g_timeout_add_seconds(RETRY_S, on_retry,
-							    self);
+			self->retry =
+			    g_timeout_add_seconds(RETRY_S, on_retry, self);
 	} else {
 		desktop->unsaved = FALSE;
 	}
@@ -380,8 +377,7 @@ gboolean desktop_is_left(const struct desktop *desktop)
 	/* one that is only made is about to be started, unless the broker
 	 * ended before that */
 	gboolean fresh = desktop->cause == DESKTOP_MADE &&
-			 g_get_monotonic_time() - desktop->heard_us <
-				 FRESH_US;
+			 g_get_monotonic_time() - desktop->heard_us < FRESH_US;
 	return desktop->floating && *desktop->user && !desktop->removing &&
 	       desktop->state == DESKTOP_OFF && !fresh;
 }
@@ -395,19 +391,18 @@ struct desktop *desktops_make(struct desktops *self, const char *user,
 	g_autofree char *random = secret_new(32);
 	g_autofree char *id = g_strconcat("d", random, NULL);
 	g_autofree char *name =
-		g_strdup_printf("%s-%s", pool->name, *user ? user : random);
+	    g_strdup_printf("%s-%s", pool->name, *user ? user : random);
 	if (strlen(name) > 63) /* it becomes a host name */
 		name[63] = 0;
 	gint64 now = store_now(broker->store);
 	if (!store_begin(broker->store, error))
 		return NULL;
 	gboolean ok = store_run(
-		broker->store, NULL, error,
-		"INSERT INTO desktops(id, name, pool, owner, image, version,"
-		" host, state, cause, error, since, removing, created) VALUES"
-		"($1, $2, $3, $4, $5, $6, NULL, 'off', 'made', NULL, $7, 0, $7)",
-		"sssssii", id, name, pool->name, user, pool->image, version,
-		now);
+	    broker->store, NULL, error,
+	    "INSERT INTO desktops(id, name, pool, owner, image, version,"
+	    " host, state, cause, error, since, removing, created) VALUES"
+	    "($1, $2, $3, $4, $5, $6, NULL, 'off', 'made', NULL, $7, 0, $7)",
+	    "sssssii", id, name, pool->name, user, pool->image, version, now);
 	if (ok)
 		event_add(broker, "desktop", id, *user ? user : NULL,
 			  "Desktop %s was made from image %s version "
@@ -512,15 +507,14 @@ struct desktop *desktops_obtain(struct desktops *self, const char *user,
 	struct desktop *spare = find_spare(self, pool, version);
 	if (spare) {
 		/* as theirs it counts against their limit */
-		struct desktop wanted = {.id = spare->id,
-					 .user = (char *)user};
+		struct desktop wanted = {.id = spare->id, .user = (char *)user};
 		struct pool personal = *pool;
 		personal.quota = NULL; /* it has reserved that already */
 		return limits_admit_start(self->broker, &personal, &wanted,
 					  error) &&
-				       claim(self, spare, user, error)
-			       ? spare
-			       : NULL;
+			       claim(self, spare, user, error)
+			   ? spare
+			   : NULL;
 	}
 	if (!limits_admit_new(self->broker, pool, error))
 		return NULL;

@@ -21,19 +21,19 @@ struct desktop {
 	enum desktop_cause cause;
 	gint64 since;
 	gint64 cpus, memory_mib; /* reserved while it is on */
-	gboolean floating;	 /* its pool is */
-	json_t *error; /* {code, cause, remedy} or NULL */
+	gboolean floating;       /* its pool is */
+	json_t *error;           /* {code, cause, remedy} or NULL */
 	gboolean removing;
 	/* not in the store */
 	json_t *warning;
 	char *stage, *address, *accelerator;
 	char *windows; /* address of its windows' stream; NULL: none */
-	char *spice; /* address; NULL where the display speaks none */
+	char *spice;   /* address; NULL where the display speaks none */
 	double fraction;
 	gint64 viewers;
 	gint64 serial;
 	enum desktop_state reported; /* by its host, last; off where unknown */
-	gboolean heard;	       /* reported as other than off since it was asked
+	gboolean heard;        /* reported as other than off since it was asked
 				  to start */
 	gboolean stop_pending; /* asked, not yet accepted */
 	gboolean start_wanted; /* as soon as it is off */

@@ -7,7 +7,7 @@
 #include "common/log.h"
 
 #define EVENTS_KEPT 10000
-#define TRIM_EVERY 256
+#define TRIM_EVERY  256
 
 json_t *json_text(const char *text)
 {
@@ -34,10 +34,10 @@ void event_add(struct broker *broker, const char *kind, const char *subject,
 	g_autofree char *valid = g_utf8_make_valid(text, -1);
 	g_autoptr(GError) error = NULL;
 	g_autoptr(store_rows) rows = store_query(
-		broker->store, &error,
-		"INSERT INTO events(at, kind, subject, user_name, text)"
-		" VALUES($1, $2, $3, $4, $5) RETURNING id",
-		"issss", store_now(broker->store), kind, subject, user, valid);
+	    broker->store, &error,
+	    "INSERT INTO events(at, kind, subject, user_name, text)"
+	    " VALUES($1, $2, $3, $4, $5) RETURNING id",
+	    "issss", store_now(broker->store), kind, subject, user, valid);
 	static struct log_limit limit = {.burst = 2};
 	if (rows)
 		trim(broker, store_rows_int(rows, 0, 0));
@@ -51,26 +51,26 @@ json_t *event_list(struct broker *broker, gint64 after, gint64 limit,
 {
 	/* after < 0: the newest */
 	g_autoptr(store_rows) rows = store_query(
-		broker->store, error,
-		after < 0 ? "SELECT id, at, kind, subject, user_name, text"
-			    " FROM events WHERE id > $1 ORDER BY id DESC"
-			    " LIMIT $2"
-			  : "SELECT id, at, kind, subject, user_name, text"
-			    " FROM events WHERE id > $1 ORDER BY id LIMIT $2",
-		"ii", after, limit);
+	    broker->store, error,
+	    after < 0 ? "SELECT id, at, kind, subject, user_name, text"
+			" FROM events WHERE id > $1 ORDER BY id DESC"
+			" LIMIT $2"
+		      : "SELECT id, at, kind, subject, user_name, text"
+			" FROM events WHERE id > $1 ORDER BY id LIMIT $2",
+	    "ii", after, limit);
 	if (!rows)
 		return NULL;
 	json_t *list = json_array();
 	gint64 last = MAX(after, 0);
 	for (gsize i = 0; i < store_rows_count(rows); i++) {
-		json_t *event = json_pack(
-			"{s:I, s:I, s:s, s:s, s:o, s:s}", "id",
-			(json_int_t)store_rows_int(rows, i, 0), "at",
-			(json_int_t)store_rows_int(rows, i, 1), "kind",
-			store_rows_text(rows, i, 2), "subject",
-			store_rows_text(rows, i, 3), "user",
-			json_text(store_rows_text(rows, i, 4)), "text",
-			store_rows_text(rows, i, 5));
+		json_t *event =
+		    json_pack("{s:I, s:I, s:s, s:s, s:o, s:s}", "id",
+			      (json_int_t)store_rows_int(rows, i, 0), "at",
+			      (json_int_t)store_rows_int(rows, i, 1), "kind",
+			      store_rows_text(rows, i, 2), "subject",
+			      store_rows_text(rows, i, 3), "user",
+			      json_text(store_rows_text(rows, i, 4)), "text",
+			      store_rows_text(rows, i, 5));
 		last = MAX(last, store_rows_int(rows, i, 0));
 		if (after < 0)
 			json_array_insert_new(list, 0, event);

@@ -10,7 +10,7 @@
 #include "server/broker/listener.h"
 #include "server/broker/tasks.h"
 
-#define PROTOCOL_VERSION 1
+#define PROTOCOL_VERSION    1
 #define HOST_NAME_MAX_BYTES 64
 /* connections that have not said hello; real hosts say it at once */
 #define LINKS_MAX 256u
@@ -29,7 +29,7 @@ struct hosts {
 	struct broker *broker;
 	struct listener *listener;
 	GPtrArray *links; /* struct host */
-	gboolean seen;	  /* a host has been connected */
+	gboolean seen;    /* a host has been connected */
 };
 
 static struct host *find(struct hosts *self, const char *name)
@@ -63,8 +63,8 @@ static void host_lost(struct host *host, const GError *why)
 		event_add(self->broker, "host-lost", host->name, NULL,
 			  "Host %s is no longer connected%s%s", host->name,
 			  cause ? ": " : ".", cause ? cause : "");
-		log_warn(NULL, "host %s is no longer connected%s%s",
-			 host->name, cause ? ": " : "", cause ? cause : "");
+		log_warn(NULL, "host %s is no longer connected%s%s", host->name,
+			 cause ? ": " : "", cause ? cause : "");
 	}
 	g_autofree char *name = g_steal_pointer(&host->name);
 	g_ptr_array_remove_fast(self->links, host);
@@ -166,7 +166,7 @@ static void on_request(struct jsonline *channel, json_int_t id, const char *op,
 	if (fd >= 0)
 		close(fd);
 	g_autoptr(GError) error = fault_new(
-		FAULT_INVALID, NULL, "A host may not ask the broker for that.");
+	    FAULT_INVALID, NULL, "A host may not ask the broker for that.");
 	jsonline_reject(channel, id, error);
 }
 
@@ -176,9 +176,9 @@ static void on_closed(struct jsonline *channel, const GError *why, void *data)
 }
 
 static const struct jsonline_handlers handlers = {
-	.request = on_request,
-	.event = on_event,
-	.closed = on_closed,
+    .request = on_request,
+    .event = on_event,
+    .closed = on_closed,
 };
 
 static void on_accepted(int fd, void *data)
@@ -229,7 +229,7 @@ static int by_name(const void *a, const void *b)
 gboolean hosts_expected(struct hosts *self)
 {
 	return !self->seen && store_now(self->broker->store) <
-				      self->broker->started + EXPECTED_S;
+				  self->broker->started + EXPECTED_S;
 }
 
 GPtrArray *hosts_names(struct hosts *self)
@@ -246,8 +246,8 @@ GPtrArray *hosts_names(struct hosts *self)
 
 static gint64 told(const struct host *host, const char *key)
 {
-	json_int_t value = json_integer_value(
-		json_object_get(host ? host->hello : NULL, key));
+	json_int_t value =
+	    json_integer_value(json_object_get(host ? host->hello : NULL, key));
 	return CLAMP(value, 0, G_MAXINT32);
 }
 
@@ -270,14 +270,14 @@ gboolean hosts_has_image(struct hosts *self, const char *name,
 	struct host *host = find(self, name);
 	json_t *images = json_object_get(host ? host->hello : NULL, "images");
 	g_autofree char *wanted =
-		g_strdup_printf("%s:%" G_GINT64_FORMAT, image, version);
+	    g_strdup_printf("%s:%" G_GINT64_FORMAT, image, version);
 	gsize i;
 	json_t *each;
 	if (!json_is_array(images))
 		return host != NULL;
-	json_array_foreach(images, i, each)
-		if (g_strcmp0(json_string_value(each), wanted) == 0)
-			return TRUE;
+	json_array_foreach(images, i,
+			   each) if (g_strcmp0(json_string_value(each),
+					       wanted) == 0) return TRUE;
 	return FALSE;
 }
 
@@ -323,9 +323,9 @@ void hosts_call(struct hosts *self, const char *name, json_t *message,
 
 json_t *hosts_list(struct hosts *self)
 {
-	static const char *const copied[] = {"boot_id", "cpus", "memory_mib",
-					     "engine", "accelerator",
-					     "findings"};
+	static const char *const copied[] = {"boot_id",     "cpus",
+					     "memory_mib",  "engine",
+					     "accelerator", "findings"};
 	json_t *list = json_array();
 	for (guint i = 0; i < self->links->len; i++) {
 		struct host *host = self->links->pdata[i];
@@ -334,8 +334,7 @@ json_t *hosts_list(struct hosts *self)
 		json_t *item = json_pack("{s:s, s:I}", "name", host->name,
 					 "since", (json_int_t)host->since);
 		for (gsize k = 0; k < G_N_ELEMENTS(copied); k++) {
-			json_t *value =
-				json_object_get(host->hello, copied[k]);
+			json_t *value = json_object_get(host->hello, copied[k]);
 			json_object_set_new(item, copied[k],
 					    value ? json_incref(value)
 						  : json_null());

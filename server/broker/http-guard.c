@@ -4,16 +4,17 @@
 
 #include "common/fault.h"
 
-#define TARGET_MAX 2048u
-#define METHOD_MAX 16u
-#define FIELDS_MAX 64u
+#define TARGET_MAX     2048u
+#define METHOD_MAX     16u
+#define FIELDS_MAX     64u
 #define FIELD_NAME_MAX 64u
 /* 10 digits are 9 GB; the body's own bound comes later */
 #define LENGTH_DIGITS_MAX 10u
 
 static gboolean wrong(GError **error, const char *what)
 {
-	fault_set(error, FAULT_INVALID, "Send one well-formed HTTP/1.1 request.",
+	fault_set(error, FAULT_INVALID,
+		  "Send one well-formed HTTP/1.1 request.",
 		  "The request cannot be read: %s.", what);
 	return FALSE;
 }

@@ -20,10 +20,9 @@ struct hub *hub_create(gint64 first_serial)
 	struct hub *self = g_new0(struct hub, 1);
 	self->serial = first_serial;
 	self->waiters = g_hash_table_new_full(
-		g_str_hash, g_str_equal, g_free,
-		(GDestroyNotify)g_ptr_array_unref);
+	    g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
 	self->changed =
-		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	return self;
 }
 
@@ -45,8 +44,7 @@ gint64 hub_serial(struct hub *self)
 
 static void forget(struct hub_wait *wait)
 {
-	GPtrArray *list =
-		g_hash_table_lookup(wait->hub->waiters, wait->key);
+	GPtrArray *list = g_hash_table_lookup(wait->hub->waiters, wait->key);
 	if (list && g_ptr_array_remove_fast(list, wait) && !list->len)
 		g_hash_table_remove(wait->hub->waiters, wait->key);
 	if (wait->timer)
@@ -91,7 +89,7 @@ static gboolean on_idle(void *data)
 	self->idle = 0;
 	g_autoptr(GHashTable) changed = g_steal_pointer(&self->changed);
 	self->changed =
-		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	GHashTableIter iter;
 	void *key;
 	g_hash_table_iter_init(&iter, changed);

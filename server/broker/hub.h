@@ -20,6 +20,6 @@ void hub_changed(struct hub *hub, const char *key);
 
 typedef void (*hub_woken)(gboolean changed, void *data);
 /* Valid until woken was called or hub_cancel(). */
-struct hub_wait *hub_wait(struct hub *hub, const char *key,
-			  unsigned timeout_ms, hub_woken woken, void *data);
+struct hub_wait *hub_wait(struct hub *hub, const char *key, unsigned timeout_ms,
+			  hub_woken woken, void *data);
 void hub_cancel(struct hub_wait *wait);

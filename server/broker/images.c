@@ -19,25 +19,24 @@ static json_t *versions_json(struct broker *broker, const char *name,
 			     GError **error)
 {
 	g_autoptr(store_rows) rows = store_query(
-		broker->store, error,
-		"SELECT version, state, recipe, created FROM image_versions"
-		" WHERE image = $1 ORDER BY version DESC",
-		"s", name);
+	    broker->store, error,
+	    "SELECT version, state, recipe, created FROM image_versions"
+	    " WHERE image = $1 ORDER BY version DESC",
+	    "s", name);
 	if (!rows)
 		return NULL;
 	json_t *list = json_array();
 	for (gsize i = 0; i < store_rows_count(rows); i++) {
 		gint64 version = store_rows_int(rows, i, 0);
 		json_array_append_new(
-			list,
-			json_pack("{s:I, s:s, s:s, s:I, s:i}", "version",
-				  (json_int_t)version, "state",
-				  store_rows_text(rows, i, 1), "recipe",
-				  store_rows_text(rows, i, 2), "created",
-				  (json_int_t)store_rows_int(rows, i, 3),
-				  "desktops",
-				  (int)desktops_count(broker->desktops, NULL,
-						      name, version, NULL)));
+		    list, json_pack("{s:I, s:s, s:s, s:I, s:i}", "version",
+				    (json_int_t)version, "state",
+				    store_rows_text(rows, i, 1), "recipe",
+				    store_rows_text(rows, i, 2), "created",
+				    (json_int_t)store_rows_int(rows, i, 3),
+				    "desktops",
+				    (int)desktops_count(broker->desktops, NULL,
+							name, version, NULL)));
 	}
 	return list;
 }
@@ -49,16 +48,16 @@ static json_t *image_json(struct broker *broker, const char *name,
 	if (!versions)
 		return NULL;
 	g_autoptr(store_rows) rows = store_query(
-		broker->store, error,
-		"SELECT version, recipe, created, manifest FROM image_versions"
-		" WHERE image = $1 AND state = 'ready'"
-		" ORDER BY version DESC LIMIT 1",
-		"s", name);
-	g_autoptr(store_rows) task = store_query(
-		broker->store, error,
-		"SELECT id FROM tasks WHERE image = $1"
-		" AND state IN ('queued', 'running') LIMIT 1",
-		"s", name);
+	    broker->store, error,
+	    "SELECT version, recipe, created, manifest FROM image_versions"
+	    " WHERE image = $1 AND state = 'ready'"
+	    " ORDER BY version DESC LIMIT 1",
+	    "s", name);
+	g_autoptr(store_rows) task =
+	    store_query(broker->store, error,
+			"SELECT id FROM tasks WHERE image = $1"
+			" AND state IN ('queued', 'running') LIMIT 1",
+			"s", name);
 	if (!rows || !task) {
 		json_decref(versions);
 		return NULL;
@@ -67,17 +66,16 @@ static json_t *image_json(struct broker *broker, const char *name,
 	const char *text = store_rows_text(rows, 0, 3);
 	json_t *manifest = text ? json_loads(text, 0, NULL) : NULL;
 	return json_pack(
-		"{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "image", name,
-		"state",
-		ready			 ? "ready"
-		: store_rows_count(task) ? "building"
-					 : "none",
-		"version",
-		ready ? json_integer(store_rows_int(rows, 0, 0)) : json_null(),
-		"recipe", json_text(store_rows_text(rows, 0, 1)), "created",
-		ready ? json_integer(store_rows_int(rows, 0, 2)) : json_null(),
-		"task", json_text(store_rows_text(task, 0, 0)), "manifest",
-		manifest ? manifest : json_null(), "versions", versions);
+	    "{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "image", name, "state",
+	    ready                    ? "ready"
+	    : store_rows_count(task) ? "building"
+				     : "none",
+	    "version",
+	    ready ? json_integer(store_rows_int(rows, 0, 0)) : json_null(),
+	    "recipe", json_text(store_rows_text(rows, 0, 1)), "created",
+	    ready ? json_integer(store_rows_int(rows, 0, 2)) : json_null(),
+	    "task", json_text(store_rows_text(task, 0, 0)), "manifest",
+	    manifest ? manifest : json_null(), "versions", versions);
 }
 
 static GError *no_such_image(const char *name)
@@ -91,12 +89,12 @@ static GError *no_such_image(const char *name)
 json_t *images_json(struct broker *broker, const char *name, GError **error)
 {
 	/* an image without versions is only a number that is kept */
-	g_autoptr(store_rows) rows = store_query(
-		broker->store, error,
-		"SELECT name FROM images WHERE ($1 = '' OR name = $1)"
-		" AND EXISTS(SELECT 1 FROM image_versions"
-		" WHERE image = images.name) ORDER BY name",
-		"s", name ? name : "");
+	g_autoptr(store_rows) rows =
+	    store_query(broker->store, error,
+			"SELECT name FROM images WHERE ($1 = '' OR name = $1)"
+			" AND EXISTS(SELECT 1 FROM image_versions"
+			" WHERE image = images.name) ORDER BY name",
+			"s", name ? name : "");
 	if (!rows)
 		return NULL;
 	if (name) {
@@ -107,8 +105,8 @@ json_t *images_json(struct broker *broker, const char *name, GError **error)
 	}
 	json_t *list = json_array();
 	for (gsize i = 0; i < store_rows_count(rows); i++) {
-		json_t *image = image_json(broker, store_rows_text(rows, i, 0),
-					   error);
+		json_t *image =
+		    image_json(broker, store_rows_text(rows, i, 0), error);
 		if (!image) {
 			json_decref(list);
 			return NULL;
@@ -123,11 +121,11 @@ json_t *images_json(struct broker *broker, const char *name, GError **error)
 gint64 images_current(struct broker *broker, const char *name, GError **error)
 {
 	g_autoptr(store_rows) rows = store_query(
-		broker->store, error,
-		"SELECT state, version FROM image_versions WHERE image = $1"
-		" ORDER BY CASE state WHEN 'ready' THEN 0 ELSE 1 END,"
-		" version DESC LIMIT 1",
-		"s", name);
+	    broker->store, error,
+	    "SELECT state, version FROM image_versions WHERE image = $1"
+	    " ORDER BY CASE state WHEN 'ready' THEN 0 ELSE 1 END,"
+	    " version DESC LIMIT 1",
+	    "s", name);
 	if (!rows)
 		return 0;
 	if (!store_rows_count(rows)) {
@@ -145,11 +143,11 @@ gint64 images_current(struct broker *broker, const char *name, GError **error)
 gboolean images_has(struct broker *broker, const char *name, gint64 version,
 		    GError **error)
 {
-	g_autoptr(store_rows) rows = store_query(
-		broker->store, error,
-		"SELECT 1 FROM image_versions WHERE image = $1"
-		" AND version = $2 AND state = 'ready'",
-		"si", name, version);
+	g_autoptr(store_rows) rows =
+	    store_query(broker->store, error,
+			"SELECT 1 FROM image_versions WHERE image = $1"
+			" AND version = $2 AND state = 'ready'",
+			"si", name, version);
 	return rows && store_rows_count(rows);
 }
 
@@ -162,17 +160,17 @@ static gboolean exists_already(struct broker *broker, const char *name,
 			       gboolean *done, GError **error)
 {
 	*done = FALSE;
-	g_autoptr(store_rows) task = store_query(
-		broker->store, error,
-		"SELECT id, version FROM tasks WHERE image = $1"
-		" AND state IN ('queued', 'running') LIMIT 1",
-		"s", name);
+	g_autoptr(store_rows) task =
+	    store_query(broker->store, error,
+			"SELECT id, version FROM tasks WHERE image = $1"
+			" AND state IN ('queued', 'running') LIMIT 1",
+			"s", name);
 	g_autoptr(store_rows) ready = store_query(
-		broker->store, error,
-		"SELECT version, recipe, recipe_hash FROM image_versions"
-		" WHERE image = $1 AND state = 'ready'"
-		" ORDER BY version DESC LIMIT 1",
-		"s", name);
+	    broker->store, error,
+	    "SELECT version, recipe, recipe_hash FROM image_versions"
+	    " WHERE image = $1 AND state = 'ready'"
+	    " ORDER BY version DESC LIMIT 1",
+	    "s", name);
 	if (!task || !ready)
 		return FALSE;
 	if (store_rows_count(task)) {
@@ -192,13 +190,13 @@ static gint64 new_version(struct broker *broker, const char *name,
 			  const char *recipe, const char *hash,
 			  const char *host, GError **error)
 {
-	g_autoptr(store_rows) rows = store_query(
-		broker->store, error,
-		"INSERT INTO images(name, last_version) VALUES($1, 1)"
-		" ON CONFLICT(name) DO UPDATE"
-		" SET last_version = images.last_version + 1"
-		" RETURNING last_version",
-		"s", name);
+	g_autoptr(store_rows) rows =
+	    store_query(broker->store, error,
+			"INSERT INTO images(name, last_version) VALUES($1, 1)"
+			" ON CONFLICT(name) DO UPDATE"
+			" SET last_version = images.last_version + 1"
+			" RETURNING last_version",
+			"s", name);
 	gint64 version = rows ? store_rows_int(rows, 0, 0) : 0;
 	if (!rows ||
 	    !store_run(broker->store, NULL, error,
@@ -212,8 +210,8 @@ static gint64 new_version(struct broker *broker, const char *name,
 }
 
 gboolean images_build(struct broker *broker, const char *name,
-		     const char *recipe, gboolean again, const char *who,
-		     struct image_build *build, GError **error)
+		      const char *recipe, gboolean again, const char *who,
+		      struct image_build *build, GError **error)
 {
 	gboolean done;
 	*build = (struct image_build){0};
@@ -242,23 +240,23 @@ gboolean images_build(struct broker *broker, const char *name,
 }
 
 gboolean images_built(struct broker *broker, const char *name, gint64 version,
-		     json_t *manifest, GError **error)
+		      json_t *manifest, GError **error)
 {
 	char *text = json_is_object(manifest)
-			     ? json_dumps(manifest, JSON_COMPACT)
-			     : NULL;
-	gboolean ok = store_run(broker->store, NULL, error,
-				"UPDATE image_versions SET state = 'ready',"
-				" manifest = $1, created = $2"
-				" WHERE image = $3 AND version = $4",
-				"sisi", text, store_now(broker->store), name,
-				version);
+			 ? json_dumps(manifest, JSON_COMPACT)
+			 : NULL;
+	gboolean ok =
+	    store_run(broker->store, NULL, error,
+		      "UPDATE image_versions SET state = 'ready',"
+		      " manifest = $1, created = $2"
+		      " WHERE image = $3 AND version = $4",
+		      "sisi", text, store_now(broker->store), name, version);
 	free(text);
 	return ok;
 }
 
 gboolean images_not_built(struct broker *broker, const char *name,
-			 gint64 version, GError **error)
+			  gint64 version, GError **error)
 {
 	return store_run(broker->store, NULL, error,
 			 "DELETE FROM image_versions WHERE image = $1"
@@ -295,9 +293,8 @@ static void remove_next(struct removal *removal)
 		removal_end(removal, NULL);
 		return;
 	}
-	g_autofree char *version =
-		g_strdup_printf("%" G_GINT64_FORMAT,
-				g_array_index(removal->versions, gint64, 0));
+	g_autofree char *version = g_strdup_printf(
+	    "%" G_GINT64_FORMAT, g_array_index(removal->versions, gint64, 0));
 	hosts_call(removal->broker->hosts, removal->hosts->pdata[0],
 		   json_pack("{s:s, s:s, s:s}", "op", "image.remove", "image",
 			     removal->name, "version", version),
@@ -354,8 +351,8 @@ static gboolean may_remove(struct broker *broker, const char *name,
 			  "Image '%s' is being built.", name);
 		return FALSE;
 	}
-	unsigned used = desktops_count(broker->desktops, NULL, name, version,
-				       NULL);
+	unsigned used =
+	    desktops_count(broker->desktops, NULL, name, version, NULL);
 	if (used) {
 		fault_set(error, FAULT_CONFLICT,
 			  "Remove those desktops first ('oriel desktop "
@@ -364,14 +361,14 @@ static gboolean may_remove(struct broker *broker, const char *name,
 			  used == 1 ? "" : "s");
 		return FALSE;
 	}
-	g_autoptr(store_rows) pools = store_query(
-		broker->store, error,
-		"SELECT p.name FROM pools p WHERE p.image = $1"
-		" AND ((p.version <> 0 AND p.version = $2)"
-		" OR NOT EXISTS(SELECT 1 FROM image_versions v"
-		" WHERE v.image = $1 AND v.state = 'ready'"
-		" AND $2 <> 0 AND v.version <> $2)) LIMIT 1",
-		"si", name, version);
+	g_autoptr(store_rows) pools =
+	    store_query(broker->store, error,
+			"SELECT p.name FROM pools p WHERE p.image = $1"
+			" AND ((p.version <> 0 AND p.version = $2)"
+			" OR NOT EXISTS(SELECT 1 FROM image_versions v"
+			" WHERE v.image = $1 AND v.state = 'ready'"
+			" AND $2 <> 0 AND v.version <> $2)) LIMIT 1",
+			"si", name, version);
 	if (pools && store_rows_count(pools))
 		fault_set(error, FAULT_CONFLICT,
 			  "Remove the pool, or give it another image ('oriel "
@@ -382,15 +379,15 @@ static gboolean may_remove(struct broker *broker, const char *name,
 }
 
 void images_remove(struct broker *broker, const char *name, gint64 version,
-		  const char *who, image_removed removed, void *data)
+		   const char *who, image_removed removed, void *data)
 {
 	g_autoptr(GError) error = NULL;
-	g_autoptr(store_rows) rows = store_query(
-		broker->store, &error,
-		"SELECT version, state, host FROM image_versions"
-		" WHERE image = $1 AND ($2 = 0 OR version = $2)"
-		" ORDER BY version",
-		"si", name, version);
+	g_autoptr(store_rows) rows =
+	    store_query(broker->store, &error,
+			"SELECT version, state, host FROM image_versions"
+			" WHERE image = $1 AND ($2 = 0 OR version = $2)"
+			" ORDER BY version",
+			"si", name, version);
 	if (!rows || !may_remove(broker, name, version, rows, &error) ||
 	    !store_run(broker->store, NULL, &error,
 		       "UPDATE image_versions SET state = 'removing'"

@@ -26,15 +26,15 @@ struct image_build {
 };
 /* again: also when the image is current. */
 gboolean images_build(struct broker *broker, const char *name,
-		     const char *recipe, gboolean again, const char *who,
-		     struct image_build *build, GError **error);
+		      const char *recipe, gboolean again, const char *who,
+		      struct image_build *build, GError **error);
 /* Of the task's end; inside its transaction. */
 gboolean images_built(struct broker *broker, const char *name, gint64 version,
-		     json_t *manifest, GError **error);
+		      json_t *manifest, GError **error);
 gboolean images_not_built(struct broker *broker, const char *name,
-			 gint64 version, GError **error);
+			  gint64 version, GError **error);
 
 /* version 0: all of them. Answered later, exactly once. */
 typedef void (*image_removed)(const GError *error, void *data);
 void images_remove(struct broker *broker, const char *name, gint64 version,
-		  const char *who, image_removed removed, void *data);
+		   const char *who, image_removed removed, void *data);

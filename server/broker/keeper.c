@@ -9,14 +9,14 @@
 #include "server/broker/limits.h"
 #include "server/broker/pools.h"
 
-#define LOOK_S 2
-#define WAIT_KEPT_S 90
+#define LOOK_S         2
+#define WAIT_KEPT_S    90
 #define PAUSE_FIRST_US (2 * G_USEC_PER_SEC)
-#define PAUSE_LAST_US (300 * G_USEC_PER_SEC)
+#define PAUSE_LAST_US  (300 * G_USEC_PER_SEC)
 /* at a time, for each processor of the hosts: more only slow each other */
 #define STARTING_PER_CPU 1
 
-struct trouble { /* of one pool's spares */
+struct trouble {           /* of one pool's spares */
 	unsigned failures; /* in a row */
 	gint64 until_us;
 	char *text;
@@ -103,27 +103,27 @@ static void note_failure(struct keeper *self, const struct pool *pool,
 			 const char *cause)
 {
 	struct trouble *trouble =
-		g_hash_table_lookup(self->troubles, pool->name);
+	    g_hash_table_lookup(self->troubles, pool->name);
 	if (!trouble) {
 		trouble = g_new0(struct trouble, 1);
 		g_hash_table_insert(self->troubles, g_strdup(pool->name),
 				    trouble);
 	}
-	gint64 pause_us = MIN(PAUSE_FIRST_US << MIN(trouble->failures, 10u),
-			      PAUSE_LAST_US);
+	gint64 pause_us =
+	    MIN(PAUSE_FIRST_US << MIN(trouble->failures, 10u), PAUSE_LAST_US);
 	trouble->failures++;
 	trouble->until_us = g_get_monotonic_time() + pause_us;
 	g_free(trouble->text);
 	trouble->text = g_strdup_printf(
-		"Spares fail (%u in a row), the next is tried in %d s: %s",
-		trouble->failures, (int)(pause_us / G_USEC_PER_SEC), cause);
+	    "Spares fail (%u in a row), the next is tried in %d s: %s",
+	    trouble->failures, (int)(pause_us / G_USEC_PER_SEC), cause);
 }
 
 static void note_refusal(struct keeper *self, const struct pool *pool,
 			 const GError *error)
 {
 	struct trouble *trouble =
-		g_hash_table_lookup(self->troubles, pool->name);
+	    g_hash_table_lookup(self->troubles, pool->name);
 	if (!trouble) {
 		trouble = g_new0(struct trouble, 1);
 		g_hash_table_insert(self->troubles, g_strdup(pool->name),
@@ -132,8 +132,7 @@ static void note_refusal(struct keeper *self, const struct pool *pool,
 	/* nothing was tried: looked at again each time */
 	g_autofree char *cause = fault_cause(error);
 	g_free(trouble->text);
-	trouble->text =
-		g_strdup_printf("No spare can be started: %s", cause);
+	trouble->text = g_strdup_printf("No spare can be started: %s", cause);
 }
 
 static void take_census(struct keeper *self, const struct pool *pool,
@@ -148,11 +147,10 @@ static void take_census(struct keeper *self, const struct pool *pool,
 			continue;
 		if (desktop->state == DESKTOP_FAILED) {
 			struct desktop *newest = census->failed;
-			gboolean newer = !newest ||
-					 desktop->serial > newest->serial;
+			gboolean newer =
+			    !newest || desktop->serial > newest->serial;
 			if (newest)
-				census->failed_older =
-					newer ? newest : desktop;
+				census->failed_older = newer ? newest : desktop;
 			if (newer)
 				census->failed = desktop;
 			continue;
@@ -171,8 +169,7 @@ static void take_census(struct keeper *self, const struct pool *pool,
 			census->ready++;
 		else if (desktop->state == DESKTOP_STARTING)
 			census->starting++;
-		if (!census->surplus ||
-		    desktop->state != DESKTOP_RUNNING)
+		if (!census->surplus || desktop->state != DESKTOP_RUNNING)
 			census->surplus = desktop;
 	}
 }
@@ -183,7 +180,7 @@ static gboolean make_spare(struct keeper *self, const struct pool *pool,
 	struct desktops *desktops = self->broker->desktops;
 	g_autoptr(GError) error = NULL;
 	struct desktop *desktop =
-		desktops_make(desktops, "", pool, version, &error);
+	    desktops_make(desktops, "", pool, version, &error);
 	if (desktop && desktop_start(desktops, desktop, NULL, &error))
 		return TRUE;
 	if (desktop) /* made, and may not start: not kept */
@@ -197,17 +194,19 @@ static gboolean may_start(struct keeper *self, const struct pool *pool,
 			  gint64 version)
 {
 	struct trouble *trouble =
-		g_hash_table_lookup(self->troubles, pool->name);
+	    g_hash_table_lookup(self->troubles, pool->name);
 	if (trouble && trouble->until_us > g_get_monotonic_time())
 		return FALSE;
 	/* quietly: before every spare, not only when one fails */
-	struct desktop probe = {.id = (char *)"", .user = (char *)"",
-				.image = pool->image, .version = version};
+	struct desktop probe = {.id = (char *)"",
+				.user = (char *)"",
+				.image = pool->image,
+				.version = version};
 	g_autoptr(GError) error = NULL;
 	if (limits_admit_start(self->broker, pool, &probe, &error) &&
 	    limits_place(self->broker, pool, &probe, &error))
-		return starting < STARTING_PER_CPU *
-					  hosts_cpus(self->broker->hosts);
+		return starting <
+		       STARTING_PER_CPU * hosts_cpus(self->broker->hosts);
 	census->refused = TRUE;
 	note_refusal(self, pool, error);
 	return FALSE;
@@ -222,8 +221,7 @@ static void keep_pool(struct keeper *self, const struct pool *pool, GList *all,
 	take_census(self, pool, version, all, &census);
 	for (GList *each = all; each; each = each->next) {
 		struct desktop *desktop = each->data;
-		if (strcmp(desktop->pool, pool->name) != 0 ||
-		    desktop->removing)
+		if (strcmp(desktop->pool, pool->name) != 0 || desktop->removing)
 			continue;
 		if (desktop_is_left(desktop))
 			retire(self, desktop, "its user has left it");
@@ -232,7 +230,7 @@ static void keep_pool(struct keeper *self, const struct pool *pool, GList *all,
 	}
 	if (census.failed && !census.failed->counted) {
 		const char *cause = json_string_value(
-			json_object_get(census.failed->error, "cause"));
+		    json_object_get(census.failed->error, "cause"));
 		census.failed->counted = TRUE;
 		note_failure(self, pool, cause ? cause : "no reason given");
 	}
@@ -241,7 +239,8 @@ static void keep_pool(struct keeper *self, const struct pool *pool, GList *all,
 	if (census.spares > pool->spares && census.surplus)
 		retire(self, census.surplus, "the pool has spares enough");
 	unsigned wanted = (unsigned)pool->spares;
-	/* simpler than to ask what it still fits: another is made in its place */
+	/* simpler than to ask what it still fits: another is made in its place
+	 */
 	if (census.idle)
 		retire(self, census.idle, "it was never started");
 	while (version && census.spares < wanted && census.all < pool->max &&
@@ -257,11 +256,11 @@ static void keep_pool(struct keeper *self, const struct pool *pool, GList *all,
 				census.all >= pool->max || census.refused))
 		retire(self, census.outdated, "the pool has another image now");
 	if (census.spares < wanted && census.all >= pool->max) {
-		g_autoptr(GError) full = fault_new(
-			FAULT_BUSY, NULL,
-			"its limit of %" G_GINT64_FORMAT
-			" desktops leaves no place.",
-			pool->max);
+		g_autoptr(GError) full =
+		    fault_new(FAULT_BUSY, NULL,
+			      "its limit of %" G_GINT64_FORMAT
+			      " desktops leaves no place.",
+			      pool->max);
 		note_refusal(self, pool, full);
 	}
 	if (!wanted || census.ready >= wanted)
@@ -291,8 +290,8 @@ static void look(struct keeper *self)
 	unsigned starting = 0;
 	g_autoptr(GList) all = desktops_all(broker->desktops);
 	for (GList *each = all; each; each = each->next)
-		starting += ((struct desktop *)each->data)->state ==
-			    DESKTOP_STARTING;
+		starting +=
+		    ((struct desktop *)each->data)->state == DESKTOP_STARTING;
 	for (guint i = 0; i < pools->len; i++) {
 		/* anew for each: what was there may have been removed */
 		g_autoptr(GList) now = desktops_all(broker->desktops);
@@ -375,11 +374,10 @@ json_t *keeper_waiting(struct keeper *self)
 	while (g_hash_table_iter_next(&iter, NULL, &value)) {
 		struct wait *wait = value;
 		json_array_append_new(
-			list, json_pack("{s:s, s:s, s:n, s:I, s:s}", "user",
-					wait->user, "pool", wait->pool,
-					"desktop", "since",
-					(json_int_t)wait->since, "why",
-					wait->why));
+		    list,
+		    json_pack("{s:s, s:s, s:n, s:I, s:s}", "user", wait->user,
+			      "pool", wait->pool, "desktop", "since",
+			      (json_int_t)wait->since, "why", wait->why));
 	}
 	g_autoptr(GList) all = desktops_all(self->broker->desktops);
 	for (GList *each = all; each; each = each->next) {
@@ -387,13 +385,13 @@ json_t *keeper_waiting(struct keeper *self)
 		if (!*desktop->user || desktop->state != DESKTOP_STARTING)
 			continue;
 		g_autofree char *stage =
-			desktop_stage(self->broker->desktops, desktop);
+		    desktop_stage(self->broker->desktops, desktop);
 		json_array_append_new(
-			list, json_pack("{s:s, s:s, s:s, s:I, s:s}", "user",
-					desktop->user, "pool", desktop->pool,
-					"desktop", desktop->id, "since",
-					(json_int_t)desktop->since, "why",
-					stage ? stage : "Starting"));
+		    list,
+		    json_pack("{s:s, s:s, s:s, s:I, s:s}", "user",
+			      desktop->user, "pool", desktop->pool, "desktop",
+			      desktop->id, "since", (json_int_t)desktop->since,
+			      "why", stage ? stage : "Starting"));
 	}
 	return list;
 }
@@ -404,8 +402,8 @@ struct keeper *keeper_create(struct broker *broker)
 	self->broker = broker;
 	self->troubles = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
 					       trouble_free);
-	self->waits = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
-					    wait_free);
+	self->waits =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, wait_free);
 	self->timer = g_timeout_add_seconds(LOOK_S, on_timer, self);
 	return self;
 }

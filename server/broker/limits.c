@@ -64,12 +64,12 @@ gboolean limits_admit_new(struct broker *broker, const struct pool *pool,
 		return TRUE;
 	fault_set(error, FAULT_BUSY,
 		  pool->floating
-			  ? "Wait until somebody logs off, or ask an "
-			    "administrator to raise the limit ('oriel pool "
-			    "edit')."
-			  : "Ask an administrator to remove a desktop that is "
-			    "not needed, or to raise the pool's limit ('oriel "
-			    "pool edit').",
+		      ? "Wait until somebody logs off, or ask an "
+			"administrator to raise the limit ('oriel pool "
+			"edit')."
+		      : "Ask an administrator to remove a desktop that is "
+			"not needed, or to raise the pool's limit ('oriel "
+			"pool edit').",
 		  "Pool '%s' is full: %u of at most %" G_GINT64_FORMAT
 		  " desktops exist (%s%s).",
 		  pool->name, count, pool->max, names,
@@ -82,10 +82,10 @@ gboolean limits_admit_new(struct broker *broker, const struct pool *pool,
 static gboolean admit_user(struct broker *broker, const struct desktop *desktop,
 			   GError **error)
 {
-	g_autoptr(store_rows) rows = store_query(
-		broker->store, error,
-		"SELECT max_desktops FROM users WHERE name = $1", "s",
-		desktop->user);
+	g_autoptr(store_rows) rows =
+	    store_query(broker->store, error,
+			"SELECT max_desktops FROM users WHERE name = $1", "s",
+			desktop->user);
 	if (!rows)
 		return FALSE;
 	gint64 most = store_rows_int(rows, 0, 0);
@@ -130,14 +130,14 @@ static GHashTable *use_by_pool(struct broker *broker, const char *quota,
 			       struct use *sum, const struct desktop *except,
 			       GError **error)
 {
-	g_autoptr(store_rows) rows = store_query(
-		broker->store, error,
-		"SELECT name FROM pools WHERE quota = $1 ORDER BY name", "s",
-		quota);
+	g_autoptr(store_rows) rows =
+	    store_query(broker->store, error,
+			"SELECT name FROM pools WHERE quota = $1 ORDER BY name",
+			"s", quota);
 	if (!rows)
 		return NULL;
 	GHashTable *table =
-		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	for (gsize i = 0; i < store_rows_count(rows); i++)
 		g_hash_table_insert(table,
 				    g_strdup(store_rows_text(rows, i, 0)),
@@ -158,9 +158,9 @@ static const struct {
 	const char *unit; /* after the numbers */
 	gsize offset;
 } measures[] = {
-	{"desktops on", offsetof(struct use, desktops)},
-	{"processors", offsetof(struct use, cpus)},
-	{"MiB of memory", offsetof(struct use, memory_mib)},
+    {"desktops on", offsetof(struct use, desktops)},
+    {"processors", offsetof(struct use, cpus)},
+    {"MiB of memory", offsetof(struct use, memory_mib)},
 };
 
 static gint64 measure(const struct use *use, gsize i)
@@ -174,11 +174,10 @@ static char *pools_text(GHashTable *by_pool, gsize i)
 	g_autoptr(GList) names = g_hash_table_get_keys(by_pool);
 	names = g_list_sort(names, (GCompareFunc)strcmp);
 	for (GList *each = names; each; each = each->next) {
-		gint64 used = measure(
-			g_hash_table_lookup(by_pool, each->data), i);
-		g_autofree char *text =
-			g_strdup_printf("pool '%s' %" G_GINT64_FORMAT,
-					(char *)each->data, used);
+		gint64 used =
+		    measure(g_hash_table_lookup(by_pool, each->data), i);
+		g_autofree char *text = g_strdup_printf(
+		    "pool '%s' %" G_GINT64_FORMAT, (char *)each->data, used);
 		if (used)
 			users_add(&users, text);
 	}
@@ -191,13 +190,13 @@ static gboolean admit_quota(struct broker *broker, const struct pool *pool,
 	if (!pool->quota)
 		return TRUE;
 	g_autoptr(store_rows) rows = store_query(
-		broker->store, error,
-		"SELECT desktops, cpus, memory_mib FROM quotas WHERE name = $1",
-		"s", pool->quota);
+	    broker->store, error,
+	    "SELECT desktops, cpus, memory_mib FROM quotas WHERE name = $1",
+	    "s", pool->quota);
 	struct use sum = {0};
 	g_autoptr(GHashTable) by_pool =
-		rows ? use_by_pool(broker, pool->quota, &sum, desktop, error)
-		     : NULL;
+	    rows ? use_by_pool(broker, pool->quota, &sum, desktop, error)
+		 : NULL;
 	if (!by_pool)
 		return FALSE;
 	const struct use needed = {1, pool->cpus, pool->memory_mib};
@@ -223,17 +222,17 @@ static gboolean admit_quota(struct broker *broker, const struct pool *pool,
 
 json_t *quotas_json(struct broker *broker, const char *name, GError **error)
 {
-	g_autoptr(store_rows) rows = store_query(
-		broker->store, error,
-		"SELECT name, desktops, cpus, memory_mib FROM quotas"
-		" WHERE ($1 = '' OR name = $1) ORDER BY name",
-		"s", name ? name : "");
+	g_autoptr(store_rows) rows =
+	    store_query(broker->store, error,
+			"SELECT name, desktops, cpus, memory_mib FROM quotas"
+			" WHERE ($1 = '' OR name = $1) ORDER BY name",
+			"s", name ? name : "");
 	json_t *list = rows ? json_array() : NULL;
 	for (gsize i = 0; list && i < store_rows_count(rows); i++) {
 		struct use sum = {0};
 		const char *quota = store_rows_text(rows, i, 0);
 		g_autoptr(GHashTable) by_pool =
-			use_by_pool(broker, quota, &sum, NULL, error);
+		    use_by_pool(broker, quota, &sum, NULL, error);
 		if (!by_pool) {
 			json_decref(list);
 			return NULL;
@@ -244,16 +243,16 @@ json_t *quotas_json(struct broker *broker, const char *name, GError **error)
 		for (GList *each = names; each; each = each->next)
 			json_array_append_new(pools, json_string(each->data));
 		json_array_append_new(
-			list,
-			json_pack("{s:s, s:I, s:I, s:I, s:{s:I, s:I, s:I}, s:o}",
-				  "quota", quota, "desktops",
-				  (json_int_t)store_rows_int(rows, i, 1), "cpus",
-				  (json_int_t)store_rows_int(rows, i, 2),
-				  "memory_mib",
-				  (json_int_t)store_rows_int(rows, i, 3), "used",
-				  "desktops", (json_int_t)sum.desktops, "cpus",
-				  (json_int_t)sum.cpus, "memory_mib",
-				  (json_int_t)sum.memory_mib, "pools", pools));
+		    list,
+		    json_pack("{s:s, s:I, s:I, s:I, s:{s:I, s:I, s:I}, s:o}",
+			      "quota", quota, "desktops",
+			      (json_int_t)store_rows_int(rows, i, 1), "cpus",
+			      (json_int_t)store_rows_int(rows, i, 2),
+			      "memory_mib",
+			      (json_int_t)store_rows_int(rows, i, 3), "used",
+			      "desktops", (json_int_t)sum.desktops, "cpus",
+			      (json_int_t)sum.cpus, "memory_mib",
+			      (json_int_t)sum.memory_mib, "pools", pools));
 	}
 	if (!name || !list)
 		return list ? json_pack("{s:o}", "quotas", list) : NULL;
@@ -311,15 +310,14 @@ const char *limits_place(struct broker *broker, const struct pool *pool,
 		gint64 used = reserved_mib(broker, host, desktop);
 		if (all && used + pool->memory_mib > all) {
 			g_autofree char *text = g_strdup_printf(
-				"%s has %" G_GINT64_FORMAT
-				" of %" G_GINT64_FORMAT " MiB reserved",
-				host, used, all);
+			    "%s has %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT
+			    " MiB reserved",
+			    host, used, all);
 			users_add(&full, text);
 			continue;
 		}
 		double share =
-			all ? (double)(used + pool->memory_mib) / (double)all
-			    : 0;
+		    all ? (double)(used + pool->memory_mib) / (double)all : 0;
 		if (!best || share < best_share) {
 			best = host;
 			best_share = share;

@@ -7,7 +7,7 @@
 static json_t *reference(const struct shape *shape)
 {
 	g_autofree char *link =
-		g_strconcat("#/components/schemas/", shape->name, NULL);
+	    g_strconcat("#/components/schemas/", shape->name, NULL);
 	return json_pack("{s:s}", "$ref", link);
 }
 
@@ -26,29 +26,27 @@ static json_t *parameters(const struct route *route)
 			continue;
 		(*part)[length - 1] = 0;
 		json_array_append_new(
-			list, json_pack("{s:s, s:s, s:b, s:{s:s}}", "name",
-					*part + 1, "in", "path", "required", 1,
-					"schema", "type", "string"));
+		    list, json_pack("{s:s, s:s, s:b, s:{s:s}}", "name",
+				    *part + 1, "in", "path", "required", 1,
+				    "schema", "type", "string"));
 	}
 	if (route->once)
 		json_array_append_new(
-			list,
-			json_pack("{s:s, s:s, s:s, s:{s:s, s:i}}", "name",
-				  "Idempotency-Key", "in", "header",
-				  "description",
-				  "the same call with the same key is done "
-				  "once, for a day",
-				  "schema", "type", "string", "maxLength",
-				  64));
+		    list,
+		    json_pack("{s:s, s:s, s:s, s:{s:s, s:i}}", "name",
+			      "Idempotency-Key", "in", "header", "description",
+			      "the same call with the same key is done "
+			      "once, for a day",
+			      "schema", "type", "string", "maxLength", 64));
 	if (!route->query)
 		return list;
 	json_t *query = shape_describe(route->query, TRUE);
 	const char *name;
 	json_t *schema;
 	json_object_foreach(json_object_get(query, "properties"), name, schema)
-		json_array_append_new(
-			list, json_pack("{s:s, s:s, s:O}", "name", name, "in",
-					"query", "schema", schema));
+	    json_array_append_new(list,
+				  json_pack("{s:s, s:s, s:O}", "name", name,
+					    "in", "query", "schema", schema));
 	json_decref(query);
 	return list;
 }
@@ -61,12 +59,10 @@ static void add_response(json_t *responses, int status, const char *text,
 	json_t *response = json_object_get(responses, key);
 	if (response) { /* two faults with one status */
 		g_autofree char *both = g_strdup_printf(
-			"%s, %s",
-			json_string_value(
-				json_object_get(response, "description")),
-			text);
-		json_object_set_new(response, "description",
-				    json_string(both));
+		    "%s, %s",
+		    json_string_value(json_object_get(response, "description")),
+		    text);
+		json_object_set_new(response, "description", json_string(both));
 		json_decref(body);
 		return;
 	}
@@ -112,8 +108,8 @@ static json_t *responses(const struct route *route)
 
 static gboolean needs_body(const struct route *route)
 {
-	for (const struct shape_field *field = route->body->fields;
-	     field->name; field++)
+	for (const struct shape_field *field = route->body->fields; field->name;
+	     field++)
 		if (field->required)
 			return TRUE;
 	return FALSE;
@@ -129,16 +125,15 @@ static json_t *operation(const struct route *route)
 		json_object_set(self, "parameters", list);
 	json_decref(list);
 	if (route->body)
-		json_object_set_new(
-			self, "requestBody",
-			json_pack("{s:b, s:o}", "required",
-				  needs_body(route), "content",
-				  content("application/json",
-					  reference(route->body))));
+		json_object_set_new(self, "requestBody",
+				    json_pack("{s:b, s:o}", "required",
+					      needs_body(route), "content",
+					      content("application/json",
+						      reference(route->body))));
 	json_object_set_new(self, "security",
 			    route->role == ROLE_ANYONE
-				    ? json_array()
-				    : json_pack("[{s:[]}]", "token"));
+				? json_array()
+				: json_pack("[{s:[]}]", "token"));
 	return self;
 }
 
@@ -151,8 +146,7 @@ void handle_openapi(struct request *request)
 			path = json_object();
 			json_object_set_new(paths, routes[i].path, path);
 		}
-		g_autofree char *method =
-			g_ascii_strdown(routes[i].method, -1);
+		g_autofree char *method = g_ascii_strdown(routes[i].method, -1);
 		json_object_set_new(path, method, operation(&routes[i]));
 	}
 	json_t *schemas = json_object();
@@ -164,8 +158,8 @@ void handle_openapi(struct request *request)
 				    shape_describe(shapes[i], asked));
 	}
 	/* the only optional members of an answer */
-	json_t *fault = json_object_get(
-		json_object_get(schemas, "fault"), "required");
+	json_t *fault =
+	    json_object_get(json_object_get(schemas, "fault"), "required");
 	while (json_array_size(fault) > 2)
 		json_array_remove(fault, 2);
 	request_done(request,

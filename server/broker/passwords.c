@@ -41,16 +41,15 @@ static void pump(struct passwords *self);
 
 static void job_end(struct job *job, json_t *reply, const GError *error)
 {
-	const char *hash =
-		json_string_value(json_object_get(reply, "hash"));
+	const char *hash = json_string_value(json_object_get(reply, "hash"));
 	g_autoptr(GError) strange = NULL;
 	if (!error && job->hashed && !hash)
 		error = strange = fault_new(FAULT_INTERNAL, NULL,
 					    "The password helper gave a "
 					    "strange answer.");
 	if (job->checked)
-		job->checked(!error && json_is_true(json_object_get(reply,
-								    "match")),
+		job->checked(!error &&
+				 json_is_true(json_object_get(reply, "match")),
 			     error, job->data);
 	else
 		job->hashed(error ? NULL : hash, error, job->data);
@@ -108,11 +107,10 @@ static struct helper *helper_start(struct passwords *self, GError **error)
 	char *argv[] = {program, NULL};
 	char *envp[] = {NULL};
 	g_autoptr(GError) why = NULL;
-	gboolean ok = g_spawn_async("/", argv, envp,
-				    G_SPAWN_CHILD_INHERITS_STDIN |
-					    G_SPAWN_STDOUT_TO_DEV_NULL,
-				    enter_helper, GINT_TO_POINTER(pair[1]),
-				    NULL, &why);
+	gboolean ok = g_spawn_async(
+	    "/", argv, envp,
+	    G_SPAWN_CHILD_INHERITS_STDIN | G_SPAWN_STDOUT_TO_DEV_NULL,
+	    enter_helper, GINT_TO_POINTER(pair[1]), NULL, &why);
 	close(pair[1]);
 	if (!ok) {
 		close(pair[0]);
@@ -141,7 +139,7 @@ static void on_answer(struct jsonline *channel, json_t *reply,
 		helper_free(helper);
 	} else if (jsonline_is_open(channel)) {
 		helper->idle_timer =
-			g_timeout_add_seconds(IDLE_S, on_idle, helper);
+		    g_timeout_add_seconds(IDLE_S, on_idle, helper);
 	}
 	job_end(job, reply, error);
 	pump(self);
@@ -190,11 +188,11 @@ static gboolean on_pump(void *data)
 
 static void submit(struct passwords *self, struct job *job)
 {
-	if (!job->message || g_queue_get_length(&self->waiting) >=
-				     PASSWORDS_QUEUE) {
-		g_autoptr(GError) error = fault_new(
-			FAULT_BUSY, "Try again in a few seconds.",
-			"Too many people are signing in at this moment.");
+	if (!job->message ||
+	    g_queue_get_length(&self->waiting) >= PASSWORDS_QUEUE) {
+		g_autoptr(GError) error =
+		    fault_new(FAULT_BUSY, "Try again in a few seconds.",
+			      "Too many people are signing in at this moment.");
 		job_end(job, NULL, error);
 		return;
 	}
@@ -221,7 +219,7 @@ void passwords_hash(struct passwords *self, const char *password,
 {
 	struct job *job = g_new0(struct job, 1);
 	job->message =
-		json_pack("{s:s, s:s}", "op", "hash", "password", password);
+	    json_pack("{s:s, s:s}", "op", "hash", "password", password);
 	job->hashed = hashed;
 	job->data = data;
 	submit(self, job);
@@ -247,7 +245,7 @@ void passwords_destroy(struct passwords *self)
 		helper_free(g_ptr_array_steal_index(self->helpers, 0));
 	struct job *job;
 	g_autoptr(GError) error =
-		fault_new(FAULT_UNAVAILABLE, NULL, "The broker is ending.");
+	    fault_new(FAULT_UNAVAILABLE, NULL, "The broker is ending.");
 	while ((job = g_queue_pop_head(&self->waiting)))
 		job_end(job, NULL, error);
 	g_ptr_array_unref(self->helpers);

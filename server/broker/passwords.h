@@ -10,8 +10,8 @@
 #include <glib.h>
 
 #define PASSWORDS_QUEUE 64u
-#define PASSWORD_MIN 8
-#define PASSWORD_MAX 256
+#define PASSWORD_MIN    8
+#define PASSWORD_MAX    256
 
 struct passwords;
 

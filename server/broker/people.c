@@ -16,16 +16,17 @@
 
 /* A session ends after half a day without a request, and is prolonged at most
  * every ten minutes so that reading does not become writing. */
-#define SESSION_LIFE_S (12 * 3600)
-#define PROLONG_S 600
+#define SESSION_LIFE_S    (12 * 3600)
+#define PROLONG_S         600
 #define SESSIONS_PER_USER 50
 
 const char *role_name(enum role role)
 {
-	static const char *const names[ROLES] = {
-		[ROLE_ANYONE] = "anyone",     [ROLE_USER] = "user",
-		[ROLE_HELPDESK] = "helpdesk", [ROLE_OPERATOR] = "operator",
-		[ROLE_ADMIN] = "admin"};
+	static const char *const names[ROLES] = {[ROLE_ANYONE] = "anyone",
+						 [ROLE_USER] = "user",
+						 [ROLE_HELPDESK] = "helpdesk",
+						 [ROLE_OPERATOR] = "operator",
+						 [ROLE_ADMIN] = "admin"};
 	return names[role];
 }
 
@@ -43,7 +44,7 @@ struct check {
 	struct broker *broker;
 	char *user, *address;
 	char *totp, *code; /* both NULL where no code is asked for */
-	gint64 used;	   /* step of the last code */
+	gint64 used;       /* step of the last code */
 	struct people_verdict verdict;
 	people_checked checked;
 	void *data;
@@ -71,8 +72,8 @@ static GError *check_code(struct check *check)
 				 "append it to the password.",
 				 "A code is needed as well.");
 	}
-	gint64 step = totp_match(check->totp, check->code, store_now(db),
-				 check->used);
+	gint64 step =
+	    totp_match(check->totp, check->code, store_now(db), check->used);
 	if (step && !store_run(db, &changed, &error,
 			       "UPDATE users SET totp_step = $1"
 			       " WHERE name = $2 AND totp_step < $1",
@@ -141,16 +142,15 @@ static void refuse(GError *error, unsigned retry_s, people_checked checked,
 static gsize code_at(const char *password)
 {
 	gsize length = strlen(password);
-	if (length <= TOTP_DIGITS ||
-	    strspn(password + length - TOTP_DIGITS, "0123456789") !=
-		    TOTP_DIGITS)
+	if (length <= TOTP_DIGITS || strspn(password + length - TOTP_DIGITS,
+					    "0123456789") != TOTP_DIGITS)
 		return length;
 	return length - TOTP_DIGITS;
 }
 
-void people_check(struct broker *broker, const char *user,
-		  const char *password, const char *code, const char *address,
-		  people_checked checked, void *data)
+void people_check(struct broker *broker, const char *user, const char *password,
+		  const char *code, const char *address, people_checked checked,
+		  void *data)
 {
 	unsigned wait_s = throttle_try(broker->throttle, user, address,
 				       g_get_monotonic_time());
@@ -163,11 +163,11 @@ void people_check(struct broker *broker, const char *user,
 		return;
 	}
 	g_autoptr(GError) error = NULL;
-	g_autoptr(store_rows) rows = store_query(
-		broker->store, &error,
-		"SELECT password, role, totp, totp_step FROM users"
-		" WHERE name = $1",
-		"s", shape_is_name(user, USER_NAME_MAX) ? user : "");
+	g_autoptr(store_rows) rows =
+	    store_query(broker->store, &error,
+			"SELECT password, role, totp, totp_step FROM users"
+			" WHERE name = $1",
+			"s", shape_is_name(user, USER_NAME_MAX) ? user : "");
 	if (!rows) {
 		throttle_refund(broker->throttle, user, address, FALSE);
 		refuse(g_steal_pointer(&error), 0, checked, data);
@@ -218,7 +218,7 @@ gboolean people_set_password(struct broker *broker, const char *user,
 		       " AND hash <> $2",
 		       "ss", user, except ? except : "") &&
 	     attachment_revoke(broker, ATTACH_OF_USER, user, except,
-			   "The password has been changed.", error);
+			       "The password has been changed.", error);
 	if (ok)
 		event_add(broker, "user", user, NULL,
 			  "User %s has a new password.", user);
@@ -279,12 +279,12 @@ gboolean people_find_session(struct broker *broker, const char *token,
 		return FALSE;
 	g_autofree char *hash = secret_hash(token);
 	gint64 now = store_now(broker->store);
-	g_autoptr(store_rows) rows = store_query(
-		broker->store, error,
-		"SELECT s.user_name, u.role, s.expires FROM sessions s"
-		" JOIN users u ON u.name = s.user_name"
-		" WHERE s.hash = $1 AND s.expires > $2",
-		"si", hash, now);
+	g_autoptr(store_rows) rows =
+	    store_query(broker->store, error,
+			"SELECT s.user_name, u.role, s.expires FROM sessions s"
+			" JOIN users u ON u.name = s.user_name"
+			" WHERE s.hash = $1 AND s.expires > $2",
+			"si", hash, now);
 	if (!rows || !store_rows_count(rows))
 		return FALSE;
 	session->user = g_strdup(store_rows_text(rows, 0, 0));
@@ -306,7 +306,7 @@ gboolean people_close_session(struct broker *broker, const char *hash,
 			 store_run(broker->store, NULL, error,
 				   "DELETE FROM sessions WHERE hash = $1", "s",
 				   hash) &&
-				 attachment_revoke(broker, ATTACH_OF_SESSION, hash,
+			     attachment_revoke(broker, ATTACH_OF_SESSION, hash,
 					       NULL, "Signed out.", error),
 			 error);
 }
@@ -314,20 +314,20 @@ gboolean people_close_session(struct broker *broker, const char *hash,
 /* ---- entitlement ---- */
 
 static const char pools_sql[] =
-	"SELECT name FROM pools WHERE ($1 = '' OR name = $1)"
-	" AND " POOL_OPEN_TO("$2") " ORDER BY name";
+    "SELECT name FROM pools WHERE ($1 = '' OR name = $1)"
+    " AND " POOL_OPEN_TO("$2") " ORDER BY name";
 
 char *people_pool(struct broker *broker, const char *user, const char *pool,
 		  GError **error)
 {
-	g_autoptr(store_rows) rows = store_query(broker->store, error,
-						 pools_sql, "ss", pool, user);
+	g_autoptr(store_rows) rows =
+	    store_query(broker->store, error, pools_sql, "ss", pool, user);
 	if (!rows)
 		return NULL;
 	for (gsize i = 0; i < store_rows_count(rows); i++) {
 		const char *name = store_rows_text(rows, i, 0);
 		struct desktop *desktop =
-			desktops_of(broker->desktops, name, user);
+		    desktops_of(broker->desktops, name, user);
 		if (desktop && desktop->state == DESKTOP_RUNNING)
 			return g_strdup(name);
 	}
@@ -359,8 +359,7 @@ static struct desktop *obtain(struct broker *broker, const char *user,
 {
 	g_autoptr(pool_settings) pool = pool_load(broker, name, error);
 	struct desktop *desktop =
-		pool ? desktops_obtain(broker->desktops, user, pool, error)
-		     : NULL;
+	    pool ? desktops_obtain(broker->desktops, user, pool, error) : NULL;
 	if (!desktop)
 		return NULL;
 	if (desktop_start(broker->desktops, desktop, user, error))

@@ -26,8 +26,8 @@ enum role role_parse(const char *name); /* ROLE_USER unless it is one */
  * and address, without telling whether the user exists. code may be NULL: then
  * it is looked for at the end of the password, where people type it into
  * programs that know of no codes. Called later, exactly once: error NULL and
- * the role, or FAULT_DENIED, or FAULT_BUSY with the seconds to wait. needs_code:
- * the password is right, and a code is wanted as well. */
+ * the role, or FAULT_DENIED, or FAULT_BUSY with the seconds to wait.
+ * needs_code: the password is right, and a code is wanted as well. */
 struct people_verdict {
 	enum role role;
 	unsigned retry_after_s;
@@ -35,9 +35,9 @@ struct people_verdict {
 };
 typedef void (*people_checked)(const struct people_verdict *verdict,
 			       const GError *error, void *data);
-void people_check(struct broker *broker, const char *user,
-		  const char *password, const char *code, const char *address,
-		  people_checked checked, void *data);
+void people_check(struct broker *broker, const char *user, const char *password,
+		  const char *code, const char *address, people_checked checked,
+		  void *data);
 
 /* API sessions: the token leaves once. */
 char *people_open_session(struct broker *broker, const char *user,
@@ -61,11 +61,11 @@ gboolean people_set_password(struct broker *broker, const char *user,
 			     GError **error);
 
 /* SQL: may the user use the row of pools? */
-#define POOL_OPEN_TO(user)                                                    \
-	"(everyone <> 0 OR EXISTS(SELECT 1 FROM pool_users"                   \
-	" WHERE pool = pools.name AND user_name = " user ")"                  \
-	" OR EXISTS(SELECT 1 FROM pool_groups g JOIN group_users u"           \
-	" ON u.group_name = g.group_name"                                     \
+#define POOL_OPEN_TO(user)                                                     \
+	"(everyone <> 0 OR EXISTS(SELECT 1 FROM pool_users"                    \
+	" WHERE pool = pools.name AND user_name = " user ")"                   \
+	" OR EXISTS(SELECT 1 FROM pool_groups g JOIN group_users u"            \
+	" ON u.group_name = g.group_name"                                      \
 	" WHERE g.pool = pools.name AND u.user_name = " user "))"
 
 /* A pool this user may use. "" picks one: where a desktop runs already, or

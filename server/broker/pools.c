@@ -31,7 +31,7 @@ static struct pool *from_row(store_rows *rows, gsize i)
 	pool->max = store_rows_int(rows, i, 5);
 	pool->everyone = store_rows_int(rows, i, 6) != 0;
 	pool->floating =
-		g_strcmp0(store_rows_text(rows, i, 7), "floating") == 0;
+	    g_strcmp0(store_rows_text(rows, i, 7), "floating") == 0;
 	pool->spares = store_rows_int(rows, i, 8);
 	pool->version = store_rows_int(rows, i, 9);
 	pool->disconnect_s = store_rows_int(rows, i, 10);
@@ -42,11 +42,11 @@ static struct pool *from_row(store_rows *rows, gsize i)
 GPtrArray *pools_load(struct broker *broker, const char *name, GError **error)
 {
 	g_autoptr(store_rows) rows = store_query(
-		broker->store, error,
-		"SELECT name, image, cpus, memory_mib, heads, max_desktops,"
-		" everyone, kind, spares, version, disconnect_s, quota"
-		" FROM pools WHERE ($1 = '' OR name = $1) ORDER BY name",
-		"s", name ? name : "");
+	    broker->store, error,
+	    "SELECT name, image, cpus, memory_mib, heads, max_desktops,"
+	    " everyone, kind, spares, version, disconnect_s, quota"
+	    " FROM pools WHERE ($1 = '' OR name = $1) ORDER BY name",
+	    "s", name ? name : "");
 	if (!rows)
 		return NULL;
 	GPtrArray *list = g_ptr_array_new_with_free_func(free_item);

@@ -10,10 +10,10 @@
 
 struct pool {
 	char *name, *image;
-	char *quota; /* or NULL */
+	char *quota;                    /* or NULL */
 	gint64 cpus, memory_mib, heads; /* of each desktop */
 	gint64 max, spares;
-	gint64 version;	     /* that new desktops stand on; 0 is the newest */
+	gint64 version;      /* that new desktops stand on; 0 is the newest */
 	gint64 disconnect_s; /* without viewers until it ends; 0 never */
 	gboolean floating, everyone;
 };

@@ -52,7 +52,7 @@ static void hash_folder(GChecksum *sum, const char *folder, unsigned depth)
 	g_ptr_array_sort(names, by_name);
 	for (guint i = 0; i < names->len; i++) {
 		g_autofree char *path =
-			g_build_filename(folder, names->pdata[i], NULL);
+		    g_build_filename(folder, names->pdata[i], NULL);
 		g_autofree char *text = NULL;
 		gsize size;
 		if (g_file_test(path, G_FILE_TEST_IS_DIR)) {
@@ -69,8 +69,8 @@ char *recipe_hash(const char *recipe, GError **error)
 	g_autofree char *folder = paths_data("images");
 	g_autofree char *base = g_strconcat(recipe, SUFFIX, NULL);
 	g_autofree char *path = g_build_filename(folder, base, NULL);
-	json_t *known = shape_is_name(recipe, 32) ? recipe_json(folder, recipe)
-						  : NULL;
+	json_t *known =
+	    shape_is_name(recipe, 32) ? recipe_json(folder, recipe) : NULL;
 	json_decref(known);
 	if (!known && g_file_test(path, G_FILE_TEST_EXISTS)) {
 		fault_set(error, FAULT_INVALID,
@@ -104,14 +104,14 @@ json_t *recipes_list(void)
 	const char *file;
 	while (dir && (file = g_dir_read_name(dir)))
 		if (g_str_has_suffix(file, SUFFIX))
-			g_ptr_array_add(names,
-					g_strndup(file, strlen(file) -
-								strlen(SUFFIX)));
+			g_ptr_array_add(
+			    names,
+			    g_strndup(file, strlen(file) - strlen(SUFFIX)));
 	g_ptr_array_sort(names, by_name);
 	for (guint i = 0; i < names->len; i++) {
 		json_t *recipe = shape_is_name(names->pdata[i], 32)
-					 ? recipe_json(folder, names->pdata[i])
-					 : NULL;
+				     ? recipe_json(folder, names->pdata[i])
+				     : NULL;
 		if (recipe)
 			json_array_append_new(list, recipe);
 	}

@@ -6,7 +6,7 @@
 
 #include <glib.h>
 
-#define SECRET_TICKET_BITS 128
+#define SECRET_TICKET_BITS  128
 #define SECRET_SESSION_BITS 256
 
 /* Lower-case hex of so many random bits (at most 256); new string. */

@@ -11,8 +11,8 @@ gboolean shape_is_name(const char *text, gsize longest)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789._-";
 	gsize length = text ? strlen(text) : 0;
-	return length > 0 && length <= longest &&
-	       g_ascii_isalnum(*text) && strspn(text, allowed) == length;
+	return length > 0 && length <= longest && g_ascii_isalnum(*text) &&
+	       strspn(text, allowed) == length;
 }
 
 /* jansson descends by recursion, 2048 deep; we stop it far earlier */
@@ -53,7 +53,7 @@ json_t *shape_parse(const char *text, gsize size, GError **error)
 	json_t *value = json_loadb(text, size, JSON_REJECT_DUPLICATES, &parse);
 	if (!value) {
 		g_autofree char *quoted =
-			log_quote(parse.text, strlen(parse.text));
+		    log_quote(parse.text, strlen(parse.text));
 		fault_set(error, FAULT_INVALID, LOOK,
 			  "The request is not JSON, at line %d column %d: %s.",
 			  parse.line, parse.column, quoted);
@@ -81,8 +81,8 @@ static gboolean check_range(const struct shape_field *field, gint64 value,
 	if (value >= field->low && value <= field->high)
 		return TRUE;
 	g_autofree char *what = g_strdup_printf(
-		"%s%" G_GINT64_FORMAT " to %" G_GINT64_FORMAT "%s",
-		*unit ? "" : "from ", field->low, field->high, unit);
+	    "%s%" G_GINT64_FORMAT " to %" G_GINT64_FORMAT "%s",
+	    *unit ? "" : "from ", field->low, field->high, unit);
 	return wrong(error, field, what);
 }
 
@@ -104,7 +104,7 @@ static gboolean check_text(const struct shape_field *field, json_t *value,
 	if (g_strv_contains(field->choices, text))
 		return TRUE;
 	g_autofree char *list =
-		g_strjoinv(", ", (char **)(void *)field->choices);
+	    g_strjoinv(", ", (char **)(void *)field->choices);
 	g_autofree char *what = g_strconcat("one of ", list, NULL);
 	return wrong(error, field, what);
 }
@@ -113,8 +113,8 @@ static gboolean check_base64(const struct shape_field *field, json_t *value,
 			     GError **error)
 {
 	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-		"0123456789+/";
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	    "0123456789+/";
 	if (!json_is_string(value))
 		return wrong(error, field, "a string in base64");
 	const char *text = json_string_value(value);
@@ -144,9 +144,8 @@ static gboolean check_items(const struct shape_field *field, json_t *value,
 	item.low = 0;
 	gsize i;
 	json_t *each;
-	json_array_foreach(value, i, each)
-		if (!check_field(&item, each, error))
-			return FALSE;
+	json_array_foreach(
+	    value, i, each) if (!check_field(&item, each, error)) return FALSE;
 	if (field->low > (gint64)json_array_size(value))
 		return check_range(field, (gint64)json_array_size(value),
 				   " items", error);
@@ -168,8 +167,7 @@ static gboolean check_field(const struct shape_field *field, json_t *value,
 			return wrong(error, field, "a whole number");
 		return check_range(field, json_integer_value(value), "", error);
 	case SHAPE_NUMBER:
-		return json_is_number(value) ||
-		       wrong(error, field, "a number");
+		return json_is_number(value) || wrong(error, field, "a number");
 	case SHAPE_BOOLEAN:
 		return json_is_boolean(value) ||
 		       wrong(error, field, "true or false");
@@ -237,18 +235,18 @@ static json_t *describe_object(const struct shape *shape)
 	if (!shape)
 		return json_pack("{s:s}", "type", "object");
 	g_autofree char *link =
-		g_strconcat("#/components/schemas/", shape->name, NULL);
+	    g_strconcat("#/components/schemas/", shape->name, NULL);
 	return json_pack("{s:s}", "$ref", link);
 }
 
 static void describe_bounds(json_t *schema, const struct shape_field *field)
 {
 	static const char *const names[][2] = {
-		[SHAPE_STRING] = {"minLength", "maxLength"},
-		[SHAPE_BASE64] = {"minLength", "maxLength"},
-		[SHAPE_INTEGER] = {"minimum", "maximum"},
-		[SHAPE_STRINGS] = {"minItems", "maxItems"},
-		[SHAPE_OBJECTS] = {"minItems", "maxItems"},
+	    [SHAPE_STRING] = {"minLength", "maxLength"},
+	    [SHAPE_BASE64] = {"minLength", "maxLength"},
+	    [SHAPE_INTEGER] = {"minimum", "maximum"},
+	    [SHAPE_STRINGS] = {"minItems", "maxItems"},
+	    [SHAPE_OBJECTS] = {"minItems", "maxItems"},
 	};
 	if (field->type >= G_N_ELEMENTS(names) || !names[field->type][0] ||
 	    !field->high)
@@ -312,9 +310,9 @@ json_t *shape_describe(const struct shape *shape, gboolean request)
 			json_array_append_new(required,
 					      json_string(field->name));
 	}
-	json_t *schema = json_pack("{s:s, s:o, s:b}", "type", "object",
-				   "properties", properties,
-				   "additionalProperties", 0);
+	json_t *schema =
+	    json_pack("{s:s, s:o, s:b}", "type", "object", "properties",
+		      properties, "additionalProperties", 0);
 	if (shape->about)
 		json_object_set_new(schema, "description",
 				    json_string(shape->about));

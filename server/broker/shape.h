@@ -31,7 +31,7 @@ struct shape_field {
 	gboolean nullable;
 	gint64 low, high; /* value, or length in bytes, or both of items */
 	const char *const *choices; /* strings allowed, or NULL */
-	const char *pattern; /* for names: letters, digits, "._-" */
+	const char *pattern;        /* for names: letters, digits, "._-" */
 	const struct shape *of;
 };
 
@@ -48,7 +48,6 @@ gboolean shape_is_name(const char *text, gsize longest);
 
 /* Parses one request body. NULL and FAULT_INVALID. An absent body is {}. */
 json_t *shape_parse(const char *text, gsize size, GError **error);
-gboolean shape_check(const struct shape *shape, json_t *object,
-		     GError **error);
+gboolean shape_check(const struct shape *shape, json_t *object, GError **error);
 /* JSON Schema, as OpenAPI 3.0 has it. */
 json_t *shape_describe(const struct shape *shape, gboolean request);

@@ -58,5 +58,5 @@ gboolean task_state_may(enum task_state from, enum task_state to);
 /* An image version is made by its task and is then ready until removed:
  * building -> ready -> removing; a build that fails leaves no version. */
 #define IMAGE_BUILDING "building"
-#define IMAGE_READY "ready"
+#define IMAGE_READY    "ready"
 #define IMAGE_REMOVING "removing"

@@ -18,39 +18,39 @@
 #include "server/broker/store-driver.h"
 
 #define PARAMETERS_MAX 32
-#define PATIENCE_MS 3000
+#define PATIENCE_MS    3000
 /* a migration may rewrite a table */
 #define SCRIPT_MS 600000
-#define RETRY_MS 500
+#define RETRY_MS  500
 /* the server needs a moment to see that a killed owner is gone */
-#define LOCK_TRIES 20
+#define LOCK_TRIES    20
 #define LOCK_PAUSE_US 100000
-#define LOCK "SELECT pg_try_advisory_lock(478560413036)" /* "oriel" */
+#define LOCK          "SELECT pg_try_advisory_lock(478560413036)" /* "oriel" */
 
 /* server-side bounds a little above ours, so that a server which works on in
  * vain stops; UTC and plain answers whatever the database's defaults are */
 static const char settings[] =
-	"SET client_min_messages = warning;"
-	"SET statement_timeout = 10000;"
-	"SET lock_timeout = 2500;"
-	"SET idle_in_transaction_session_timeout = 20000;"
-	"SET client_encoding = 'UTF8';"
-	"SET standard_conforming_strings = on";
+    "SET client_min_messages = warning;"
+    "SET statement_timeout = 10000;"
+    "SET lock_timeout = 2500;"
+    "SET idle_in_transaction_session_timeout = 20000;"
+    "SET client_encoding = 'UTF8';"
+    "SET standard_conforming_strings = on";
 
 struct pgsql {
 	char *where;
 	enum store_use use;
 	void (*back)(void *data);
 	void *back_data;
-	PGconn *conn;	      /* NULL while down */
+	PGconn *conn;         /* NULL while down */
 	GHashTable *prepared; /* SQL text -> name; of this connection */
-	char *why;	      /* it is down */
+	char *why;            /* it is down */
 	gboolean in_transaction;
 	struct revival *revival; /* under way, or NULL */
 	guint retry;
 };
 
-struct revival { /* shared with its thread */
+struct revival {             /* shared with its thread */
 	struct pgsql *owner; /* NULL once nobody wants it */
 	char *where;
 	enum store_use use;
@@ -81,8 +81,7 @@ static gboolean take_lock(PGconn *conn, GError **error)
 	for (int i = 0; i < LOCK_TRIES; i++) {
 		PGresult *result = PQexec(conn, LOCK);
 		gboolean answered = PQresultStatus(result) == PGRES_TUPLES_OK;
-		gboolean got =
-			answered && *PQgetvalue(result, 0, 0) == 't';
+		gboolean got = answered && *PQgetvalue(result, 0, 0) == 't';
 		PQclear(result);
 		if (got)
 			return TRUE;
@@ -104,10 +103,11 @@ static PGconn *connect_to(const char *where, enum store_use use, GError **error)
 {
 	/* what the address itself says wins over these */
 	static const char *const keys[] = {
-		"application_name", "connect_timeout", "keepalives_idle",
-		"keepalives_interval", "keepalives_count",
-		"tcp_user_timeout", "dbname", NULL};
-	const char *const values[] = {"oriel", "5", "10", "5",
+	    "application_name", "connect_timeout",
+	    "keepalives_idle",  "keepalives_interval",
+	    "keepalives_count", "tcp_user_timeout",
+	    "dbname",           NULL};
+	const char *const values[] = {"oriel", "5",     "10",  "5",
 				      "3",     "10000", where, NULL};
 	PGconn *conn = PQconnectdbParams(keys, values, 1);
 	gboolean ok = PQstatus(conn) == CONNECTION_OK;
@@ -160,7 +160,7 @@ static void *revive(void *data)
 {
 	struct revival *revival = data;
 	revival->conn =
-		connect_to(revival->where, revival->use, &revival->error);
+	    connect_to(revival->where, revival->use, &revival->error);
 	g_idle_add(on_revived, revival);
 	return NULL;
 }
@@ -213,8 +213,8 @@ static gboolean await(PGconn *conn, gint64 deadline_us, const char **why)
 			return TRUE;
 		gint64 left_us = deadline_us - g_get_monotonic_time();
 		struct pollfd poll_fd = {
-			.fd = PQsocket(conn),
-			.events = (short)(POLLIN | (unsent ? POLLOUT : 0))};
+		    .fd = PQsocket(conn),
+		    .events = (short)(POLLIN | (unsent ? POLLOUT : 0))};
 		if (left_us <= 0) {
 			*why = "it does not answer";
 			return FALSE;
@@ -230,7 +230,7 @@ static PGresult *finish(struct pgsql *self, int sent, unsigned patience_ms,
 	const char *why = NULL;
 	PGresult *last = NULL;
 	gint64 deadline_us =
-		g_get_monotonic_time() + (gint64)patience_ms * 1000;
+	    g_get_monotonic_time() + (gint64)patience_ms * 1000;
 	gboolean ok = sent;
 	while (ok && (ok = await(self->conn, deadline_us, &why))) {
 		PGresult *next = PQgetResult(self->conn);
@@ -242,8 +242,8 @@ static PGresult *finish(struct pgsql *self, int sent, unsigned patience_ms,
 	}
 	if (ok && last && PQstatus(self->conn) == CONNECTION_OK)
 		return last;
-	g_autofree char *words = words_of(why ? why
-					      : PQerrorMessage(self->conn));
+	g_autofree char *words =
+	    words_of(why ? why : PQerrorMessage(self->conn));
 	PQclear(last);
 	go_down(self, words);
 	g_propagate_error(error, no_answer(words));
@@ -254,15 +254,14 @@ static void set_fault(const PGresult *result, GError **error)
 {
 	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	const char *primary =
-		PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	    PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 	g_autofree char *text = words_of(primary ? primary : "no reason");
 	if (!state)
 		state = "";
 	if (g_str_has_prefix(state, "23"))
 		fault_set(error, FAULT_CONFLICT, NULL,
 			  "It would break a rule of the store: %s.", text);
-	else if (g_str_has_prefix(state, "53") ||
-		 g_str_has_prefix(state, "58"))
+	else if (g_str_has_prefix(state, "53") || g_str_has_prefix(state, "58"))
 		fault_set(error, FAULT_STORAGE,
 			  "Make room on the database server, or look at its "
 			  "log for faults; nothing that was kept is lost.",
@@ -302,11 +301,10 @@ static const char *prepare(struct pgsql *self, const char *sql,
 	for (unsigned i = 0; i < count; i++)
 		types[i] = values[i].is_text ? UNSAID : INT8;
 	g_autofree char *name =
-		g_strdup_printf("s%u", g_hash_table_size(self->prepared));
-	PGresult *result =
-		finish(self,
-		       PQsendPrepare(self->conn, name, sql, (int)count, types),
-		       PATIENCE_MS, error);
+	    g_strdup_printf("s%u", g_hash_table_size(self->prepared));
+	PGresult *result = finish(
+	    self, PQsendPrepare(self->conn, name, sql, (int)count, types),
+	    PATIENCE_MS, error);
 	gboolean ok = result && is_good(result);
 	if (result && !ok)
 		set_fault(result, error);
@@ -327,9 +325,8 @@ static void take_rows(const PGresult *result, struct store_rows *rows)
 		store_rows_begin_row(rows, (unsigned)columns);
 		for (int i = 0; i < columns; i++)
 			store_rows_add(rows, PQgetisnull(result, row, i)
-						     ? NULL
-						     : PQgetvalue(result, row,
-								  i));
+						 ? NULL
+						 : PQgetvalue(result, row, i));
 	}
 }
 
@@ -343,8 +340,8 @@ static gboolean pgsql_run(void *handle, const char *sql,
 	const char *texts[PARAMETERS_MAX];
 	g_return_val_if_fail(count <= G_N_ELEMENTS(texts), FALSE);
 	const char *name = is_up(self, error)
-				   ? prepare(self, sql, values, count, error)
-				   : NULL;
+			       ? prepare(self, sql, values, count, error)
+			       : NULL;
 	if (!name)
 		return FALSE;
 	for (unsigned i = 0; i < count; i++) {
@@ -353,19 +350,18 @@ static gboolean pgsql_run(void *handle, const char *sql,
 			g_snprintf(numbers[i], sizeof numbers[i],
 				   "%" G_GINT64_FORMAT, values[i].integer);
 	}
-	PGresult *result = finish(
-		self,
-		PQsendQueryPrepared(self->conn, name, (int)count, texts, NULL,
-				    NULL, 0),
-		PATIENCE_MS, error);
+	PGresult *result =
+	    finish(self,
+		   PQsendQueryPrepared(self->conn, name, (int)count, texts,
+				       NULL, NULL, 0),
+		   PATIENCE_MS, error);
 	gboolean ok = result && is_good(result);
 	if (result && !ok)
 		set_fault(result, error);
 	if (ok && rows)
 		take_rows(result, rows);
 	if (ok && changed)
-		*changed = g_ascii_strtoll(
-			PQcmdTuples(result), NULL, 10);
+		*changed = g_ascii_strtoll(PQcmdTuples(result), NULL, 10);
 	PQclear(result);
 	return ok;
 }
@@ -376,8 +372,8 @@ static gboolean simple(struct pgsql *self, const char *sql,
 {
 	if (!is_up(self, error))
 		return FALSE;
-	PGresult *result = finish(self, PQsendQuery(self->conn, sql),
-				  patience_ms, error);
+	PGresult *result =
+	    finish(self, PQsendQuery(self->conn, sql), patience_ms, error);
 	gboolean ok = result && is_good(result);
 	if (result && !ok)
 		set_fault(result, error);
@@ -394,8 +390,8 @@ static gboolean simple(struct pgsql *self, const char *sql,
 
 static gboolean pgsql_script(void *handle, const char *sql, GError **error)
 {
-	g_autofree char *patient = g_strconcat(
-		"SET LOCAL statement_timeout = 0;", sql, NULL);
+	g_autofree char *patient =
+	    g_strconcat("SET LOCAL statement_timeout = 0;", sql, NULL);
 	return simple(handle, patient, SCRIPT_MS, NULL, error);
 }
 
@@ -403,12 +399,11 @@ static gboolean pgsql_begin(void *handle, GError **error)
 {
 	struct pgsql *self = handle;
 	/* a reader's tables all as of one moment */
-	self->in_transaction =
-		simple(self,
-		       self->use == STORE_READER
-			       ? "BEGIN ISOLATION LEVEL REPEATABLE READ"
-			       : "BEGIN",
-		       PATIENCE_MS, NULL, error);
+	self->in_transaction = simple(
+	    self,
+	    self->use == STORE_READER ? "BEGIN ISOLATION LEVEL REPEATABLE READ"
+				      : "BEGIN",
+	    PATIENCE_MS, NULL, error);
 	return self->in_transaction;
 }
 
@@ -444,12 +439,12 @@ static gboolean pgsql_clock_ms(void *handle, gint64 *unix_ms)
 	struct pgsql *self = handle;
 	if (!self->conn)
 		return FALSE;
-	PGresult *result = finish(
-		self,
-		PQsendQuery(self->conn,
-			    "SELECT (EXTRACT(EPOCH FROM clock_timestamp())"
-			    " * 1000)::bigint"),
-		PATIENCE_MS, NULL);
+	PGresult *result =
+	    finish(self,
+		   PQsendQuery(self->conn,
+			       "SELECT (EXTRACT(EPOCH FROM clock_timestamp())"
+			       " * 1000)::bigint"),
+		   PATIENCE_MS, NULL);
 	gboolean ok = result && PQresultStatus(result) == PGRES_TUPLES_OK;
 	if (ok)
 		*unix_ms = g_ascii_strtoll(PQgetvalue(result, 0, 0), NULL, 10);
@@ -477,7 +472,7 @@ static void *pgsql_open(const char *where, enum store_use use,
 	self->back_data = data;
 	self->conn = conn;
 	self->prepared =
-		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	return self;
 }
 
@@ -498,17 +493,17 @@ static void pgsql_close(void *handle)
 }
 
 const struct store_driver store_pgsql = {
-	.identity = "BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY",
-	.tables = "SELECT table_name::text FROM information_schema.tables"
-		  " WHERE table_schema = current_schema()",
-	.open = pgsql_open,
-	.close = pgsql_close,
-	.run = pgsql_run,
-	.script = pgsql_script,
-	.begin = pgsql_begin,
-	.commit = pgsql_commit,
-	.rollback = pgsql_rollback,
-	.recount = pgsql_recount,
-	.clock_ms = pgsql_clock_ms,
-	.usable = pgsql_usable,
+    .identity = "BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY",
+    .tables = "SELECT table_name::text FROM information_schema.tables"
+	      " WHERE table_schema = current_schema()",
+    .open = pgsql_open,
+    .close = pgsql_close,
+    .run = pgsql_run,
+    .script = pgsql_script,
+    .begin = pgsql_begin,
+    .commit = pgsql_commit,
+    .rollback = pgsql_rollback,
+    .recount = pgsql_recount,
+    .clock_ms = pgsql_clock_ms,
+    .usable = pgsql_usable,
 };

@@ -19,8 +19,8 @@ struct sqlite {
 };
 
 static const char full_remedy[] =
-	"Make room on the disk that holds the store, or look at the system's "
-	"log for its faults; nothing that was kept is lost.";
+    "Make room on the disk that holds the store, or look at the system's "
+    "log for its faults; nothing that was kept is lost.";
 
 static void set_fault(sqlite3 *db, int code, GError **error)
 {
@@ -64,9 +64,8 @@ static sqlite3_stmt *prepare(struct sqlite *self, const char *sql,
 	sqlite3_stmt *statement = g_hash_table_lookup(self->statements, sql);
 	if (statement)
 		return statement;
-	int code = sqlite3_prepare_v3(self->db, sql, -1,
-				      SQLITE_PREPARE_PERSISTENT, &statement,
-				      NULL);
+	int code = sqlite3_prepare_v3(
+	    self->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL);
 	if (code != SQLITE_OK) {
 		set_fault(self->db, code, error);
 		return NULL;
@@ -214,9 +213,9 @@ static void sqlite_close(void *handle)
 static gboolean copy_file(const char *from, const char *to)
 {
 	int in = open(from, O_RDONLY | O_CLOEXEC);
-	int out = in < 0 ? -1
-			 : open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-				0600);
+	int out = in < 0
+		      ? -1
+		      : open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	gboolean ok = out >= 0;
 	char buffer[65536];
 	ssize_t got = 0;
@@ -241,8 +240,7 @@ static void refuse_damaged(const char *path, const char *what, GError **error)
 		st.st_mtime = 0;
 	g_autoptr(GDateTime) when = g_date_time_new_from_unix_utc(st.st_mtime);
 	g_autofree char *stamp = g_date_time_format(when, "%Y%m%dT%H%M%SZ");
-	g_autofree char *aside =
-		g_strdup_printf("%s.damaged-%s", path, stamp);
+	g_autofree char *aside = g_strdup_printf("%s.damaged-%s", path, stamp);
 	gboolean kept = g_file_test(aside, G_FILE_TEST_EXISTS);
 	if (!kept) {
 		g_autofree char *wal = g_strconcat(path, "-wal", NULL);
@@ -252,11 +250,11 @@ static void refuse_damaged(const char *path, const char *what, GError **error)
 			kept = copy_file(wal, wal_aside);
 	}
 	g_autofree char *remedy = g_strdup_printf(
-		"Put a backup in its place (snapshots are named "
-		"'%s.before-N'), or move it away to begin with an empty store: "
-		"desktops' disks and images are elsewhere and stay. %s%s%s",
-		path, kept ? "A copy is kept as '" : "No copy could be made",
-		kept ? aside : "", kept ? "'." : ".");
+	    "Put a backup in its place (snapshots are named "
+	    "'%s.before-N'), or move it away to begin with an empty store: "
+	    "desktops' disks and images are elsewhere and stay. %s%s%s",
+	    path, kept ? "A copy is kept as '" : "No copy could be made",
+	    kept ? aside : "", kept ? "'." : ".");
 	fault_set(error, FAULT_STORAGE, remedy,
 		  "Store '%s' is damaged (%s); it was not touched.", path,
 		  what);
@@ -299,7 +297,7 @@ static gboolean check_whole(sqlite3 *db, const char *path, GError **error)
 		code = sqlite3_step(statement);
 	if (code == SQLITE_ROW) {
 		const char *said =
-			(const char *)sqlite3_column_text(statement, 0);
+		    (const char *)sqlite3_column_text(statement, 0);
 		if (g_strcmp0(said, "ok") != 0)
 			what = g_strdup(said ? said : "unreadable");
 	} else {
@@ -334,14 +332,14 @@ static void *sqlite_open(const char *path, enum store_use use,
 	if (!check_head(path, error))
 		return NULL;
 	struct sqlite *self = g_new0(struct sqlite, 1);
-	self->statements = g_hash_table_new_full(g_str_hash, g_str_equal,
-						 g_free, finalize);
+	self->statements =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, finalize);
 	mode_t mask = umask(0077); /* hashes of passwords are in there */
-	int code = sqlite3_open_v2(
-		path, &self->db,
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
-			SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-		NULL);
+	int code =
+	    sqlite3_open_v2(path, &self->db,
+			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
+				SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+			    NULL);
 	umask(mask);
 	if (code != SQLITE_OK) {
 		set_fault(self->db, code, error);
@@ -368,16 +366,16 @@ static void *sqlite_open(const char *path, enum store_use use,
 }
 
 const struct store_driver store_sqlite = {
-	.identity = "INTEGER PRIMARY KEY AUTOINCREMENT",
-	.tables = "SELECT name FROM sqlite_master WHERE type = 'table'",
-	.open = sqlite_open,
-	.close = sqlite_close,
-	.run = sqlite_run,
-	.script = sqlite_script,
-	.begin = sqlite_begin,
-	.commit = sqlite_commit,
-	.rollback = sqlite_rollback,
-	.snapshot = sqlite_snapshot,
-	.clock_ms = sqlite_clock_ms,
-	.usable = sqlite_usable,
+    .identity = "INTEGER PRIMARY KEY AUTOINCREMENT",
+    .tables = "SELECT name FROM sqlite_master WHERE type = 'table'",
+    .open = sqlite_open,
+    .close = sqlite_close,
+    .run = sqlite_run,
+    .script = sqlite_script,
+    .begin = sqlite_begin,
+    .commit = sqlite_commit,
+    .rollback = sqlite_rollback,
+    .snapshot = sqlite_snapshot,
+    .clock_ms = sqlite_clock_ms,
+    .usable = sqlite_usable,
 };

@@ -23,7 +23,7 @@ char *store_place(const struct paths_root *root, const char *where)
 int store_lock(const struct paths_root *root, GError **error)
 {
 	g_autofree char *path =
-		g_build_filename(root->lib, "broker.lock", NULL);
+	    g_build_filename(root->lib, "broker.lock", NULL);
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
 		return fd;
@@ -56,7 +56,7 @@ static gboolean backup(const struct paths_root *root, const char *where,
 		return FALSE;
 	}
 	g_autoptr(store_handle) store =
-		store_open(place, file, &schema, STORE_READER, error);
+	    store_open(place, file, &schema, STORE_READER, error);
 	if (!store || !store_backup(store, path, error))
 		return FALSE;
 	printf("The store was written to %s (format %" G_GINT64_FORMAT ").\n",
@@ -73,19 +73,19 @@ static char *keep(const struct paths_root *root, struct store *store,
 	g_autoptr(GDateTime) now = g_date_time_new_now_utc();
 	g_autofree char *stamp = g_date_time_format(now, "%Y%m%dT%H%M%S");
 	g_autofree char *base = store_place(root, NULL);
-	g_autofree char *path = g_strdup_printf(
-		"%s.before-restore-%s-%06d", base, stamp,
-		g_date_time_get_microsecond(now));
+	g_autofree char *path =
+	    g_strdup_printf("%s.before-restore-%s-%06d", base, stamp,
+			    g_date_time_get_microsecond(now));
 	return store_backup(store, path, error) ? g_steal_pointer(&path) : NULL;
 }
 
 static gboolean is_empty(struct store *store, GError **error)
 {
 	g_autoptr(store_rows) rows = store_query(
-		store, error,
-		"SELECT (SELECT COUNT(*) FROM users) + (SELECT COUNT(*) FROM"
-		" images) + (SELECT COUNT(*) FROM pools)",
-		NULL);
+	    store, error,
+	    "SELECT (SELECT COUNT(*) FROM users) + (SELECT COUNT(*) FROM"
+	    " images) + (SELECT COUNT(*) FROM pools)",
+	    NULL);
 	return rows && store_rows_int(rows, 0, 0) == 0;
 }
 
@@ -95,7 +95,7 @@ static struct store *open_backup(const char *path, const char *scratch,
 				 GError **error)
 {
 	g_autoptr(store_handle) given =
-		store_open(path, path, &schema, STORE_READER, error);
+	    store_open(path, path, &schema, STORE_READER, error);
 	if (!given || !store_backup(given, scratch, error))
 		return NULL;
 	return store_open(scratch, scratch, &schema, STORE_OWNER, error);
@@ -156,11 +156,10 @@ static gboolean restore(const struct paths_root *root, const char *where,
 	g_autofree char *file = store_place(root, NULL);
 	g_autofree char *place = store_place(root, where);
 	g_autofree char *scratch =
-		g_strdup_printf("%s.restoring-%d", file, getpid());
+	    g_strdup_printf("%s.restoring-%d", file, getpid());
 	struct store *from = open_backup(path, scratch, error);
-	struct store *to = from ? store_open(place, file, &schema, STORE_OWNER,
-					     error)
-				: NULL;
+	struct store *to =
+	    from ? store_open(place, file, &schema, STORE_OWNER, error) : NULL;
 	gboolean ok = to && fill(root, from, to, replace, error);
 	store_close(to);
 	store_close(from);
@@ -182,10 +181,9 @@ static gboolean migrate(const struct paths_root *root, const char *where,
 		return FALSE;
 	}
 	g_autoptr(store_handle) from =
-		store_open(place, file, &schema, STORE_OWNER, error);
+	    store_open(place, file, &schema, STORE_OWNER, error);
 	g_autoptr(store_handle) to =
-		from ? store_open(target, file, &schema, STORE_OWNER, error)
-		     : NULL;
+	    from ? store_open(target, file, &schema, STORE_OWNER, error) : NULL;
 	if (!to || !store_copy(from, to, &rows, error))
 		return FALSE;
 	printf("%" G_GINT64_FORMAT " rows were copied; the old store stays as "
@@ -210,10 +208,9 @@ static gboolean locked(const struct paths_root *root, const char *where,
 	int lock = store_lock(root, error);
 	if (lock < 0)
 		return FALSE;
-	gboolean ok =
-		strcmp(words[0], "restore") == 0
-			? restore(root, where, words[1], replace, error)
-			: migrate(root, where, words[1], error);
+	gboolean ok = strcmp(words[0], "restore") == 0
+			  ? restore(root, where, words[1], replace, error)
+			  : migrate(root, where, words[1], error);
 	close(lock);
 	return ok;
 }

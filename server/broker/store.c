@@ -14,9 +14,9 @@
 #define PARAMETERS_MAX 32
 
 /* see store.h about time */
-#define CLOCK_LOOK_US (60 * G_USEC_PER_SEC)
+#define CLOCK_LOOK_US   (60 * G_USEC_PER_SEC)
 #define CLOCK_FOLLOW_MS 2000
-#define CLOCK_DOUBT_US (600 * G_USEC_PER_SEC)
+#define CLOCK_DOUBT_US  (600 * G_USEC_PER_SEC)
 
 struct store_clock {
 	gint64 unix_ms, at_us; /* the time told when the boot clock was at_us */
@@ -81,8 +81,7 @@ const char *store_rows_text(const struct store_rows *rows, gsize row,
 	return rows->cells->pdata[row * rows->columns + column];
 }
 
-gint64 store_rows_int(const struct store_rows *rows, gsize row,
-		      unsigned column)
+gint64 store_rows_int(const struct store_rows *rows, gsize row, unsigned column)
 {
 	const char *text = store_rows_text(rows, row, column);
 	return text ? g_ascii_strtoll(text, NULL, 10) : 0;
@@ -198,12 +197,11 @@ gint64 store_now(struct store *store)
 
 /* ---- opening ---- */
 
-static gboolean read_format(struct store *store, gint64 *number,
-			    GError **error)
+static gboolean read_format(struct store *store, gint64 *number, GError **error)
 {
 	g_autoptr(store_rows) rows = store_query(
-		store, error, "SELECT COALESCE(MAX(number), 0) FROM migrations",
-		NULL);
+	    store, error, "SELECT COALESCE(MAX(number), 0) FROM migrations",
+	    NULL);
 	*number = rows ? store_rows_int(rows, 0, 0) : 0;
 	return rows != NULL;
 }
@@ -222,11 +220,11 @@ static gboolean apply(struct store *store, const struct store_migration *step,
 	return store_begin(store, error) &&
 	       store_end(store,
 			 store->driver->script(store->handle, sql, error) &&
-				 store_run(store, NULL, error,
-					   "INSERT INTO migrations VALUES"
-					   "($1, $2, $3)",
-					   "isi", (gint64)step->number,
-					   step->title, store_now(store)),
+			     store_run(store, NULL, error,
+				       "INSERT INTO migrations VALUES"
+				       "($1, $2, $3)",
+				       "isi", (gint64)step->number, step->title,
+				       store_now(store)),
 			 error);
 }
 
@@ -249,17 +247,16 @@ static gboolean migrate(struct store *store, GError **error)
 	const struct store_schema *schema = store->schema;
 	gint64 at;
 	if (!store->driver->script(
-		    store->handle,
-		    "CREATE TABLE IF NOT EXISTS migrations("
-		    "number BIGINT PRIMARY KEY, title TEXT NOT NULL,"
-		    "applied BIGINT NOT NULL)",
-		    error) ||
+		store->handle,
+		"CREATE TABLE IF NOT EXISTS migrations("
+		"number BIGINT PRIMARY KEY, title TEXT NOT NULL,"
+		"applied BIGINT NOT NULL)",
+		error) ||
 	    !read_format(store, &at, error) || newer(store, at, error))
 		return FALSE;
 	if (at > 0 && at < (gint64)schema->count) {
-		g_autofree char *path =
-			g_strdup_printf("%s.before-%" G_GINT64_FORMAT,
-					store->aside, at + 1);
+		g_autofree char *path = g_strdup_printf(
+		    "%s.before-%" G_GINT64_FORMAT, store->aside, at + 1);
 		/* one from an attempt that failed before is the older, better
 		 * one */
 		if (!g_file_test(path, G_FILE_TEST_EXISTS) &&
@@ -344,7 +341,7 @@ static gboolean must_be_empty(struct store *to, const char *table,
 			      GError **error)
 {
 	g_autofree char *sql =
-		g_strdup_printf("SELECT 1 FROM %s LIMIT 1", table);
+	    g_strdup_printf("SELECT 1 FROM %s LIMIT 1", table);
 	g_autoptr(store_rows) rows = store_query(to, error, sql, NULL);
 	if (rows && store_rows_count(rows))
 		fault_set(error, FAULT_CONFLICT,
@@ -390,11 +387,11 @@ static gboolean copy_table(struct store *from, struct store *to,
 	       to->driver->recount(to->handle, table, error);
 }
 
-static gboolean copy_tables(struct store *from, struct store *to,
-			    gint64 *count, GError **error)
+static gboolean copy_tables(struct store *from, struct store *to, gint64 *count,
+			    GError **error)
 {
 	g_autoptr(store_rows) names =
-		store_query(from, error, from->driver->tables, NULL);
+	    store_query(from, error, from->driver->tables, NULL);
 	if (!names)
 		return FALSE;
 	for (const char *const *table = from->schema->tables; *table; table++)
@@ -427,13 +424,13 @@ gboolean store_wipe(struct store *store, GError **error)
 	if (!store_begin(store, error))
 		return FALSE;
 	g_autoptr(store_rows) names =
-		store_query(store, error, store->driver->tables, NULL);
+	    store_query(store, error, store->driver->tables, NULL);
 	gboolean ok = names != NULL;
 	for (gsize i = g_strv_length((GStrv)tables); ok && i-- > 0;) {
 		if (!holds(names, tables[i]))
 			continue;
 		g_autofree char *sql =
-			g_strdup_printf("DELETE FROM %s", tables[i]);
+		    g_strdup_printf("DELETE FROM %s", tables[i]);
 		ok = store_run(store, NULL, error, sql, NULL);
 	}
 	return store_end(store, ok, error);
@@ -464,6 +461,6 @@ static gboolean copy_to_file(struct store *store, const char *path,
 gboolean store_backup(struct store *store, const char *path, GError **error)
 {
 	return store->driver->snapshot
-		       ? store->driver->snapshot(store->handle, path, error)
-		       : copy_to_file(store, path, error);
+		   ? store->driver->snapshot(store->handle, path, error)
+		   : copy_to_file(store, path, error);
 }

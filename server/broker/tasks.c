@@ -9,9 +9,9 @@
 #include "server/broker/images.h"
 #include "server/broker/secrets.h"
 
-#define ACCEPT_MS 30000
-#define TEXT_MAX 1000
-#define LISTED 100
+#define ACCEPT_MS   30000
+#define TEXT_MAX    1000
+#define LISTED      100
 #define ASKED_AGAIN 3
 
 struct task { /* one that has not ended; the rest of it is in the store */
@@ -27,9 +27,9 @@ struct task { /* one that has not ended; the rest of it is in the store */
 
 struct tasks {
 	struct broker *broker;
-	GHashTable *live;  /* struct task; owned */
+	GHashTable *live;    /* struct task; owned */
 	gint64 first_serial; /* of all that ended before */
-	GHashTable *ended; /* id -> serial (boxed) of those ended since */
+	GHashTable *ended;   /* id -> serial (boxed) of those ended since */
 };
 
 static void task_free(void *data)
@@ -64,12 +64,12 @@ static struct task *live_add(struct tasks *self, const char *id,
 static gboolean load(struct tasks *self, GError **error)
 {
 	g_autoptr(store_rows) rows = store_query(
-		self->broker->store, error,
-		"SELECT t.id, t.image, t.version, v.recipe, t.host, t.state"
-		" FROM tasks t LEFT JOIN image_versions v"
-		" ON v.image = t.image AND v.version = t.version"
-		" WHERE t.state IN ('queued', 'running')",
-		NULL);
+	    self->broker->store, error,
+	    "SELECT t.id, t.image, t.version, v.recipe, t.host, t.state"
+	    " FROM tasks t LEFT JOIN image_versions v"
+	    " ON v.image = t.image AND v.version = t.version"
+	    " WHERE t.state IN ('queued', 'running')",
+	    NULL);
 	for (gsize i = 0; rows && i < store_rows_count(rows); i++) {
 		enum task_state state = TASK_RUNNING;
 		if (g_hash_table_contains(self->live,
@@ -96,10 +96,10 @@ struct tasks *tasks_create(struct broker *broker, GError **error)
 {
 	struct tasks *self = g_new0(struct tasks, 1);
 	self->broker = broker;
-	self->live = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
-					   task_free);
-	self->ended = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
-					    g_free);
+	self->live =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, NULL, task_free);
+	self->ended =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	self->first_serial = hub_serial(broker->hub);
 	if (!load(self, error))
 		g_clear_pointer(&self, tasks_destroy);
@@ -138,28 +138,27 @@ static json_t *row_json(struct tasks *self, store_rows *rows, gsize row)
 	else if (task && task->cancelling)
 		stage = "Cancelling";
 	return json_pack(
-		"{s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:o, s:o, s:I, s:I, s:I}",
-		"id", id, "kind", store_rows_text(rows, row, 1), "subject",
-		store_rows_text(rows, row, 2), "state",
-		store_rows_text(rows, row, 3), "stage", json_text(stage),
-		"done", (json_int_t)(task ? task->done : 0), "total",
-		(json_int_t)(task ? task->total : 0), "message",
-		json_text(task ? task->message
-			       : store_rows_text(rows, row, 4)),
-		"error", fault ? fault : json_null(), "since",
-		(json_int_t)store_rows_int(rows, row, 6), "created",
-		(json_int_t)store_rows_int(rows, row, 7), "serial",
-		(json_int_t)serial_of(self, id));
+	    "{s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:o, s:o, s:I, s:I, s:I}",
+	    "id", id, "kind", store_rows_text(rows, row, 1), "subject",
+	    store_rows_text(rows, row, 2), "state",
+	    store_rows_text(rows, row, 3), "stage", json_text(stage), "done",
+	    (json_int_t)(task ? task->done : 0), "total",
+	    (json_int_t)(task ? task->total : 0), "message",
+	    json_text(task ? task->message : store_rows_text(rows, row, 4)),
+	    "error", fault ? fault : json_null(), "since",
+	    (json_int_t)store_rows_int(rows, row, 6), "created",
+	    (json_int_t)store_rows_int(rows, row, 7), "serial",
+	    (json_int_t)serial_of(self, id));
 }
 
 json_t *tasks_json(struct tasks *self, const char *id, GError **error)
 {
 	g_autoptr(store_rows) rows = store_query(
-		self->broker->store, error,
-		"SELECT id, kind, subject, state, message, error, since,"
-		" created FROM tasks WHERE ($1 = '' OR id = $1)"
-		" ORDER BY created DESC, id LIMIT $2",
-		"si", id ? id : "", (gint64)LISTED);
+	    self->broker->store, error,
+	    "SELECT id, kind, subject, state, message, error, since,"
+	    " created FROM tasks WHERE ($1 = '' OR id = $1)"
+	    " ORDER BY created DESC, id LIMIT $2",
+	    "si", id ? id : "", (gint64)LISTED);
 	if (!rows)
 		return NULL;
 	if (id) {
@@ -186,8 +185,8 @@ static void touch(struct tasks *self, struct task *task)
 /* ---- changes ---- */
 
 static gboolean save_end(struct tasks *self, struct task *task,
-			 enum task_state state, json_t *fault,
-			 json_t *manifest, GError **error)
+			 enum task_state state, json_t *fault, json_t *manifest,
+			 GError **error)
 {
 	struct broker *broker = self->broker;
 	char *text = fault ? json_dumps(fault, JSON_COMPACT) : NULL;
@@ -197,16 +196,15 @@ static gboolean save_end(struct tasks *self, struct task *task,
 		return FALSE;
 	}
 	gboolean ok =
-		store_run(broker->store, NULL, error,
-			  "UPDATE tasks SET state = $1, error = $2,"
-			  " message = $3, since = $4 WHERE id = $5",
-			  "sssis", task_state_name(state), text, task->message,
-			  store_now(broker->store), task->id) &&
-		(state == TASK_DONE ? images_built(broker, task->image,
-						  task->version, manifest,
-						  error)
-				    : images_not_built(broker, task->image,
-						      task->version, error));
+	    store_run(broker->store, NULL, error,
+		      "UPDATE tasks SET state = $1, error = $2,"
+		      " message = $3, since = $4 WHERE id = $5",
+		      "sssis", task_state_name(state), text, task->message,
+		      store_now(broker->store), task->id) &&
+	    (state == TASK_DONE
+		 ? images_built(broker, task->image, task->version, manifest,
+				error)
+		 : images_not_built(broker, task->image, task->version, error));
 	if (ok)
 		event_add(broker, "task", task->id, NULL,
 			  "Building image %s version %" G_GINT64_FORMAT
@@ -289,7 +287,7 @@ void tasks_send(struct tasks *self, const char *id)
 	if (!task)
 		return;
 	g_autofree char *version =
-		g_strdup_printf("%" G_GINT64_FORMAT, task->version);
+	    g_strdup_printf("%" G_GINT64_FORMAT, task->version);
 	hosts_call(self->broker->hosts, task->host,
 		   json_pack("{s:s, s:s, s:s, s:s, s:s}", "op", "image.build",
 			     "task", task->id, "image", task->image, "version",
@@ -305,7 +303,7 @@ char *tasks_build(struct tasks *self, const char *image, gint64 version,
 	g_autofree char *random = secret_new(32);
 	g_autofree char *id = g_strconcat("t", random, NULL);
 	g_autofree char *subject =
-		g_strdup_printf("%s:%" G_GINT64_FORMAT, image, version);
+	    g_strdup_printf("%s:%" G_GINT64_FORMAT, image, version);
 	gint64 now = store_now(broker->store);
 	if (!store_run(broker->store, NULL, error,
 		       "INSERT INTO tasks(id, kind, subject, state, image,"
@@ -386,8 +384,7 @@ static void take_count(gint64 *to, json_t *message, const char *key)
 		*to = MAX(0, json_integer_value(value));
 }
 
-static struct task *find(struct tasks *self, const char *host,
-			 json_t *message)
+static struct task *find(struct tasks *self, const char *host, json_t *message)
 {
 	const char *id = json_string_value(json_object_get(message, "task"));
 	struct task *task = id ? g_hash_table_lookup(self->live, id) : NULL;
@@ -398,9 +395,9 @@ void tasks_host_event(struct tasks *self, const char *host, json_t *message)
 {
 	struct task *task = find(self, host, message);
 	enum task_state state;
-	if (!task || !task_state_parse(json_string_value(json_object_get(
-					       message, "state")),
-				       &state))
+	if (!task ||
+	    !task_state_parse(
+		json_string_value(json_object_get(message, "state")), &state))
 		return;
 	take_text(&task->stage, message, "stage");
 	take_text(&task->message, message, "message");
@@ -425,10 +422,11 @@ static gboolean listed(json_t *list, const char *id)
 {
 	gsize i;
 	json_t *item;
-	json_array_foreach(list, i, item)
-		if (g_strcmp0(json_string_value(json_object_get(item, "task")),
-			      id) == 0)
-			return TRUE;
+	json_array_foreach(
+	    list, i,
+	    item) if (g_strcmp0(json_string_value(json_object_get(item,
+								  "task")),
+				id) == 0) return TRUE;
 	return FALSE;
 }
 
@@ -439,13 +437,13 @@ static void stop_strangers(struct tasks *self, const char *host, json_t *list)
 	json_array_foreach(list, i, item)
 	{
 		const char *id =
-			json_string_value(json_object_get(item, "task"));
+		    json_string_value(json_object_get(item, "task"));
 		if (!id || find(self, host, item))
 			continue;
-		hosts_call(self->broker->hosts, host,
-			   json_pack("{s:s, s:s}", "op", "task.cancel", "task",
-				     id),
-			   ACCEPT_MS, NULL, NULL);
+		hosts_call(
+		    self->broker->hosts, host,
+		    json_pack("{s:s, s:s}", "op", "task.cancel", "task", id),
+		    ACCEPT_MS, NULL, NULL);
 	}
 }
 
@@ -461,21 +459,20 @@ static void take_unplaced(struct tasks *self, const char *host)
 		g_autoptr(GError) error = NULL;
 		if (task->host)
 			continue;
-		gboolean ok =
-			store_begin(db, &error) &&
-			store_end(db,
-				  store_run(db, NULL, &error,
-					    "UPDATE tasks SET host = $1"
-					    " WHERE id = $2",
-					    "ss", host, task->id) &&
-					  store_run(db, NULL, &error,
-						    "UPDATE image_versions"
-						    " SET host = $1"
-						    " WHERE image = $2"
-						    " AND version = $3",
-						    "ssi", host, task->image,
-						    task->version),
-				  &error);
+		gboolean ok = store_begin(db, &error) &&
+			      store_end(db,
+					store_run(db, NULL, &error,
+						  "UPDATE tasks SET host = $1"
+						  " WHERE id = $2",
+						  "ss", host, task->id) &&
+					    store_run(db, NULL, &error,
+						      "UPDATE image_versions"
+						      " SET host = $1"
+						      " WHERE image = $2"
+						      " AND version = $3",
+						      "ssi", host, task->image,
+						      task->version),
+					&error);
 		if (ok)
 			task->host = g_strdup(host);
 		else
@@ -489,8 +486,7 @@ void tasks_host_hello(struct tasks *self, const char *host, json_t *list)
 	g_autoptr(GList) all = g_hash_table_get_values(self->live);
 	for (GList *each = all; each; each = each->next) {
 		struct task *task = each->data;
-		if (g_strcmp0(task->host, host) != 0 ||
-		    listed(list, task->id))
+		if (g_strcmp0(task->host, host) != 0 || listed(list, task->id))
 			continue;
 		/* The order was lost, or the host ended while it worked on it.
 		 * A version that it has finished meanwhile is done at once. */
@@ -499,16 +495,15 @@ void tasks_host_hello(struct tasks *self, const char *host, json_t *list)
 			continue;
 		}
 		g_autoptr(GError) error = fault_new(
-			FAULT_UNAVAILABLE, "Build the image again.",
-			"The host ended while it worked on this, again and "
-			"again.");
+		    FAULT_UNAVAILABLE, "Build the image again.",
+		    "The host ended while it worked on this, again and "
+		    "again.");
 		json_t *fault = jsonline_from_error(error);
 		end(self, task, TASK_FAILED, fault, NULL);
 		json_decref(fault);
 	}
 	gsize i;
 	json_t *item;
-	json_array_foreach(list, i, item)
-		tasks_host_event(self, host, item);
+	json_array_foreach(list, i, item) tasks_host_event(self, host, item);
 	stop_strangers(self, host, list);
 }

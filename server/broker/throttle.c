@@ -13,10 +13,10 @@ static const struct {
 	unsigned free;      /* failures without any wait */
 	unsigned longest_s; /* of a wait */
 } limits[KINDS] = {
-	[BY_PAIR] = {'p', 5, 120},
-	[BY_USER] = {'u', 20, 5},
-	/* an address may be a whole office behind one router */
-	[BY_ADDRESS] = {'a', 40, 60},
+    [BY_PAIR] = {'p', 5, 120},
+    [BY_USER] = {'u', 20, 5},
+    /* an address may be a whole office behind one router */
+    [BY_ADDRESS] = {'a', 40, 60},
 };
 
 struct entry {
@@ -43,7 +43,7 @@ struct throttle *throttle_create(void)
 {
 	struct throttle *self = g_new0(struct throttle, 1);
 	self->entries =
-		g_hash_table_new_full(g_str_hash, g_str_equal, NULL, entry_free);
+	    g_hash_table_new_full(g_str_hash, g_str_equal, NULL, entry_free);
 	g_queue_init(&self->quiet);
 	return self;
 }
@@ -124,14 +124,13 @@ unsigned throttle_try(struct throttle *self, const char *user,
 		return (unsigned)((until_us - now_us + G_USEC_PER_SEC - 1) /
 				  G_USEC_PER_SEC);
 	for (enum kind kind = 0; kind < KINDS; kind++) {
-		struct entry *entry =
-			obtain(self, kind, user, address, now_us);
+		struct entry *entry = obtain(self, kind, user, address, now_us);
 		decay(entry, now_us);
 		entry->failures++;
 		if (entry->failures < limits[kind].free)
 			continue;
-		unsigned doublings = MIN(entry->failures - limits[kind].free,
-					 16u);
+		unsigned doublings =
+		    MIN(entry->failures - limits[kind].free, 16u);
 		unsigned wait_s = MIN(1u << doublings, limits[kind].longest_s);
 		entry->until_us = now_us + wait_s * G_USEC_PER_SEC;
 	}

@@ -14,7 +14,7 @@
 #include "server/broker/secrets.h"
 
 #define TUNNELS_MAX 4096u
-#define PEER_MAX 128
+#define PEER_MAX    128
 /* A host that just came back tells its displays' addresses at once. */
 #define DISPLAY_WAIT_S 10
 /* The first start of an image makes its template: minutes under emulation. */
@@ -23,7 +23,7 @@
 struct tunnel {
 	struct tunnels *owner;
 	struct jsonline *channel; /* NULL once closed; see `busy` */
-	struct attachment attach;	  /* hash NULL: none yet */
+	struct attachment attach; /* hash NULL: none yet */
 	/* the request under way */
 	gboolean busy; /* a password check holds us, closed or not */
 	json_int_t request;
@@ -60,7 +60,8 @@ static void request_clear(struct tunnel *tunnel)
 /* A session that nobody was told the secret of is none. */
 static void drop_untold(struct tunnel *tunnel)
 {
-	if (tunnel->asked && tunnel->secret && !tunnel->joined && tunnel->attach.hash)
+	if (tunnel->asked && tunnel->secret && !tunnel->joined &&
+	    tunnel->attach.hash)
 		attachment_drop(tunnel->owner->broker, tunnel->attach.hash);
 	if (tunnel->asked)
 		attachment_clear(&tunnel->attach);
@@ -108,10 +109,9 @@ static gboolean is_spice(const struct tunnel *tunnel)
 static const char *address_for(const struct tunnel *tunnel,
 			       const struct desktop *desktop)
 {
-	return is_spice(tunnel) ? desktop->spice
-	       : strcmp(tunnel->protocol, "windows") == 0
-		       ? desktop->windows
-		       : desktop->address;
+	return is_spice(tunnel)                           ? desktop->spice
+	       : strcmp(tunnel->protocol, "windows") == 0 ? desktop->windows
+							  : desktop->address;
 }
 
 static void grant(struct tunnel *tunnel, struct desktop *desktop)
@@ -120,9 +120,8 @@ static void grant(struct tunnel *tunnel, struct desktop *desktop)
 	g_autoptr(GError) error = NULL;
 	if (!tunnel->attach.hash) { /* login: from now on it is one */
 		tunnel->secret = attachment_open(
-			self->broker, desktop->id, tunnel->user,
-			tunnel->protocol, tunnel->peer, &tunnel->attach,
-			&error);
+		    self->broker, desktop->id, tunnel->user, tunnel->protocol,
+		    tunnel->peer, &tunnel->attach, &error);
 		if (!tunnel->secret) {
 			reject(tunnel, error);
 			return;
@@ -171,8 +170,7 @@ static void on_changed(gboolean changed, void *data)
 static void tell_progress(struct tunnel *tunnel, const struct desktop *desktop)
 {
 	jsonline_send(tunnel->channel,
-		      json_pack("{s:s, s:s, s:f}", "event", "progress",
-				"stage",
+		      json_pack("{s:s, s:s, s:f}", "event", "progress", "stage",
 				desktop->stage ? desktop->stage : "Starting",
 				"fraction", desktop->fraction));
 }
@@ -182,7 +180,7 @@ static void await_display(struct tunnel *tunnel)
 {
 	struct broker *broker = tunnel->owner->broker;
 	struct desktop *desktop =
-		desktops_find(broker->desktops, tunnel->desktop);
+	    desktops_find(broker->desktops, tunnel->desktop);
 	g_autoptr(GError) error = NULL;
 	gint64 left_us = tunnel->deadline_us - g_get_monotonic_time();
 	if (!desktop) {
@@ -194,9 +192,10 @@ static void await_display(struct tunnel *tunnel)
 		return;
 	} else if (is_spice(tunnel) && desktop->state == DESKTOP_RUNNING &&
 		   desktop->address) {
-		error = fault_new(FAULT_UNAVAILABLE, "Open it over VNC.",
-				  "The display of desktop '%s' speaks no SPICE.",
-				  desktop->name);
+		error =
+		    fault_new(FAULT_UNAVAILABLE, "Open it over VNC.",
+			      "The display of desktop '%s' speaks no SPICE.",
+			      desktop->name);
 	} else if (desktop->state == DESKTOP_FAILED ||
 		   (desktop->state == DESKTOP_OFF) ||
 		   (desktop->state == DESKTOP_STOPPING &&
@@ -211,9 +210,9 @@ static void await_display(struct tunnel *tunnel)
 	if (!tunnel->attach.hash)
 		tell_progress(tunnel, desktop);
 	g_autofree char *key = g_strconcat(DESKTOP_KEY, desktop->id, NULL);
-	tunnel->wait = hub_wait(broker->hub, key,
-				(unsigned)(left_us / 1000) + 1, on_changed,
-				tunnel);
+	tunnel->wait =
+	    hub_wait(broker->hub, key, (unsigned)(left_us / 1000) + 1,
+		     on_changed, tunnel);
 }
 
 /* ---- requests ---- */
@@ -261,8 +260,8 @@ static void take_redeem(struct tunnel *tunnel, json_t *message)
 		join(tunnel, ticket, &error);
 	else if (ticket)
 		tunnel->secret = attachment_redeem(
-			tunnel->owner->broker, ticket, tunnel->protocol,
-			tunnel->peer, &tunnel->attach, &error);
+		    tunnel->owner->broker, ticket, tunnel->protocol,
+		    tunnel->peer, &tunnel->attach, &error);
 	if (!tunnel->secret) {
 		reject(tunnel, error);
 		return;
@@ -271,7 +270,7 @@ static void take_redeem(struct tunnel *tunnel, json_t *message)
 		share(tunnel, ticket);
 	tunnel->desktop = g_strdup(tunnel->attach.desktop);
 	tunnel->deadline_us =
-		g_get_monotonic_time() + DISPLAY_WAIT_S * G_USEC_PER_SEC;
+	    g_get_monotonic_time() + DISPLAY_WAIT_S * G_USEC_PER_SEC;
 	await_display(tunnel);
 }
 
@@ -280,18 +279,18 @@ static void take_resume(struct tunnel *tunnel, json_t *message)
 	g_autoptr(GError) error = NULL;
 	const char *secret = jsonline_string(message, "session", &error);
 	if (!secret || !attachment_resume(tunnel->owner->broker, secret,
-				      &tunnel->attach, &error)) {
+					  &tunnel->attach, &error)) {
 		reject(tunnel, error);
 		return;
 	}
 	tunnel->desktop = g_strdup(tunnel->attach.desktop);
 	tunnel->deadline_us =
-		g_get_monotonic_time() + DISPLAY_WAIT_S * G_USEC_PER_SEC;
+	    g_get_monotonic_time() + DISPLAY_WAIT_S * G_USEC_PER_SEC;
 	await_display(tunnel);
 }
 
-static void on_password(const struct people_verdict *verdict,
-			const GError *why, void *data)
+static void on_password(const struct people_verdict *verdict, const GError *why,
+			void *data)
 {
 	struct tunnel *tunnel = data;
 	tunnel->busy = FALSE;
@@ -301,16 +300,16 @@ static void on_password(const struct people_verdict *verdict,
 	}
 	g_autoptr(GError) error = NULL;
 	struct desktop *desktop =
-		why ? NULL
-		    : people_desktop(tunnel->owner->broker, tunnel->user,
-				     tunnel->pool, &error);
+	    why ? NULL
+		: people_desktop(tunnel->owner->broker, tunnel->user,
+				 tunnel->pool, &error);
 	if (!desktop) {
 		reject(tunnel, why ? why : error);
 		return;
 	}
 	tunnel->desktop = g_strdup(desktop->id);
 	tunnel->deadline_us =
-		g_get_monotonic_time() + START_WAIT_S * G_USEC_PER_SEC;
+	    g_get_monotonic_time() + START_WAIT_S * G_USEC_PER_SEC;
 	await_display(tunnel);
 }
 
@@ -319,7 +318,7 @@ static void take_login(struct tunnel *tunnel, json_t *message)
 	g_autoptr(GError) error = NULL;
 	const char *user = jsonline_string(message, "user", &error);
 	const char *password =
-		user ? jsonline_string(message, "password", &error) : NULL;
+	    user ? jsonline_string(message, "password", &error) : NULL;
 	if (password && strlen(password) > PASSWORD_MAX) {
 		/* no password of ours is that long */
 		fault_set(&error, FAULT_DENIED, NULL,
@@ -331,8 +330,8 @@ static void take_login(struct tunnel *tunnel, json_t *message)
 		return;
 	}
 	const char *slash = strchr(user, '/');
-	tunnel->user = slash ? g_strndup(user, (gsize)(slash - user))
-			     : g_strdup(user);
+	tunnel->user =
+	    slash ? g_strndup(user, (gsize)(slash - user)) : g_strdup(user);
 	tunnel->pool = g_strndup(slash ? slash + 1 : "", POOL_NAME_MAX + 1);
 	tunnel->busy = TRUE;
 	/* the address without its port is what is throttled */
@@ -348,9 +347,9 @@ static const struct {
 	const char *op;
 	void (*take)(struct tunnel *tunnel, json_t *message);
 } operations[] = {
-	{"redeem", take_redeem},
-	{"resume", take_resume},
-	{"login", take_login},
+    {"redeem", take_redeem},
+    {"resume", take_resume},
+    {"login", take_login},
 };
 
 static gboolean check_common(struct tunnel *tunnel, json_t *message,
@@ -358,13 +357,12 @@ static gboolean check_common(struct tunnel *tunnel, json_t *message,
 {
 	const char *protocol = jsonline_string(message, "protocol", error);
 	const char *peer =
-		protocol ? jsonline_string(message, "peer", error) : NULL;
+	    protocol ? jsonline_string(message, "peer", error) : NULL;
 	if (!peer)
 		return FALSE;
 	static const char *const spoken[] = {"rfb", "spice", "windows", NULL};
 	if (!g_strv_contains(spoken, protocol)) {
-		g_autofree char *quoted = log_quote(protocol,
-						    strlen(protocol));
+		g_autofree char *quoted = log_quote(protocol, strlen(protocol));
 		fault_set(error, FAULT_INVALID, "Use rfb, spice or windows.",
 			  "Protocol %s is not spoken here.", quoted);
 		return FALSE;
@@ -411,8 +409,8 @@ static void on_closed(struct jsonline *channel, const GError *why, void *data)
 }
 
 static const struct jsonline_handlers handlers = {
-	.request = on_request,
-	.closed = on_closed,
+    .request = on_request,
+    .closed = on_closed,
 };
 
 static void on_accepted(int fd, void *data)
@@ -464,8 +462,8 @@ struct tunnels *tunnels_create(struct broker *broker, GError **error)
 	struct tunnels *self = g_new0(struct tunnels, 1);
 	self->broker = broker;
 	self->list = g_ptr_array_new();
-	self->listener = listener_create(broker->root, "gateway.sock", "gateway",
-					 on_accepted, self, error);
+	self->listener = listener_create(broker->root, "gateway.sock",
+					 "gateway", on_accepted, self, error);
 	if (!self->listener)
 		g_clear_pointer(&self, tunnels_destroy);
 	return self;

@@ -14,11 +14,11 @@ struct client;
 
 struct cli {
 	struct client *client;
-	char *root;     /* --root as given, or NULL */
-	char *run_dir;  /* of the installation */
+	char *root;    /* --root as given, or NULL */
+	char *run_dir; /* of the installation */
 	gboolean json;
-	int status;     /* exit status of success; exec sets it */
-	int argc;       /* arguments after noun, verb and options */
+	int status; /* exit status of success; exec sets it */
+	int argc;   /* arguments after noun, verb and options */
 	char **argv;
 };
 
@@ -34,8 +34,8 @@ struct verb {
 };
 
 extern const struct verb image_verbs[], desktop_verbs[], user_verbs[],
-	pool_verbs[], task_verbs[], store_verbs[],
-	group_verbs[], quota_verbs[], plan_verbs[], server_verbs[];
+    pool_verbs[], task_verbs[], store_verbs[], group_verbs[], quota_verbs[],
+    plan_verbs[], server_verbs[];
 
 /* Exit statuses, documented in oriel(1): 2 + the fault's place. */
 int cli_status(const GError *error);
@@ -44,4 +44,4 @@ int cli_status(const GError *error);
 gboolean cli_printed(const struct cli *cli, json_t *answer);
 /* A line of confirmation for people; with --json nothing. */
 void cli_say(const struct cli *cli, const char *format, ...)
-	G_GNUC_PRINTF(2, 3);
+    G_GNUC_PRINTF(2, 3);

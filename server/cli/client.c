@@ -33,7 +33,7 @@ struct client *client_create(const char *run_dir)
 	g_autofree char *reach = g_strdup(self->path);
 	if (strlen(reach) >= sizeof((struct sockaddr_un *)0)->sun_path) {
 		self->folder_fd =
-			open(run_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		    open(run_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		g_free(reach);
 		reach = g_strdup_printf("/proc/self/fd/%d/admin.sock",
 					self->folder_fd);
@@ -41,7 +41,7 @@ struct client *client_create(const char *run_dir)
 	g_autoptr(GSocketAddress) address = g_unix_socket_address_new(reach);
 	/* no timeout: long polls and removals take their time */
 	self->session = soup_session_new_with_options(
-		"remote-connectable", address, "timeout", 0, NULL);
+	    "remote-connectable", address, "timeout", 0, NULL);
 	return self;
 }
 
@@ -71,8 +71,8 @@ void client_interrupt(struct client *self)
 static void on_answer(GObject *source, GAsyncResult *result, void *data)
 {
 	struct client *self = data;
-	self->answer = soup_session_send_and_read_finish(
-		SOUP_SESSION(source), result, &self->error);
+	self->answer = soup_session_send_and_read_finish(SOUP_SESSION(source),
+							 result, &self->error);
 	g_main_loop_quit(self->loop);
 }
 
@@ -142,9 +142,9 @@ json_t *client_call(struct client *self, const char *method, const char *path,
 	if (text) {
 		gsize size = strlen(text);
 		g_autoptr(GBytes) bytes =
-			g_bytes_new_with_free_func(text, size, free, text);
+		    g_bytes_new_with_free_func(text, size, free, text);
 		soup_message_set_request_body_from_bytes(
-			message, "application/json", bytes);
+		    message, "application/json", bytes);
 	}
 	g_autoptr(GBytes) answer = send_message(self, message, error);
 	if (!answer)

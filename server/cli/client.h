@@ -16,8 +16,8 @@ void client_destroy(struct client *client);
 /* path is below /api/v1 and is a printf result of checked parts: use
  * client_part() for what a person typed. Takes body (may be NULL). Returns
  * the answer, {} where there is none. The fault is the server's own. */
-json_t *client_call(struct client *client, const char *method,
-		    const char *path, json_t *body, GError **error);
+json_t *client_call(struct client *client, const char *method, const char *path,
+		    json_t *body, GError **error);
 /* For answers that are not JSON. */
 GBytes *client_fetch(struct client *client, const char *path, GError **error);
 /* Escaped for use in a path; new string. */

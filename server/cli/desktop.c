@@ -17,38 +17,38 @@ static char *opt_using, *opt_vv, *opt_protocol;
 static int opt_width, opt_timeout_s;
 
 static const GOptionEntry wait_options[] = {
-	{"no-wait", 0, 0, G_OPTION_ARG_NONE, &opt_no_wait,
-	 "Do not wait until it is done", NULL},
-	{0},
+    {"no-wait", 0, 0, G_OPTION_ARG_NONE, &opt_no_wait,
+     "Do not wait until it is done", NULL},
+    {0},
 };
 static const GOptionEntry remove_options[] = {
-	{"force", 'f', 0, G_OPTION_ARG_NONE, &opt_force,
-	 "Switch it off first if it runs", NULL},
-	{0},
+    {"force", 'f', 0, G_OPTION_ARG_NONE, &opt_force,
+     "Switch it off first if it runs", NULL},
+    {0},
 };
 static const GOptionEntry picture_options[] = {
-	{"width", 'w', 0, G_OPTION_ARG_INT, &opt_width,
-	 "At most so wide (1024)", "PIXELS"},
-	{0},
+    {"width", 'w', 0, G_OPTION_ARG_INT, &opt_width, "At most so wide (1024)",
+     "PIXELS"},
+    {0},
 };
 static const GOptionEntry exec_options[] = {
-	{"timeout", 't', 0, G_OPTION_ARG_INT, &opt_timeout_s,
-	 "Give up after this time (60)", "SECONDS"},
-	{"stdin", 'i', 0, G_OPTION_ARG_NONE, &opt_stdin,
-	 "Give the program what is piped in, up to 1 MiB", NULL},
-	{0},
+    {"timeout", 't', 0, G_OPTION_ARG_INT, &opt_timeout_s,
+     "Give up after this time (60)", "SECONDS"},
+    {"stdin", 'i', 0, G_OPTION_ARG_NONE, &opt_stdin,
+     "Give the program what is piped in, up to 1 MiB", NULL},
+    {0},
 };
 
 static const GOptionEntry open_options[] = {
-	{"viewer", 0, 0, G_OPTION_ARG_NONE, &opt_viewer,
-	 "In a stock viewer, signed in by ticket", NULL},
-	{"using", 0, 0, G_OPTION_ARG_STRING, &opt_using,
-	 "vncviewer, remote-viewer or remmina; the first installed", "VIEWER"},
-	{"vv", 0, 0, G_OPTION_ARG_FILENAME, &opt_vv,
-	 "Write a file for remote-viewer instead (- prints it)", "FILE"},
-	{"protocol", 0, 0, G_OPTION_ARG_STRING, &opt_protocol,
-	 "rfb or spice; rfb unless given", "PROTOCOL"},
-	{0},
+    {"viewer", 0, 0, G_OPTION_ARG_NONE, &opt_viewer,
+     "In a stock viewer, signed in by ticket", NULL},
+    {"using", 0, 0, G_OPTION_ARG_STRING, &opt_using,
+     "vncviewer, remote-viewer or remmina; the first installed", "VIEWER"},
+    {"vv", 0, 0, G_OPTION_ARG_FILENAME, &opt_vv,
+     "Write a file for remote-viewer instead (- prints it)", "FILE"},
+    {"protocol", 0, 0, G_OPTION_ARG_STRING, &opt_protocol,
+     "rfb or spice; rfb unless given", "PROTOCOL"},
+    {0},
 };
 
 /* ---- which one ---- */
@@ -56,7 +56,7 @@ static const GOptionEntry open_options[] = {
 static gboolean answers_to(json_t *desktop, const char *wanted)
 {
 	g_autofree char *slashed = g_strdup_printf(
-		"%s/%s", text_of(desktop, "pool"), text_of(desktop, "user"));
+	    "%s/%s", text_of(desktop, "pool"), text_of(desktop, "user"));
 	return strcmp(text_of(desktop, "id"), wanted) == 0 ||
 	       strcmp(text_of(desktop, "name"), wanted) == 0 ||
 	       strcmp(slashed, wanted) == 0;
@@ -65,8 +65,8 @@ static gboolean answers_to(json_t *desktop, const char *wanted)
 /* By id, name or POOL/USER; new string. */
 static char *find(struct cli *cli, const char *wanted, GError **error)
 {
-	json_t *answer = client_call(cli->client, "GET", "/desktops?all=1",
-				     NULL, error);
+	json_t *answer =
+	    client_call(cli->client, "GET", "/desktops?all=1", NULL, error);
 	if (!answer)
 		return NULL;
 	g_autofree char *id = NULL;
@@ -114,31 +114,30 @@ static json_t *call(struct cli *cli, const char *method, const char *rest,
 
 static gboolean list(struct cli *cli, GError **error)
 {
-	json_t *answer = client_call(cli->client, "GET", "/desktops?all=1",
-				     NULL, error);
+	json_t *answer =
+	    client_call(cli->client, "GET", "/desktops?all=1", NULL, error);
 	if (!answer)
 		return FALSE;
 	if (!cli_printed(cli, answer)) {
 		struct table *table =
-			table_create("ID", "NAME", "USER", "STATE", "SINCE",
-				     "VIEWERS", "IMAGE", "REMARK", NULL);
+		    table_create("ID", "NAME", "USER", "STATE", "SINCE",
+				 "VIEWERS", "IMAGE", "REMARK", NULL);
 		gsize i;
 		json_t *desktop;
 		json_array_foreach(json_object_get(answer, "desktops"), i,
 				   desktop)
 		{
-			const char *remark = text_of(
-				json_object_get(desktop, "error"), "cause");
+			const char *remark =
+			    text_of(json_object_get(desktop, "error"), "cause");
 			if (!*remark)
-				remark = text_of(json_object_get(desktop,
-								 "warning"),
-						 "cause");
+				remark =
+				    text_of(json_object_get(desktop, "warning"),
+					    "cause");
 			if (!*remark)
 				remark = text_of(desktop, "stage");
 			g_autofree char *image =
-				g_strdup_printf("%s:%s",
-						text_of(desktop, "image"),
-						text_of(desktop, "version"));
+			    g_strdup_printf("%s:%s", text_of(desktop, "image"),
+					    text_of(desktop, "version"));
 			table_row(table, text_of(desktop, "id"),
 				  text_of(desktop, "name"),
 				  text_of(desktop, "user"),
@@ -278,9 +277,9 @@ static gboolean remove_desktop(struct cli *cli, GError **error)
 	if (opt_force) {
 		g_autofree char *stop = g_strconcat(path, "/off", NULL);
 		json_t *answer =
-			client_call(cli->client, "POST", stop, NULL, error);
+		    client_call(cli->client, "POST", stop, NULL, error);
 		json_t *stopped =
-			answer ? follow_desktop(cli, id, "off", error) : NULL;
+		    answer ? follow_desktop(cli, id, "off", error) : NULL;
 		json_decref(answer);
 		json_decref(stopped);
 		if (!stopped)
@@ -300,9 +299,8 @@ static gboolean picture(struct cli *cli, GError **error)
 	g_autofree char *id = find(cli, cli->argv[0], error);
 	if (!id)
 		return FALSE;
-	g_autofree char *path =
-		g_strdup_printf("/desktops/%s/picture?width=%d", id,
-				opt_width ? opt_width : 1024);
+	g_autofree char *path = g_strdup_printf(
+	    "/desktops/%s/picture?width=%d", id, opt_width ? opt_width : 1024);
 	g_autoptr(GBytes) png = client_fetch(cli->client, path, error);
 	if (!png)
 		return FALSE;
@@ -341,8 +339,7 @@ static void print_base64(json_t *answer, const char *key, FILE *to)
 {
 	gsize size;
 	const char *text = text_of(answer, key);
-	g_autofree guchar *data =
-		*text ? g_base64_decode(text, &size) : NULL;
+	g_autofree guchar *data = *text ? g_base64_decode(text, &size) : NULL;
 	if (data)
 		fwrite(data, 1, size, to);
 }
@@ -382,7 +379,7 @@ static gboolean exec(struct cli *cli, GError **error)
 static json_t *gateway(struct cli *cli, GError **error)
 {
 	g_autofree char *path =
-		g_build_filename(cli->run_dir, "gateway.json", NULL);
+	    g_build_filename(cli->run_dir, "gateway.json", NULL);
 	json_t *known = json_load_file(path, 0, NULL);
 	if (!json_is_object(known)) {
 		json_decref(known);
@@ -406,13 +403,12 @@ static gboolean open_viewer(struct cli *cli, GError **error)
 		return FALSE;
 	}
 	cli->client = client_create(cli->run_dir);
-	json_t *body = opt_protocol ? json_pack("{s:s}", "protocol",
-						opt_protocol)
-				    : NULL;
+	json_t *body =
+	    opt_protocol ? json_pack("{s:s}", "protocol", opt_protocol) : NULL;
 	json_t *answer = call(cli, "POST", "/viewer", body, NULL, error);
 	gboolean fine =
-		answer && (opt_vv ? viewer_save(cli, answer, opt_vv, error)
-				  : viewer_start(cli, answer, opt_using, error));
+	    answer && (opt_vv ? viewer_save(cli, answer, opt_vv, error)
+			      : viewer_start(cli, answer, opt_using, error));
 	json_decref(answer);
 	return fine;
 }
@@ -425,8 +421,8 @@ static gboolean open_desktop(struct cli *cli, GError **error)
 	if (!known)
 		return FALSE;
 	g_autofree char *pool = client_part(cli->argc ? cli->argv[0] : "");
-	g_autofree char *url = g_strdup_printf(
-		"https://localhost:%s/%s", text_of(known, "https"), pool);
+	g_autofree char *url = g_strdup_printf("https://localhost:%s/%s",
+					       text_of(known, "https"), pool);
 	g_autofree char *program = paths_program("oriel-client");
 	gboolean shown = (g_getenv("DISPLAY") || g_getenv("WAYLAND_DISPLAY")) &&
 			 g_file_test(program, G_FILE_TEST_IS_EXECUTABLE);
@@ -446,56 +442,57 @@ static gboolean open_desktop(struct cli *cli, GError **error)
 		return TRUE;
 	fflush(stdout);
 	execl(program, "oriel-client", url, (char *)NULL);
-	fault_set(error, FAULT_UNAVAILABLE, NULL,
-		  "'%s' cannot be started: %s.", program, g_strerror(errno));
+	fault_set(error, FAULT_UNAVAILABLE, NULL, "'%s' cannot be started: %s.",
+		  program, g_strerror(errno));
 	return FALSE;
 }
 
 #define D "desktop"
 const struct verb desktop_verbs[] = {
-	{D, "list", NULL, 0, 0, "What desktops there are",
-	 "  oriel desktop list\n", NULL, list, FALSE},
-	{D, "show", "DESKTOP", 1, 1, "A desktop, its state and why",
-	 "  oriel desktop show office-ada\n  oriel desktop show office/ada\n"
-	 "A DESKTOP is named by its id, its name, or POOL/USER.\n",
-	 NULL, show, FALSE},
-	{D, "create", "POOL USER", 2, 2,
-	 "Make and start a user's desktop before they open it",
-	 "  oriel desktop create office ada\n", wait_options, create, FALSE},
-	{D, "start", "DESKTOP", 1, 1, "Start a desktop",
-	 "  oriel desktop start office-ada\n  oriel desktop start office/ada\n", wait_options, start, FALSE},
-	{D, "shutdown", "DESKTOP", 1, 1, "Ask its system to shut down",
-	 "  oriel desktop shutdown office-ada\n", wait_options, shutdown_guest,
-	 FALSE},
-	{D, "logoff", "DESKTOP", 1, 1,
-	 "End its user's work: a floating one is thrown away, a dedicated one "
-	 "shuts down",
-	 "  oriel desktop logoff office/ada\n", NULL, logoff, FALSE},
-	{D, "off", "DESKTOP", 1, 1, "Switch it off at once",
-	 "  oriel desktop off office-ada\n", wait_options, off, FALSE},
-	{D, "reset", "DESKTOP", 1, 1, "Press its reset button",
-	 "  oriel desktop reset office-ada\n", NULL, reset, FALSE},
-	{D, "disconnect", "DESKTOP", 1, 1, "End everybody's connection to it",
-	 "  oriel desktop disconnect office-ada\n", NULL, disconnect, FALSE},
-	{D, "remove", "DESKTOP", 1, 1, "Remove it with its disk",
-	 "  oriel desktop remove office-ada\n"
-	 "  oriel desktop remove office-ada --force\n",
-	 remove_options, remove_desktop, FALSE},
-	{D, "exec", "DESKTOP PROGRAM [ARGUMENT...]", 2, -1,
-	 "Run a program in it, as its root",
-	 "  oriel desktop exec office-ada uname -a\n"
-	 "  oriel desktop exec --stdin office-ada tee /root/file < file\n"
-	 "Ends with the program's own status.\n",
-	 exec_options, exec, FALSE},
-	{D, "picture", "DESKTOP FILE", 2, 2, "Save what it shows, as PNG",
-	 "  oriel desktop picture office-ada screen.png\n", picture_options,
-	 picture, FALSE},
-	{D, "open", "[POOL | DESKTOP]", 0, 1,
-	 "How to reach it; opens the client where there is a display",
-	 "  oriel desktop open office\n"
-	 "  oriel desktop open office-ada --viewer\n"
-	 "  oriel desktop open office/ada --vv ada.vv\n"
-	 "A pool for the client; a desktop for a stock viewer.\n",
-	 open_options, open_desktop, TRUE},
-	{0},
+    {D, "list", NULL, 0, 0, "What desktops there are", "  oriel desktop list\n",
+     NULL, list, FALSE},
+    {D, "show", "DESKTOP", 1, 1, "A desktop, its state and why",
+     "  oriel desktop show office-ada\n  oriel desktop show office/ada\n"
+     "A DESKTOP is named by its id, its name, or POOL/USER.\n",
+     NULL, show, FALSE},
+    {D, "create", "POOL USER", 2, 2,
+     "Make and start a user's desktop before they open it",
+     "  oriel desktop create office ada\n", wait_options, create, FALSE},
+    {D, "start", "DESKTOP", 1, 1, "Start a desktop",
+     "  oriel desktop start office-ada\n  oriel desktop start office/ada\n",
+     wait_options, start, FALSE},
+    {D, "shutdown", "DESKTOP", 1, 1, "Ask its system to shut down",
+     "  oriel desktop shutdown office-ada\n", wait_options, shutdown_guest,
+     FALSE},
+    {D, "logoff", "DESKTOP", 1, 1,
+     "End its user's work: a floating one is thrown away, a dedicated one "
+     "shuts down",
+     "  oriel desktop logoff office/ada\n", NULL, logoff, FALSE},
+    {D, "off", "DESKTOP", 1, 1, "Switch it off at once",
+     "  oriel desktop off office-ada\n", wait_options, off, FALSE},
+    {D, "reset", "DESKTOP", 1, 1, "Press its reset button",
+     "  oriel desktop reset office-ada\n", NULL, reset, FALSE},
+    {D, "disconnect", "DESKTOP", 1, 1, "End everybody's connection to it",
+     "  oriel desktop disconnect office-ada\n", NULL, disconnect, FALSE},
+    {D, "remove", "DESKTOP", 1, 1, "Remove it with its disk",
+     "  oriel desktop remove office-ada\n"
+     "  oriel desktop remove office-ada --force\n",
+     remove_options, remove_desktop, FALSE},
+    {D, "exec", "DESKTOP PROGRAM [ARGUMENT...]", 2, -1,
+     "Run a program in it, as its root",
+     "  oriel desktop exec office-ada uname -a\n"
+     "  oriel desktop exec --stdin office-ada tee /root/file < file\n"
+     "Ends with the program's own status.\n",
+     exec_options, exec, FALSE},
+    {D, "picture", "DESKTOP FILE", 2, 2, "Save what it shows, as PNG",
+     "  oriel desktop picture office-ada screen.png\n", picture_options,
+     picture, FALSE},
+    {D, "open", "[POOL | DESKTOP]", 0, 1,
+     "How to reach it; opens the client where there is a display",
+     "  oriel desktop open office\n"
+     "  oriel desktop open office-ada --viewer\n"
+     "  oriel desktop open office/ada --vv ada.vv\n"
+     "A pool for the client; a desktop for a stock viewer.\n",
+     open_options, open_desktop, TRUE},
+    {0},
 };

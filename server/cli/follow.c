@@ -20,7 +20,7 @@ struct follow {
 	const char *task; /* NULL: a desktop */
 	gboolean terminal;
 	gboolean drawn;
-	char *told;	 /* the last plain line */
+	char *told;      /* the last plain line */
 	gint64 start_us; /* when `from` was seen */
 	double from;
 	unsigned interrupts;
@@ -60,8 +60,8 @@ static unsigned terminal_width(void)
 {
 	struct winsize size;
 	return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col
-		       ? size.ws_col
-		       : 80;
+		   ? size.ws_col
+		   : 80;
 }
 
 /* From the speed so far; "" until that says something. */
@@ -88,11 +88,11 @@ static void draw_bar(struct follow *self, double fraction, const char *stage)
 	int full = (int)(CLAMP(fraction, 0, 1) * BAR_CELLS);
 	g_autofree char *left = remaining(self, fraction);
 	g_autofree char *line = g_strdup_printf(
-		"[%.*s%.*s] %3.0f%%%s  %s", full, marks, BAR_CELLS - full,
-		dots, fraction * 100, left, stage);
+	    "[%.*s%.*s] %3.0f%%%s  %s", full, marks, BAR_CELLS - full, dots,
+	    fraction * 100, left, stage);
 	glong width = MAX(20, (glong)terminal_width() - 1);
-	g_autofree char *cut = g_utf8_substring(
-		line, 0, MIN(width, g_utf8_strlen(line, -1)));
+	g_autofree char *cut =
+	    g_utf8_substring(line, 0, MIN(width, g_utf8_strlen(line, -1)));
 	fprintf(stderr, "\r\033[K%s", cut);
 	fflush(stderr);
 	self->drawn = TRUE;
@@ -126,7 +126,7 @@ static gboolean ask_cancel(struct follow *self, GError **error)
 	fprintf(stderr, "Cancelling; again to leave it alone.\n");
 	g_autoptr(GError) why = NULL;
 	json_t *task =
-		client_call(self->cli->client, "DELETE", path, NULL, &why);
+	    client_call(self->cli->client, "DELETE", path, NULL, &why);
 	json_decref(task);
 	if (task || g_error_matches(why, FAULT, FAULT_CONFLICT))
 		return TRUE; /* ended meanwhile: follow to its end */
@@ -137,12 +137,12 @@ static gboolean ask_cancel(struct follow *self, GError **error)
 static json_t *poll_task(struct follow *self, json_int_t serial, GError **error)
 {
 	g_autofree char *path = g_strdup_printf(
-		"/tasks/%s?wait=%" JSON_INTEGER_FORMAT, self->task, serial);
+	    "/tasks/%s?wait=%" JSON_INTEGER_FORMAT, self->task, serial);
 	for (;;) {
 		g_autoptr(GError) why = NULL;
 		unsigned before = self->interrupts;
-		json_t *task = client_call(self->cli->client, "GET", path,
-					   NULL, &why);
+		json_t *task =
+		    client_call(self->cli->client, "GET", path, NULL, &why);
 		if (task)
 			return task;
 		if (self->interrupts == before ||
@@ -170,11 +170,10 @@ static gboolean task_ended(struct follow *self, json_t *task, GError **error)
 		fault_set(error, FAULT_CANCELLED, NULL,
 			  "Cancelled; nothing was left behind.");
 	else if (is(task, "state", "failed"))
-		g_propagate_error(error,
-				  json_is_object(why)
-					  ? jsonline_to_error(why)
-					  : fault_new(FAULT_INTERNAL, NULL,
-						      "The task failed."));
+		g_propagate_error(error, json_is_object(why)
+					     ? jsonline_to_error(why)
+					     : fault_new(FAULT_INTERNAL, NULL,
+							 "The task failed."));
 	return TRUE;
 }
 
@@ -184,10 +183,9 @@ static void show_task(struct follow *self, json_t *task)
 	double total = json_number_value(json_object_get(task, "total"));
 	const char *stage = text_of(task, "stage");
 	const char *message = text_of(task, "message");
-	g_autofree char *both =
-		self->terminal && *message
-			? g_strdup_printf("%s: %s", stage, message)
-			: g_strdup(*stage ? stage : "Waiting");
+	g_autofree char *both = self->terminal && *message
+				    ? g_strdup_printf("%s: %s", stage, message)
+				    : g_strdup(*stage ? stage : "Waiting");
 	show(self, total > 0 ? done / total : 0, both);
 }
 
@@ -241,7 +239,7 @@ json_t *follow_desktop(struct cli *cli, const char *id, const char *state,
 	follow_init(&self, cli, NULL);
 	for (;;) {
 		g_autofree char *path = g_strdup_printf(
-			"/desktops/%s?wait=%" JSON_INTEGER_FORMAT, id, serial);
+		    "/desktops/%s?wait=%" JSON_INTEGER_FORMAT, id, serial);
 		desktop = client_call(cli->client, "GET", path, NULL, &why);
 		if (!desktop || desktop_arrived(desktop, state, &why))
 			break;

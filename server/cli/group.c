@@ -10,8 +10,8 @@ static char *names_text(json_t *object, const char *key)
 	gsize i;
 	json_t *name;
 	json_array_foreach(json_object_get(object, key), i, name)
-		g_string_append_printf(text, "%s%s", i ? ", " : "",
-				       json_string_value(name));
+	    g_string_append_printf(text, "%s%s", i ? ", " : "",
+				   json_string_value(name));
 	return g_string_free(text, FALSE);
 }
 
@@ -24,20 +24,19 @@ static char *path_of(struct cli *cli)
 static gboolean list(struct cli *cli, GError **error)
 {
 	json_t *answer =
-		client_call(cli->client, "GET", "/groups", NULL, error);
+	    client_call(cli->client, "GET", "/groups", NULL, error);
 	if (!answer)
 		return FALSE;
 	if (!cli_printed(cli, answer)) {
 		struct table *table =
-			table_create("GROUP", "USERS", "POOLS", NULL);
+		    table_create("GROUP", "USERS", "POOLS", NULL);
 		gsize i;
 		json_t *group;
 		json_array_foreach(json_object_get(answer, "groups"), i, group)
 		{
 			g_autofree char *users = names_text(group, "users");
 			g_autofree char *pools = names_text(group, "pools");
-			table_row(table, text_of(group, "group"), users,
-				  pools);
+			table_row(table, text_of(group, "group"), users, pools);
 		}
 		table_print(table, "There is no group; 'oriel group set' makes "
 				   "one.");
@@ -74,15 +73,15 @@ static gboolean remove_group(struct cli *cli, GError **error)
 }
 
 const struct verb group_verbs[] = {
-	{"group", "list", NULL, 0, 0, "What groups there are",
-	 "  oriel group list\n", NULL, list, FALSE},
-	{"group", "set", "GROUP [USER...]", 1, -1,
-	 "Make a group, or give it these members and no others",
-	 "  oriel group set class-a ada bob\n"
-	 "  oriel pool edit office --groups class-a\n",
-	 NULL, set, FALSE},
-	{"group", "remove", "GROUP", 1, 1,
-	 "Remove a group; its users stay, its pools are closed to them",
-	 "  oriel group remove class-a\n", NULL, remove_group, FALSE},
-	{0},
+    {"group", "list", NULL, 0, 0, "What groups there are",
+     "  oriel group list\n", NULL, list, FALSE},
+    {"group", "set", "GROUP [USER...]", 1, -1,
+     "Make a group, or give it these members and no others",
+     "  oriel group set class-a ada bob\n"
+     "  oriel pool edit office --groups class-a\n",
+     NULL, set, FALSE},
+    {"group", "remove", "GROUP", 1, 1,
+     "Remove a group; its users stay, its pools are closed to them",
+     "  oriel group remove class-a\n", NULL, remove_group, FALSE},
+    {0},
 };

@@ -10,29 +10,28 @@ static gboolean opt_again, opt_no_wait;
 static int opt_version;
 
 static const GOptionEntry build_options[] = {
-	{"name", 'n', 0, G_OPTION_ARG_STRING, &opt_name,
-	 "Name of the image (the recipe's unless given)", "NAME"},
-	{"again", 0, 0, G_OPTION_ARG_NONE, &opt_again,
-	 "Build a new version also when the image is current", NULL},
-	{"no-wait", 0, 0, G_OPTION_ARG_NONE, &opt_no_wait,
-	 "Do not wait for the end; 'oriel task show' tells how it goes", NULL},
-	{0},
+    {"name", 'n', 0, G_OPTION_ARG_STRING, &opt_name,
+     "Name of the image (the recipe's unless given)", "NAME"},
+    {"again", 0, 0, G_OPTION_ARG_NONE, &opt_again,
+     "Build a new version also when the image is current", NULL},
+    {"no-wait", 0, 0, G_OPTION_ARG_NONE, &opt_no_wait,
+     "Do not wait for the end; 'oriel task show' tells how it goes", NULL},
+    {0},
 };
 
 static const GOptionEntry remove_options[] = {
-	{"version", 0, 0, G_OPTION_ARG_INT, &opt_version,
-	 "Only this version", "N"},
-	{0},
+    {"version", 0, 0, G_OPTION_ARG_INT, &opt_version, "Only this version", "N"},
+    {0},
 };
 
 static gboolean build(struct cli *cli, GError **error)
 {
-	json_t *body = json_pack("{s:s, s:b}", "recipe", cli->argv[0], "again",
-				 opt_again);
+	json_t *body =
+	    json_pack("{s:s, s:b}", "recipe", cli->argv[0], "again", opt_again);
 	if (opt_name)
 		json_object_set_new(body, "name", json_string(opt_name));
 	json_t *answer =
-		client_call(cli->client, "POST", "/images", body, error);
+	    client_call(cli->client, "POST", "/images", body, error);
 	if (!answer)
 		return FALSE;
 	const char *task = text_of(answer, "task");
@@ -44,8 +43,8 @@ static gboolean build(struct cli *cli, GError **error)
 	}
 	if (ok && !cli_printed(cli, answer))
 		printf(*task && opt_no_wait
-			       ? "Image %s version %s is being built, task "
-				 "%s.\n"
+			   ? "Image %s version %s is being built, task "
+			     "%s.\n"
 		       : *task ? "Image %s version %s is ready.\n"
 			       : "Image %s is current, version %s.\n",
 		       text_of(answer, "image"), text_of(answer, "version"),
@@ -57,7 +56,7 @@ static gboolean build(struct cli *cli, GError **error)
 static gboolean list(struct cli *cli, GError **error)
 {
 	json_t *answer =
-		client_call(cli->client, "GET", "/images", NULL, error);
+	    client_call(cli->client, "GET", "/images", NULL, error);
 	if (!answer)
 		return FALSE;
 	if (!cli_printed(cli, answer)) {
@@ -66,11 +65,10 @@ static gboolean list(struct cli *cli, GError **error)
 		gsize i;
 		json_t *image;
 		json_array_foreach(json_object_get(answer, "images"), i, image)
-			table_row(table, text_of(image, "image"),
-				  text_of(image, "version"),
-				  text_of(image, "state"),
-				  text_of(image, "recipe"),
-				  text_ago(image, "created"));
+		    table_row(table, text_of(image, "image"),
+			      text_of(image, "version"),
+			      text_of(image, "state"), text_of(image, "recipe"),
+			      text_ago(image, "created"));
 		table_print(table, "There is no image yet; 'oriel image "
 				   "recipes' tells what can be built.");
 	}
@@ -93,16 +91,15 @@ static void show_text(json_t *image)
 			   (int)(json_array_size(packages) +
 				 json_object_size(packages)));
 	printf("\n");
-	struct table *table = table_create("VERSION", "STATE", "RECIPE",
-					   "MADE", "DESKTOPS", NULL);
+	struct table *table = table_create("VERSION", "STATE", "RECIPE", "MADE",
+					   "DESKTOPS", NULL);
 	gsize i;
 	json_t *version;
 	json_array_foreach(json_object_get(image, "versions"), i, version)
-		table_row(table, text_of(version, "version"),
-			  text_of(version, "state"),
-			  text_of(version, "recipe"),
-			  text_ago(version, "created"),
-			  text_of(version, "desktops"));
+	    table_row(table, text_of(version, "version"),
+		      text_of(version, "state"), text_of(version, "recipe"),
+		      text_ago(version, "created"),
+		      text_of(version, "desktops"));
 	table_print(table, "It has no version.");
 }
 
@@ -126,9 +123,8 @@ static gboolean remove_image(struct cli *cli, GError **error)
 {
 	g_autofree char *path = path_of(cli);
 	g_autofree char *full =
-		opt_version ? g_strdup_printf("%s?version=%d", path,
-					      opt_version)
-			    : g_strdup(path);
+	    opt_version ? g_strdup_printf("%s?version=%d", path, opt_version)
+			: g_strdup(path);
 	json_t *answer = client_call(cli->client, "DELETE", full, NULL, error);
 	if (answer)
 		cli_say(cli, "Image %s was removed.", cli->argv[0]);
@@ -139,19 +135,19 @@ static gboolean remove_image(struct cli *cli, GError **error)
 static gboolean recipes(struct cli *cli, GError **error)
 {
 	json_t *answer =
-		client_call(cli->client, "GET", "/recipes", NULL, error);
+	    client_call(cli->client, "GET", "/recipes", NULL, error);
 	if (!answer)
 		return FALSE;
 	if (!cli_printed(cli, answer)) {
 		struct table *table =
-			table_create("RECIPE", "TITLE", "DESCRIPTION", NULL);
+		    table_create("RECIPE", "TITLE", "DESCRIPTION", NULL);
 		gsize i;
 		json_t *recipe;
 		json_array_foreach(json_object_get(answer, "recipes"), i,
 				   recipe)
-			table_row(table, text_of(recipe, "name"),
-				  text_of(recipe, "title"),
-				  text_of(recipe, "description"));
+		    table_row(table, text_of(recipe, "name"),
+			      text_of(recipe, "title"),
+			      text_of(recipe, "description"));
 		table_print(table, "There is no recipe in data/images.");
 	}
 	json_decref(answer);
@@ -159,22 +155,22 @@ static gboolean recipes(struct cli *cli, GError **error)
 }
 
 const struct verb image_verbs[] = {
-	{"image", "build", "RECIPE", 1, 1, "Build an image",
-	 "  oriel image build debian-lite\n"
-	 "  oriel image build debian-xfce --name office\n"
-	 "Ctrl-C cancels the build; nothing half-made stays.\n",
-	 build_options, build, FALSE},
-	{"image", "list", NULL, 0, 0, "What images there are",
-	 "  oriel image list\n  oriel image list --json\n", NULL, list, FALSE},
-	{"image", "show", "IMAGE", 1, 1, "An image and its versions",
-	 "  oriel image show debian-lite\n"
-	 "  oriel image show debian-lite --json | jq .manifest\n",
-	 NULL, show, FALSE},
-	{"image", "remove", "IMAGE", 1, 1, "Remove an image that nothing uses",
-	 "  oriel image remove debian-lite\n"
-	 "  oriel image remove debian-lite --version 3\n",
-	 remove_options, remove_image, FALSE},
-	{"image", "recipes", NULL, 0, 0, "What can be built",
-	 "  oriel image recipes\n", NULL, recipes, FALSE},
-	{0},
+    {"image", "build", "RECIPE", 1, 1, "Build an image",
+     "  oriel image build debian-lite\n"
+     "  oriel image build debian-xfce --name office\n"
+     "Ctrl-C cancels the build; nothing half-made stays.\n",
+     build_options, build, FALSE},
+    {"image", "list", NULL, 0, 0, "What images there are",
+     "  oriel image list\n  oriel image list --json\n", NULL, list, FALSE},
+    {"image", "show", "IMAGE", 1, 1, "An image and its versions",
+     "  oriel image show debian-lite\n"
+     "  oriel image show debian-lite --json | jq .manifest\n",
+     NULL, show, FALSE},
+    {"image", "remove", "IMAGE", 1, 1, "Remove an image that nothing uses",
+     "  oriel image remove debian-lite\n"
+     "  oriel image remove debian-lite --version 3\n",
+     remove_options, remove_image, FALSE},
+    {"image", "recipes", NULL, 0, 0, "What can be built",
+     "  oriel image recipes\n", NULL, recipes, FALSE},
+    {0},
 };

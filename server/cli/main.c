@@ -10,16 +10,15 @@
 #include "server/cli/client.h"
 
 static const struct verb *const nouns[] = {
-	image_verbs, desktop_verbs, user_verbs,
-	pool_verbs,  task_verbs,    store_verbs,
-	group_verbs, quota_verbs, plan_verbs, server_verbs,
+    image_verbs, desktop_verbs, user_verbs,  pool_verbs, task_verbs,
+    store_verbs, group_verbs,   quota_verbs, plan_verbs, server_verbs,
 };
 
 /* The place in the list is the exit status, less 1; oriel(1) has it too. */
 static const enum fault_code statuses[] = {
-	FAULT_INTERNAL, FAULT_INVALID,	   FAULT_DENIED,  FAULT_NOT_FOUND,
-	FAULT_CONFLICT, FAULT_BUSY,	   FAULT_UNAVAILABLE,
-	FAULT_TIMEOUT,	FAULT_CANCELLED, FAULT_STORAGE,
+    FAULT_INTERNAL,  FAULT_INVALID, FAULT_DENIED,      FAULT_NOT_FOUND,
+    FAULT_CONFLICT,  FAULT_BUSY,    FAULT_UNAVAILABLE, FAULT_TIMEOUT,
+    FAULT_CANCELLED, FAULT_STORAGE,
 };
 
 int cli_status(const GError *error)
@@ -55,11 +54,10 @@ void cli_say(const struct cli *cli, const char *format, ...)
 
 static char *usage_of(const struct verb *verb)
 {
-	return g_strdup_printf("oriel %s%s%s%s%s", verb->noun,
-			       verb->verb ? " " : "",
-			       verb->verb ? verb->verb : "",
-			       verb->arguments ? " " : "",
-			       verb->arguments ? verb->arguments : "");
+	return g_strdup_printf(
+	    "oriel %s%s%s%s%s", verb->noun, verb->verb ? " " : "",
+	    verb->verb ? verb->verb : "", verb->arguments ? " " : "",
+	    verb->arguments ? verb->arguments : "");
 }
 
 /* wanted NULL: all */
@@ -135,11 +133,11 @@ static gboolean noun_exists(const char *noun)
 static char *opt_root;
 static gboolean opt_json;
 static const GOptionEntry common_options[] = {
-	{"root", 0, 0, G_OPTION_ARG_FILENAME, &opt_root,
-	 "The installation under DIR", "DIR"},
-	{"json", 0, 0, G_OPTION_ARG_NONE, &opt_json,
-	 "What the server said, for programs", NULL},
-	{0},
+    {"root", 0, 0, G_OPTION_ARG_FILENAME, &opt_root,
+     "The installation under DIR", "DIR"},
+    {"json", 0, 0, G_OPTION_ARG_NONE, &opt_json,
+     "What the server said, for programs", NULL},
+    {0},
 };
 
 static gboolean parse(const struct verb *verb, int *argc, char ***argv,
@@ -148,22 +146,21 @@ static gboolean parse(const struct verb *verb, int *argc, char ***argv,
 	g_autofree char *usage = usage_of(verb);
 	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
 	g_autofree char *examples = g_strconcat(
-		"Examples:\n", verb->examples ? verb->examples : usage, NULL);
+	    "Examples:\n", verb->examples ? verb->examples : usage, NULL);
 	g_autofree char *summary =
-		g_strdup_printf("%s\n\n  %s", verb->summary, usage);
+	    g_strdup_printf("%s\n\n  %s", verb->summary, usage);
 	g_option_context_set_summary(context, summary);
 	g_option_context_set_description(context, examples);
 	if (verb->options)
-		g_option_context_add_main_entries(context, verb->options,
-						  NULL);
+		g_option_context_add_main_entries(context, verb->options, NULL);
 	g_option_context_add_main_entries(context, common_options, NULL);
 	/* exec's program has options of its own */
 	g_option_context_set_strict_posix(context, verb->most < 0);
 	g_autoptr(GError) wrong = NULL;
 	if (!g_option_context_parse(context, argc, argv, &wrong)) {
 		g_autofree char *remedy = g_strdup_printf(
-			"'oriel %s%s%s --help' lists the options.", verb->noun,
-			verb->verb ? " " : "", verb->verb ? verb->verb : "");
+		    "'oriel %s%s%s --help' lists the options.", verb->noun,
+		    verb->verb ? " " : "", verb->verb ? verb->verb : "");
 		fault_set(error, FAULT_INVALID, remedy, "%s.", wrong->message);
 		return FALSE;
 	}
@@ -218,7 +215,7 @@ static gboolean run(struct cli *cli, const struct verb *verb, int argc,
 	}
 	const char *environment = g_getenv("ORIEL_ROOT_DIR");
 	cli->json = opt_json;
-	cli->root = opt_root	 ? g_strdup(opt_root)
+	cli->root = opt_root                      ? g_strdup(opt_root)
 		    : environment && *environment ? g_strdup(environment)
 						  : NULL;
 	cli->run_dir = run_folder(cli->root);
@@ -241,8 +238,8 @@ static int fail(gboolean json, const GError *error)
 {
 	fflush(stdout);
 	if (json) {
-		json_t *object = json_pack("{s:o}", "error",
-					   jsonline_from_error(error));
+		json_t *object =
+		    json_pack("{s:o}", "error", jsonline_from_error(error));
 		json_dumpf(object, stdout, JSON_INDENT(2));
 		putchar('\n');
 		json_decref(object);
@@ -283,8 +280,8 @@ int main(int argc, char **argv)
 	}
 	if (noun && strcmp(noun, "help") == 0)
 		return count > 1 && strcmp(rest[1], "--words") == 0
-			       ? print_words()
-			       : print_help();
+			   ? print_words()
+			   : print_help();
 	if (!noun)
 		return help ? print_help() : unknown(NULL, NULL);
 	const struct verb *verb = find_verb(noun, name);
@@ -298,8 +295,8 @@ int main(int argc, char **argv)
 	g_autoptr(GError) error = NULL;
 	struct cli cli = {0};
 	int status = run(&cli, verb, count, rest, &error)
-			     ? cli.status
-			     : fail(opt_json, error);
+			 ? cli.status
+			 : fail(opt_json, error);
 	g_free(cli.root);
 	g_free(cli.run_dir);
 	return status;

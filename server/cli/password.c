@@ -10,7 +10,7 @@
 #include "common/fault.h"
 
 /* 20 of 32 letters: 100 bits; none that is mistaken for another */
-#define GENERATED 20
+#define GENERATED      20
 #define LINE_MAX_BYTES 1024
 
 void password_free(char *password)

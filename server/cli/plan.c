@@ -19,30 +19,28 @@ static const char *const user_members[] = {"role", "max_desktops", NULL};
 static const char *const group_members[] = {"users", NULL};
 static const char *const image_members[] = {"recipe", NULL};
 static const char *const pool_members[] = {
-	"image",   "kind",   "cpus",		 "memory_mib", "heads", "max",
-	"spares",  "version", "disconnect_after", "quota",	"users", "groups",
-	NULL};
+    "image", "kind",   "cpus",    "memory_mib",       "heads",
+    "max",   "spares", "version", "disconnect_after", "quota",
+    "users", "groups", NULL};
 
 struct kind {
 	const char *list, *key;
 	const char *const *members;
 };
 static const struct kind kinds[] = {
-	{"quotas", "quota", quota_members},
-	{"users", "user", user_members},
-	{"groups", "group", group_members},
-	{"images", "image", image_members},
-	{"pools", "pool", pool_members},
+    {"quotas", "quota", quota_members}, {"users", "user", user_members},
+    {"groups", "group", group_members}, {"images", "image", image_members},
+    {"pools", "pool", pool_members},
 };
 
 static char *opt_file;
 static gboolean opt_prune;
 static const GOptionEntry options[] = {
-	{"file", 'f', 0, G_OPTION_ARG_FILENAME, &opt_file,
-	 "The set-up (- for standard input)", "FILE"},
-	{"prune", 0, 0, G_OPTION_ARG_NONE, &opt_prune,
-	 "Remove what the file does not name, too", NULL},
-	{0},
+    {"file", 'f', 0, G_OPTION_ARG_FILENAME, &opt_file,
+     "The set-up (- for standard input)", "FILE"},
+    {"prune", 0, 0, G_OPTION_ARG_NONE, &opt_prune,
+     "Remove what the file does not name, too", NULL},
+    {0},
 };
 
 /* ---- what there is ---- */
@@ -62,9 +60,8 @@ static json_t *find(json_t *list, const struct kind *kind, const char *name)
 {
 	gsize i;
 	json_t *each;
-	json_array_foreach(list, i, each)
-		if (strcmp(text_of(each, kind->key), name) == 0)
-			return each;
+	json_array_foreach(list, i, each) if (strcmp(text_of(each, kind->key),
+						     name) == 0) return each;
 	return NULL;
 }
 
@@ -93,7 +90,7 @@ static gboolean export(struct cli *cli, GError **error)
 			return FALSE;
 		}
 		json_array_foreach(list, i, each)
-			json_array_append_new(out, settings(&kinds[k], each));
+		    json_array_append_new(out, settings(&kinds[k], each));
 		json_object_set_new(all, kinds[k].list, out);
 		json_decref(list);
 	}
@@ -128,10 +125,9 @@ static gboolean check_object(const struct kind *kind, json_t *object,
 		if (knows(kind, member))
 			continue;
 		g_autofree char *known =
-			g_strjoinv(", ", (char **)(void *)kind->members);
+		    g_strjoinv(", ", (char **)(void *)kind->members);
 		g_autofree char *remedy =
-			g_strdup_printf("Known are %s and %s.", kind->key,
-					known);
+		    g_strdup_printf("Known are %s and %s.", kind->key, known);
 		g_autofree char *quoted = text_safe(member);
 		fault_set(error, FAULT_INVALID, remedy,
 			  "%s '%s': there is no member '%s'.", kind->list,
@@ -162,9 +158,9 @@ static gboolean check_file(json_t *wanted, GError **error)
 		}
 		gsize i;
 		json_t *each;
-		json_array_foreach(list, i, each)
-			if (!check_object(kind, each, i, error))
-				return FALSE;
+		json_array_foreach(
+		    list, i,
+		    each) if (!check_object(kind, each, i, error)) return FALSE;
 	}
 	return TRUE;
 }
@@ -179,12 +175,10 @@ static json_t *read_file(GError **error)
 			  "Which set-up?");
 		return NULL;
 	}
-	json_t *wanted = strcmp(opt_file, "-") == 0
-				 ? json_loadf(stdin, JSON_REJECT_DUPLICATES,
-					      &where)
-				 : json_load_file(opt_file,
-						  JSON_REJECT_DUPLICATES,
-						  &where);
+	json_t *wanted =
+	    strcmp(opt_file, "-") == 0
+		? json_loadf(stdin, JSON_REJECT_DUPLICATES, &where)
+		: json_load_file(opt_file, JSON_REJECT_DUPLICATES, &where);
 	if (!json_is_object(wanted)) {
 		fault_set(error, FAULT_INVALID,
 			  "'oriel export' shows what one looks like.",
@@ -210,8 +204,8 @@ static gboolean same_names(json_t *a, json_t *b)
 	json_array_foreach(a, i, left)
 	{
 		gboolean found = FALSE;
-		json_array_foreach(b, k, right)
-			found = found || json_equal(left, right);
+		json_array_foreach(b, k, right) found =
+		    found || json_equal(left, right);
 		if (!found)
 			return FALSE;
 	}
@@ -271,9 +265,8 @@ static gboolean add_user(struct cli *cli, const char *name, json_t *body,
 	if (!password)
 		return FALSE;
 	json_t *answer = client_call(
-		cli->client, "POST", "/users",
-		json_pack("{s:s, s:s}", "user", name, "password", password),
-		error);
+	    cli->client, "POST", "/users",
+	    json_pack("{s:s, s:s}", "user", name, "password", password), error);
 	if (answer)
 		printf("  password of %s: %s\n", name, password);
 	password_free(password);
@@ -323,8 +316,8 @@ static gboolean make(struct cli *cli, const struct kind *kind, json_t *list,
 			printf("+ %s %s\n", kind->key, safe);
 		}
 		*count += differs;
-		gboolean ok = !differs || !act ||
-			      set(cli, kind, is, name, body, error);
+		gboolean ok =
+		    !differs || !act || set(cli, kind, is, name, body, error);
 		json_decref(body);
 		if (!ok)
 			return FALSE;
@@ -347,9 +340,8 @@ static gboolean prune(struct cli *cli, const struct kind *kind, json_t *list,
 		printf("- %s %s\n", kind->key, name);
 		(*count)++;
 		json_t *answer =
-			act ? client_call(cli->client, "DELETE", path, NULL,
-					  error)
-			    : json_null();
+		    act ? client_call(cli->client, "DELETE", path, NULL, error)
+			: json_null();
 		json_decref(answer);
 		if (!answer)
 			return FALSE;
@@ -404,14 +396,14 @@ static gboolean diff(struct cli *cli, GError **error)
 }
 
 const struct verb plan_verbs[] = {
-	{"export", NULL, NULL, 0, 0,
-	 "The set-up (quotas, users, groups, images, pools) as one file",
-	 "  oriel export > set-up.json\n", NULL, export, FALSE},
-	{"diff", NULL, NULL, 0, 0, "What apply would change",
-	 "  oriel diff -f set-up.json\n  oriel diff -f set-up.json --prune\n",
-	 options, diff, FALSE},
-	{"apply", NULL, NULL, 0, 0, "Make the set-up what a file says",
-	 "  oriel apply -f set-up.json\n  oriel apply -f - < set-up.json\n",
-	 options, apply, FALSE},
-	{0},
+    {"export", NULL, NULL, 0, 0,
+     "The set-up (quotas, users, groups, images, pools) as one file",
+     "  oriel export > set-up.json\n", NULL, export, FALSE},
+    {"diff", NULL, NULL, 0, 0, "What apply would change",
+     "  oriel diff -f set-up.json\n  oriel diff -f set-up.json --prune\n",
+     options, diff, FALSE},
+    {"apply", NULL, NULL, 0, 0, "Make the set-up what a file says",
+     "  oriel apply -f set-up.json\n  oriel apply -f - < set-up.json\n",
+     options, apply, FALSE},
+    {0},
 };

@@ -12,43 +12,42 @@ static int opt_spares = -1, opt_disconnect = -1, opt_version;
 static gboolean opt_now;
 
 static const GOptionEntry options[] = {
-	{"image", 'i', 0, G_OPTION_ARG_STRING, &opt_image,
-	 "What new desktops are made from", "IMAGE"},
-	{"cpus", 'c', 0, G_OPTION_ARG_INT, &opt_cpus,
-	 "Processors of each desktop (2)", "N"},
-	{"memory", 'm', 0, G_OPTION_ARG_INT, &opt_memory,
-	 "Memory of each desktop (1024)", "MIB"},
-	{"heads", 0, 0, G_OPTION_ARG_INT, &opt_heads,
-	 "Screens of each desktop (1)", "N"},
-	{"max", 0, 0, G_OPTION_ARG_INT, &opt_max,
-	 "Desktops at most (10)", "N"},
-	{"users", 'u', 0, G_OPTION_ARG_STRING, &opt_users,
-	 "Who may use it: 'everyone' or names", "USER,USER..."},
-	{"groups", 'g', 0, G_OPTION_ARG_STRING, &opt_groups,
-	 "Whose members may use it, too: 'none' or names", "GROUP,GROUP..."},
-	{"kind", 'k', 0, G_OPTION_ARG_STRING, &opt_kind,
-	 "dedicated (each user's own, kept) or floating (anybody's, thrown "
-	 "away at log-off)",
-	 "KIND"},
-	{"spares", 's', 0, G_OPTION_ARG_INT, &opt_spares,
-	 "Desktops kept running for whoever comes next (0)", "N"},
-	{"disconnect-after", 0, 0, G_OPTION_ARG_INT, &opt_disconnect,
-	 "Seconds without a viewer until a desktop ends (0, never)", "SECONDS"},
-	{"quota", 'q', 0, G_OPTION_ARG_STRING, &opt_quota,
-	 "What it shares with other pools: 'none' or a quota", "QUOTA"},
-	{0},
+    {"image", 'i', 0, G_OPTION_ARG_STRING, &opt_image,
+     "What new desktops are made from", "IMAGE"},
+    {"cpus", 'c', 0, G_OPTION_ARG_INT, &opt_cpus,
+     "Processors of each desktop (2)", "N"},
+    {"memory", 'm', 0, G_OPTION_ARG_INT, &opt_memory,
+     "Memory of each desktop (1024)", "MIB"},
+    {"heads", 0, 0, G_OPTION_ARG_INT, &opt_heads, "Screens of each desktop (1)",
+     "N"},
+    {"max", 0, 0, G_OPTION_ARG_INT, &opt_max, "Desktops at most (10)", "N"},
+    {"users", 'u', 0, G_OPTION_ARG_STRING, &opt_users,
+     "Who may use it: 'everyone' or names", "USER,USER..."},
+    {"groups", 'g', 0, G_OPTION_ARG_STRING, &opt_groups,
+     "Whose members may use it, too: 'none' or names", "GROUP,GROUP..."},
+    {"kind", 'k', 0, G_OPTION_ARG_STRING, &opt_kind,
+     "dedicated (each user's own, kept) or floating (anybody's, thrown "
+     "away at log-off)",
+     "KIND"},
+    {"spares", 's', 0, G_OPTION_ARG_INT, &opt_spares,
+     "Desktops kept running for whoever comes next (0)", "N"},
+    {"disconnect-after", 0, 0, G_OPTION_ARG_INT, &opt_disconnect,
+     "Seconds without a viewer until a desktop ends (0, never)", "SECONDS"},
+    {"quota", 'q', 0, G_OPTION_ARG_STRING, &opt_quota,
+     "What it shares with other pools: 'none' or a quota", "QUOTA"},
+    {0},
 };
 static const GOptionEntry rollout_options[] = {
-	{"version", 0, 0, G_OPTION_ARG_INT, &opt_version,
-	 "This one; else the newest, also in future", "N"},
-	{"now", 0, 0, G_OPTION_ARG_NONE, &opt_now,
-	 "Also for those who work at this moment; their desktops end", NULL},
-	{0},
+    {"version", 0, 0, G_OPTION_ARG_INT, &opt_version,
+     "This one; else the newest, also in future", "N"},
+    {"now", 0, 0, G_OPTION_ARG_NONE, &opt_now,
+     "Also for those who work at this moment; their desktops end", NULL},
+    {0},
 };
 static const GOptionEntry rollback_options[] = {
-	{"now", 0, 0, G_OPTION_ARG_NONE, &opt_now,
-	 "Also for those who work at this moment; their desktops end", NULL},
-	{0},
+    {"now", 0, 0, G_OPTION_ARG_NONE, &opt_now,
+     "Also for those who work at this moment; their desktops end", NULL},
+    {0},
 };
 
 static json_t *names_of(const char *text)
@@ -67,12 +66,10 @@ static json_t *wishes(void)
 	const struct {
 		const char *key;
 		int value;
-	} numbers[] = {{"cpus", opt_cpus},
-		       {"memory_mib", opt_memory},
-		       {"heads", opt_heads},
-		       {"max", opt_max},
-		       {"spares", opt_spares},
-		       {"disconnect_after", opt_disconnect}};
+	} numbers[] = {
+	    {"cpus", opt_cpus},     {"memory_mib", opt_memory},
+	    {"heads", opt_heads},   {"max", opt_max},
+	    {"spares", opt_spares}, {"disconnect_after", opt_disconnect}};
 	for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
 		if (numbers[i].value >= 0)
 			json_object_set_new(body, numbers[i].key,
@@ -84,13 +81,13 @@ static json_t *wishes(void)
 	if (opt_quota)
 		json_object_set_new(body, "quota",
 				    strcmp(opt_quota, "none") == 0
-					    ? json_null()
-					    : json_string(opt_quota));
+					? json_null()
+					: json_string(opt_quota));
 	if (opt_groups)
 		json_object_set_new(body, "groups",
 				    strcmp(opt_groups, "none") == 0
-					    ? json_array()
-					    : names_of(opt_groups));
+					? json_array()
+					: names_of(opt_groups));
 	if (!opt_users)
 		return body;
 	if (strcmp(opt_users, "everyone") == 0) {
@@ -115,13 +112,12 @@ static char *users_text(json_t *pool)
 	GString *text = g_string_new(NULL);
 	gsize i;
 	json_t *user;
-	json_array_foreach(users, i, user)
-		g_string_append_printf(text, "%s%s", i ? ", " : "",
-				       json_string_value(user));
+	json_array_foreach(users, i, user) g_string_append_printf(
+	    text, "%s%s", i ? ", " : "", json_string_value(user));
 	json_t *group;
 	json_array_foreach(json_object_get(pool, "groups"), i, group)
-		g_string_append_printf(text, "%s@%s", text->len ? ", " : "",
-				       json_string_value(group));
+	    g_string_append_printf(text, "%s@%s", text->len ? ", " : "",
+				   json_string_value(group));
 	if (!text->len)
 		g_string_append(text, "nobody");
 	return g_string_free(text, FALSE);
@@ -135,9 +131,8 @@ static void show_text(json_t *pool)
 	table_fact("Image", "%s, version %s", text_of(pool, "image"),
 		   *text_of(pool, "version") ? text_of(pool, "version")
 					     : "the newest");
-	table_fact("Each", "%s CPUs, %s MiB, %s screens",
-		   text_of(pool, "cpus"), text_of(pool, "memory_mib"),
-		   text_of(pool, "heads"));
+	table_fact("Each", "%s CPUs, %s MiB, %s screens", text_of(pool, "cpus"),
+		   text_of(pool, "memory_mib"), text_of(pool, "heads"));
 	table_fact("Desktops", "%s of at most %s, %s running",
 		   text_of(pool, "desktops"), text_of(pool, "max"),
 		   text_of(pool, "running"));
@@ -210,30 +205,25 @@ static gboolean show(struct cli *cli, GError **error)
 
 static gboolean list(struct cli *cli, GError **error)
 {
-	json_t *answer =
-		client_call(cli->client, "GET", "/pools", NULL, error);
+	json_t *answer = client_call(cli->client, "GET", "/pools", NULL, error);
 	if (!answer)
 		return FALSE;
 	if (!cli_printed(cli, answer)) {
-		struct table *table =
-			table_create("POOL", "KIND", "IMAGE", "CPUS", "MIB",
-				     "READY", "RUNNING", "DESKTOPS", "MAX",
-				     "USERS", "REMARK", NULL);
+		struct table *table = table_create(
+		    "POOL", "KIND", "IMAGE", "CPUS", "MIB", "READY", "RUNNING",
+		    "DESKTOPS", "MAX", "USERS", "REMARK", NULL);
 		gsize i;
 		json_t *pool;
 		json_array_foreach(json_object_get(answer, "pools"), i, pool)
 		{
 			g_autofree char *users = users_text(pool);
-			table_row(table, text_of(pool, "pool"),
-				  text_of(pool, "kind"),
-				  text_of(pool, "image"),
-				  text_of(pool, "cpus"),
-				  text_of(pool, "memory_mib"),
-				  text_of(pool, "ready"),
-				  text_of(pool, "running"),
-				  text_of(pool, "desktops"),
-				  text_of(pool, "max"), users,
-				  text_of(pool, "problem"));
+			table_row(
+			    table, text_of(pool, "pool"), text_of(pool, "kind"),
+			    text_of(pool, "image"), text_of(pool, "cpus"),
+			    text_of(pool, "memory_mib"), text_of(pool, "ready"),
+			    text_of(pool, "running"), text_of(pool, "desktops"),
+			    text_of(pool, "max"), users,
+			    text_of(pool, "problem"));
 		}
 		table_print(table, "There is no pool yet; 'oriel pool create' "
 				   "makes one.");
@@ -285,30 +275,29 @@ static gboolean rollback(struct cli *cli, GError **error)
 }
 
 const struct verb pool_verbs[] = {
-	{"pool", "create", "POOL", 1, 1, "Make a pool of desktops",
-	 "  oriel pool create office --image debian-lite\n"
-	 "  oriel pool create lab --image debian-xfce --memory 2048 "
-	 "--users ada,bob\n"
-	 "  oriel pool create class --image debian-lite --kind floating "
-	 "--spares 3 --max 20\n",
-	 options, create, FALSE},
-	{"pool", "list", NULL, 0, 0, "What pools there are",
-	 "  oriel pool list\n", NULL, list, FALSE},
-	{"pool", "show", "POOL", 1, 1, "A pool", "  oriel pool show office\n",
-	 NULL, show, FALSE},
-	{"pool", "edit", "POOL", 1, 1, "Change what is given, keep the rest",
-	 "  oriel pool edit office --max 20\n"
-	 "  oriel pool edit office --users everyone\n",
-	 options, edit, FALSE},
-	{"pool", "rollout", "POOL", 1, 1,
-	 "Put it on a version of its image, desktop by desktop",
-	 "  oriel pool rollout office\n"
-	 "  oriel pool rollout office --version 3 --now\n",
-	 rollout_options, rollout, FALSE},
-	{"pool", "rollback", "POOL", 1, 1,
-	 "Put it back on the version before",
-	 "  oriel pool rollback office\n", rollback_options, rollback, FALSE},
-	{"pool", "remove", "POOL", 1, 1, "Remove a pool without desktops",
-	 "  oriel pool remove office\n", NULL, remove_pool, FALSE},
-	{0},
+    {"pool", "create", "POOL", 1, 1, "Make a pool of desktops",
+     "  oriel pool create office --image debian-lite\n"
+     "  oriel pool create lab --image debian-xfce --memory 2048 "
+     "--users ada,bob\n"
+     "  oriel pool create class --image debian-lite --kind floating "
+     "--spares 3 --max 20\n",
+     options, create, FALSE},
+    {"pool", "list", NULL, 0, 0, "What pools there are", "  oriel pool list\n",
+     NULL, list, FALSE},
+    {"pool", "show", "POOL", 1, 1, "A pool", "  oriel pool show office\n", NULL,
+     show, FALSE},
+    {"pool", "edit", "POOL", 1, 1, "Change what is given, keep the rest",
+     "  oriel pool edit office --max 20\n"
+     "  oriel pool edit office --users everyone\n",
+     options, edit, FALSE},
+    {"pool", "rollout", "POOL", 1, 1,
+     "Put it on a version of its image, desktop by desktop",
+     "  oriel pool rollout office\n"
+     "  oriel pool rollout office --version 3 --now\n",
+     rollout_options, rollout, FALSE},
+    {"pool", "rollback", "POOL", 1, 1, "Put it back on the version before",
+     "  oriel pool rollback office\n", rollback_options, rollback, FALSE},
+    {"pool", "remove", "POOL", 1, 1, "Remove a pool without desktops",
+     "  oriel pool remove office\n", NULL, remove_pool, FALSE},
+    {0},
 };

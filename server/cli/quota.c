@@ -7,13 +7,13 @@
 
 static int opt_desktops = -1, opt_cpus = -1, opt_memory = -1;
 static const GOptionEntry set_options[] = {
-	{"desktops", 'd', 0, G_OPTION_ARG_INT, &opt_desktops,
-	 "That may be on at a time (0, no limit)", "N"},
-	{"cpus", 'c', 0, G_OPTION_ARG_INT, &opt_cpus,
-	 "Their processors together (0, no limit)", "N"},
-	{"memory", 'm', 0, G_OPTION_ARG_INT, &opt_memory,
-	 "Their memory together (0, no limit)", "MIB"},
-	{0},
+    {"desktops", 'd', 0, G_OPTION_ARG_INT, &opt_desktops,
+     "That may be on at a time (0, no limit)", "N"},
+    {"cpus", 'c', 0, G_OPTION_ARG_INT, &opt_cpus,
+     "Their processors together (0, no limit)", "N"},
+    {"memory", 'm', 0, G_OPTION_ARG_INT, &opt_memory,
+     "Their memory together (0, no limit)", "MIB"},
+    {0},
 };
 
 static char *path_of(struct cli *cli)
@@ -37,21 +37,20 @@ static char *pools_text(json_t *quota)
 	gsize i;
 	json_t *pool;
 	json_array_foreach(json_object_get(quota, "pools"), i, pool)
-		g_string_append_printf(text, "%s%s", i ? ", " : "",
-				       json_string_value(pool));
+	    g_string_append_printf(text, "%s%s", i ? ", " : "",
+				   json_string_value(pool));
 	return g_string_free(text, FALSE);
 }
 
 static gboolean list(struct cli *cli, GError **error)
 {
 	json_t *answer =
-		client_call(cli->client, "GET", "/quotas", NULL, error);
+	    client_call(cli->client, "GET", "/quotas", NULL, error);
 	if (!answer)
 		return FALSE;
 	if (!cli_printed(cli, answer)) {
-		struct table *table = table_create("QUOTA", "DESKTOPS ON",
-						   "CPUS", "MIB", "POOLS",
-						   NULL);
+		struct table *table = table_create(
+		    "QUOTA", "DESKTOPS ON", "CPUS", "MIB", "POOLS", NULL);
 		gsize i;
 		json_t *quota;
 		json_array_foreach(json_object_get(answer, "quotas"), i, quota)
@@ -100,14 +99,14 @@ static gboolean remove_quota(struct cli *cli, GError **error)
 }
 
 const struct verb quota_verbs[] = {
-	{"quota", "list", NULL, 0, 0, "What quotas there are, and their use",
-	 "  oriel quota list\n", NULL, list, FALSE},
-	{"quota", "set", "QUOTA", 1, 1,
-	 "Make or change what the desktops of some pools may use together",
-	 "  oriel quota set lab --desktops 10 --memory 16384\n"
-	 "  oriel pool edit office --quota lab\n",
-	 set_options, set, FALSE},
-	{"quota", "remove", "QUOTA", 1, 1, "Remove a quota that no pool has",
-	 "  oriel quota remove lab\n", NULL, remove_quota, FALSE},
-	{0},
+    {"quota", "list", NULL, 0, 0, "What quotas there are, and their use",
+     "  oriel quota list\n", NULL, list, FALSE},
+    {"quota", "set", "QUOTA", 1, 1,
+     "Make or change what the desktops of some pools may use together",
+     "  oriel quota set lab --desktops 10 --memory 16384\n"
+     "  oriel pool edit office --quota lab\n",
+     set_options, set, FALSE},
+    {"quota", "remove", "QUOTA", 1, 1, "Remove a quota that no pool has",
+     "  oriel quota remove lab\n", NULL, remove_quota, FALSE},
+    {0},
 };

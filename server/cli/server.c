@@ -14,11 +14,11 @@
 static gboolean opt_follow;
 static int opt_last = 30;
 static const GOptionEntry events_options[] = {
-	{"follow", 'f', 0, G_OPTION_ARG_NONE, &opt_follow,
-	 "Go on with what happens next", NULL},
-	{"last", 'n', 0, G_OPTION_ARG_INT, &opt_last,
-	 "Begin with the last N (30)", "N"},
-	{0},
+    {"follow", 'f', 0, G_OPTION_ARG_NONE, &opt_follow,
+     "Go on with what happens next", NULL},
+    {"last", 'n', 0, G_OPTION_ARG_INT, &opt_last, "Begin with the last N (30)",
+     "N"},
+    {0},
 };
 
 /* ---- findings ---- */
@@ -39,10 +39,8 @@ static void print_findings(json_t *findings)
 				mark = marks[k].mark;
 		g_autofree char *name = text_safe(text_of(finding, "name"));
 		g_autofree char *found = text_safe(text_of(finding, "found"));
-		g_autofree char *chosen =
-			text_safe(text_of(finding, "chosen"));
-		g_autofree char *remedy =
-			text_safe(text_of(finding, "remedy"));
+		g_autofree char *chosen = text_safe(text_of(finding, "chosen"));
+		g_autofree char *remedy = text_safe(text_of(finding, "remedy"));
 		printf("%-4s  %-12s %s\n", mark, name, found);
 		if (*chosen)
 			printf("%-18s -> %s\n", "", chosen);
@@ -60,11 +58,9 @@ static void print_hosts(json_t *hosts)
 	struct table *table = table_create("HOST", "CONNECTED", "CPUS", "MIB",
 					   "ENGINE", "ACCELERATOR", NULL);
 	json_array_foreach(hosts, i, host)
-		table_row(table, text_of(host, "name"),
-			  text_ago(host, "since"), text_of(host, "cpus"),
-			  text_of(host, "memory_mib"),
-			  text_of(host, "engine"),
-			  text_of(host, "accelerator"));
+	    table_row(table, text_of(host, "name"), text_ago(host, "since"),
+		      text_of(host, "cpus"), text_of(host, "memory_mib"),
+		      text_of(host, "engine"), text_of(host, "accelerator"));
 	table_print(table, "No host is connected: no desktop can be started. "
 			   "Look at orield's log.");
 }
@@ -76,10 +72,10 @@ static void print_waiting(json_t *waiting)
 	gsize i;
 	json_t *each;
 	struct table *table =
-		table_create("WAITS", "FOR POOL", "SINCE", "WHY", NULL);
+	    table_create("WAITS", "FOR POOL", "SINCE", "WHY", NULL);
 	json_array_foreach(waiting, i, each)
-		table_row(table, text_of(each, "user"), text_of(each, "pool"),
-			  text_ago(each, "since"), text_of(each, "why"));
+	    table_row(table, text_of(each, "user"), text_of(each, "pool"),
+		      text_ago(each, "since"), text_of(each, "why"));
 	table_print(table, "");
 	printf("\n");
 }
@@ -87,7 +83,7 @@ static void print_waiting(json_t *waiting)
 static gboolean status(struct cli *cli, GError **error)
 {
 	json_t *answer =
-		client_call(cli->client, "GET", "/status", NULL, error);
+	    client_call(cli->client, "GET", "/status", NULL, error);
 	if (!answer)
 		return FALSE;
 	if (!cli_printed(cli, answer)) {
@@ -95,12 +91,12 @@ static gboolean status(struct cli *cli, GError **error)
 		table_fact("Oriel", "%s, started %s",
 			   text_of(answer, "version"),
 			   text_ago(answer, "started"));
-		table_fact("Desktops", "%s running, %s starting, %s failed, "
-				       "of %s",
-			   text_of(counts, "running"),
-			   text_of(counts, "starting"),
-			   text_of(counts, "failed"),
-			   text_of(counts, "desktops"));
+		table_fact(
+		    "Desktops",
+		    "%s running, %s starting, %s failed, "
+		    "of %s",
+		    text_of(counts, "running"), text_of(counts, "starting"),
+		    text_of(counts, "failed"), text_of(counts, "desktops"));
 		table_fact("Connections", "%s", text_of(counts, "tunnels"));
 		table_fact("Tasks", "%s under way", text_of(counts, "tasks"));
 		table_fact("Has", "%s users, %s pools, %s images",
@@ -121,8 +117,8 @@ static void print_event(json_t *event)
 	json_int_t at = json_integer_value(json_object_get(event, "at"));
 	g_autoptr(GDateTime) when = g_date_time_new_from_unix_local(at);
 	g_autofree char *date =
-		when ? g_date_time_format(when, "%Y-%m-%d %H:%M:%S")
-		     : g_strdup("?");
+	    when ? g_date_time_format(when, "%Y-%m-%d %H:%M:%S")
+		 : g_strdup("?");
 	g_autofree char *text = text_safe(text_of(event, "text"));
 	const char *user = text_of(event, "user");
 	printf("%s  %s%s%s%s\n", date, text, *user ? " (" : "", user,
@@ -131,19 +127,18 @@ static void print_event(json_t *event)
 
 static gboolean events(struct cli *cli, GError **error)
 {
-	g_autofree char *path = g_strdup_printf("/events?limit=%d",
-						CLAMP(opt_last, 1, 1000));
+	g_autofree char *path =
+	    g_strdup_printf("/events?limit=%d", CLAMP(opt_last, 1, 1000));
 	for (;;) {
 		json_t *answer =
-			client_call(cli->client, "GET", path, NULL, error);
+		    client_call(cli->client, "GET", path, NULL, error);
 		if (!answer)
 			return FALSE;
 		gsize i;
 		json_t *event;
 		if (!cli_printed(cli, answer)) {
-			json_array_foreach(json_object_get(answer, "events"),
-					   i, event)
-				print_event(event);
+			json_array_foreach(json_object_get(answer, "events"), i,
+					   event) print_event(event);
 			fflush(stdout);
 		}
 		g_free(path);
@@ -188,8 +183,8 @@ static gboolean doctor(struct cli *cli, GError **error)
 		return FALSE;
 	json_t *answer = json_loads(text, 0, NULL);
 	json_t *findings = json_is_array(answer)
-				   ? answer
-				   : json_object_get(answer, "findings");
+			       ? answer
+			       : json_object_get(answer, "findings");
 	if (!json_is_array(findings)) {
 		json_decref(answer);
 		fault_set(error, FAULT_UNAVAILABLE,
@@ -201,9 +196,10 @@ static gboolean doctor(struct cli *cli, GError **error)
 		print_findings(findings);
 	gsize i;
 	json_t *finding;
-	json_array_foreach(findings, i, finding)
-		if (strcmp(text_of(finding, "level"), "bad") == 0)
-			cli->status = 7; /* unavailable: desktops cannot run */
+	json_array_foreach(
+	    findings, i,
+	    finding) if (strcmp(text_of(finding, "level"), "bad") == 0)
+	    cli->status = 7; /* unavailable: desktops cannot run */
 	json_decref(answer);
 	return TRUE;
 }
@@ -213,15 +209,15 @@ static gboolean doctor(struct cli *cli, GError **error)
 static gboolean opt_replace;
 static char *opt_to;
 static const GOptionEntry restore_options[] = {
-	{"replace", 0, 0, G_OPTION_ARG_NONE, &opt_replace,
-	 "Also where the store is not empty; what it holds is kept in a file",
-	 NULL},
-	{0},
+    {"replace", 0, 0, G_OPTION_ARG_NONE, &opt_replace,
+     "Also where the store is not empty; what it holds is kept in a file",
+     NULL},
+    {0},
 };
 static const GOptionEntry migrate_options[] = {
-	{"to", 0, 0, G_OPTION_ARG_STRING, &opt_to,
-	 "postgresql://HOST/DATABASE, or a file of SQLite's", "WHERE"},
-	{0},
+    {"to", 0, 0, G_OPTION_ARG_STRING, &opt_to,
+     "postgresql://HOST/DATABASE, or a file of SQLite's", "WHERE"},
+    {0},
 };
 
 /* The store is orield's; with the broker stopped there is no API to ask. */
@@ -249,8 +245,7 @@ static gboolean run_store(struct cli *cli, const char *what, const char *word,
 			  &status, &why)) {
 		fault_set(error, FAULT_UNAVAILABLE,
 			  "Install all of Oriel's programs.",
-			  "'%s' cannot be started: %s.", program,
-			  why->message);
+			  "'%s' cannot be started: %s.", program, why->message);
 		return FALSE;
 	}
 	cli->status = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
@@ -277,30 +272,29 @@ static gboolean store_migrate(struct cli *cli, GError **error)
 }
 
 const struct verb store_verbs[] = {
-	{"store", "backup", "FILE", 1, 1,
-	 "Write the whole store into one file, also while Oriel runs",
-	 "  oriel store backup /var/backups/oriel.db\n", NULL, store_backup,
-	 TRUE},
-	{"store", "restore", "FILE", 1, 1,
-	 "Fill the store from a backup, while Oriel is stopped",
-	 "  oriel store restore /var/backups/oriel.db\n"
-	 "  oriel store restore --replace /var/backups/oriel.db\n",
-	 restore_options, store_restore, TRUE},
-	{"store", "migrate", NULL, 0, 0,
-	 "Copy the store to another database, while Oriel is stopped",
-	 "  oriel store migrate --to 'postgresql://db.example/oriel'\n",
-	 migrate_options, store_migrate, TRUE},
-	{0},
+    {"store", "backup", "FILE", 1, 1,
+     "Write the whole store into one file, also while Oriel runs",
+     "  oriel store backup /var/backups/oriel.db\n", NULL, store_backup, TRUE},
+    {"store", "restore", "FILE", 1, 1,
+     "Fill the store from a backup, while Oriel is stopped",
+     "  oriel store restore /var/backups/oriel.db\n"
+     "  oriel store restore --replace /var/backups/oriel.db\n",
+     restore_options, store_restore, TRUE},
+    {"store", "migrate", NULL, 0, 0,
+     "Copy the store to another database, while Oriel is stopped",
+     "  oriel store migrate --to 'postgresql://db.example/oriel'\n",
+     migrate_options, store_migrate, TRUE},
+    {0},
 };
 
 const struct verb server_verbs[] = {
-	{"status", NULL, NULL, 0, 0, "How everything is", "  oriel status\n",
-	 NULL, status, FALSE},
-	{"events", NULL, NULL, 0, 0, "What happened",
-	 "  oriel events\n  oriel events --follow\n  oriel events --last 200\n",
-	 events_options, events, FALSE},
-	{"doctor", NULL, NULL, 0, 0,
-	 "What this machine can do for desktops, and what would help",
-	 "  oriel doctor\n  oriel doctor --json\n", NULL, doctor, TRUE},
-	{0},
+    {"status", NULL, NULL, 0, 0, "How everything is", "  oriel status\n", NULL,
+     status, FALSE},
+    {"events", NULL, NULL, 0, 0, "What happened",
+     "  oriel events\n  oriel events --follow\n  oriel events --last 200\n",
+     events_options, events, FALSE},
+    {"doctor", NULL, NULL, 0, 0,
+     "What this machine can do for desktops, and what would help",
+     "  oriel doctor\n  oriel doctor --json\n", NULL, doctor, TRUE},
+    {0},
 };

@@ -39,9 +39,8 @@ void table_row(struct table *self, ...)
 	va_start(args, self);
 	for (guint i = 0; i < self->columns; i++) {
 		const char *cell = va_arg(args, const char *);
-		g_ptr_array_add(self->cells,
-				cell && *cell ? text_safe(cell)
-					      : g_strdup("-"));
+		g_ptr_array_add(self->cells, cell && *cell ? text_safe(cell)
+							   : g_strdup("-"));
 	}
 	va_end(args);
 }
@@ -52,7 +51,7 @@ static glong width_of(const char *text)
 	for (; *text; text = g_utf8_next_char(text)) {
 		gunichar c = g_utf8_get_char(text);
 		width += g_unichar_iszerowidth(c) ? 0
-			 : g_unichar_iswide(c)	  ? 2
+			 : g_unichar_iswide(c)    ? 2
 						  : 1;
 	}
 	return width;
@@ -70,8 +69,8 @@ void table_print(struct table *self, const char *empty)
 			glong width = 0;
 			for (guint k = column; k < self->cells->len;
 			     k += self->columns)
-				width = MAX(width,
-					    width_of(self->cells->pdata[k]));
+				width =
+				    MAX(width, width_of(self->cells->pdata[k]));
 			gboolean last = column + 1 == self->columns;
 			printf("%s%*s%s", cell,
 			       last ? 0 : (int)(width - width_of(cell)), "",
@@ -133,10 +132,10 @@ const char *text_ago(json_t *object, const char *key)
 		g_snprintf(text, size, "%d h ago", (int)(age / 3600));
 	} else {
 		g_autoptr(GDateTime) when =
-			g_date_time_new_from_unix_local(then);
+		    g_date_time_new_from_unix_local(then);
 		g_autofree char *date =
-			when ? g_date_time_format(when, "%Y-%m-%d %H:%M")
-			     : g_strdup("?");
+		    when ? g_date_time_format(when, "%Y-%m-%d %H:%M")
+			 : g_strdup("?");
 		g_strlcpy(text, date, size);
 	}
 	return text;

@@ -15,8 +15,7 @@ void table_row(struct table *table, ...);
 void table_print(struct table *table, const char *empty);
 
 /* "name: value" lines, aligned. */
-void table_fact(const char *name, const char *format, ...)
-	G_GNUC_PRINTF(2, 3);
+void table_fact(const char *name, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* Members as text; "" where absent or null. The string is valid until the
  * json is gone; numbers rotate through a few static buffers. */

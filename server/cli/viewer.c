@@ -18,7 +18,7 @@ struct start {
 };
 
 static void add(struct start *start, const char *format, ...)
-	G_GNUC_PRINTF(2, 3);
+    G_GNUC_PRINTF(2, 3);
 static void add(struct start *start, const char *format, ...)
 {
 	va_list list;
@@ -39,10 +39,10 @@ static gboolean use_vncviewer(struct start *start, GError **error)
 	const char *host = text_of(start->answer, "host");
 	g_autofree char *top = g_path_get_dirname(start->cli->run_dir);
 	g_autofree char *lib = start->cli->root
-				       ? g_build_filename(top, "lib", NULL)
-				       : g_strdup("/var/lib/oriel");
+				   ? g_build_filename(top, "lib", NULL)
+				   : g_strdup("/var/lib/oriel");
 	g_autofree char *own =
-		g_build_filename(lib, "pki", "gateway.crt", NULL);
+	    g_build_filename(lib, "pki", "gateway.crt", NULL);
 	add(start, "-SecurityTypes");
 	add(start, "X509Plain");
 	/* where it cannot be read, authorities decide, or the user */
@@ -80,20 +80,20 @@ static gboolean write_all(int fd, const char *text)
 static gboolean use_remote_viewer(struct start *start, GError **error)
 {
 	/* 0600, in the user's own folder; the viewer removes it */
-	start->file = g_build_filename(g_get_user_runtime_dir(),
-				       "oriel-XXXXXX.vv", NULL);
+	start->file =
+	    g_build_filename(g_get_user_runtime_dir(), "oriel-XXXXXX.vv", NULL);
 	g_mkdir_with_parents(g_get_user_runtime_dir(), 0700);
 	int fd = g_mkstemp(start->file);
-	gboolean fine = fd >= 0 &&
-			write_all(fd, text_of(start->answer, "file"));
+	gboolean fine =
+	    fd >= 0 && write_all(fd, text_of(start->answer, "file"));
 	int err = errno;
 	if (fd >= 0)
 		close(fd);
 	if (!fine)
 		return cannot_write(error, start->file, err);
 	add(start, "%s", start->file);
-	g_autofree char *trusted = g_build_filename(
-		g_get_home_dir(), ".pki/CA/cacert.pem", NULL);
+	g_autofree char *trusted =
+	    g_build_filename(g_get_home_dir(), ".pki/CA/cacert.pem", NULL);
 	/* a file for SPICE has the certificate in it */
 	if (!is_spice(start->answer) && access(trusted, R_OK) != 0)
 		fprintf(stderr,
@@ -108,8 +108,8 @@ static gboolean use_remote_viewer(struct start *start, GError **error)
 static gboolean use_remmina(struct start *start, GError **error)
 {
 	const char *host = text_of(start->answer, "host");
-	g_autofree char *user = g_uri_escape_string(
-		text_of(start->answer, "user"), NULL, FALSE);
+	g_autofree char *user =
+	    g_uri_escape_string(text_of(start->answer, "user"), NULL, FALSE);
 	add(start, "-c");
 	add(start, strchr(host, ':') ? "vnc://%s@[%s]:%s" : "vnc://%s@%s:%s",
 	    user, host, text_of(start->answer, "port"));
@@ -124,9 +124,9 @@ static const struct viewer {
 	gboolean spice; /* speaks it, too */
 	gboolean (*use)(struct start *start, GError **error);
 } viewers[] = {
-	{"vncviewer", "TigerVNC", FALSE, use_vncviewer},
-	{"remote-viewer", "remote-viewer", TRUE, use_remote_viewer},
-	{"remmina", "Remmina", FALSE, use_remmina},
+    {"vncviewer", "TigerVNC", FALSE, use_vncviewer},
+    {"remote-viewer", "remote-viewer", TRUE, use_remote_viewer},
+    {"remmina", "Remmina", FALSE, use_remmina},
 };
 
 static const struct viewer *choose(const char *using, gboolean spice,
@@ -170,7 +170,8 @@ gboolean viewer_start(struct cli *cli, json_t *answer, const char *using,
 		return TRUE;
 	}
 	g_autofree char *path = NULL;
-	const struct viewer *viewer = choose(using, is_spice(answer), &path, error);
+	const struct viewer *viewer =
+	    choose(using, is_spice(answer), &path, error);
 	if (!viewer)
 		return FALSE;
 	struct start start = {.cli = cli,
@@ -200,8 +201,7 @@ gboolean viewer_save(struct cli *cli, json_t *answer, const char *path,
 		return fputs(text, stdout) >= 0;
 	/* it holds a ticket: for its user alone, also where one stood before */
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	gboolean fine = fd >= 0 && fchmod(fd, 0600) == 0 &&
-			write_all(fd, text);
+	gboolean fine = fd >= 0 && fchmod(fd, 0600) == 0 && write_all(fd, text);
 	int err = errno;
 	if (fd >= 0)
 		close(fd);

@@ -117,9 +117,9 @@ static gboolean parse_upgrade(struct tunnel *self, GError **error)
 	static const struct {
 		const char *path, *protocol;
 	} kinds[] = {
-		{TUNNEL "v1/rfb", "rfb"},
-		{TUNNEL "v1/spice", "spice"},
-		{TUNNEL "v1/windows", "windows"},
+	    {TUNNEL "v1/rfb", "rfb"},
+	    {TUNNEL "v1/spice", "spice"},
+	    {TUNNEL "v1/windows", "windows"},
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++)
 		if (span_is(self->head->path, kinds[i].path))
@@ -223,10 +223,9 @@ gboolean tunnel_serve(const struct worker_world *world, struct conn *conn,
 	}
 	json_t *wish = parse_credential(&self, &session, error);
 	gboolean fine =
-	    wish &&
-	    attach_open(&attach, world->run_path, conn, wish, session,
-			self.protocol, g_get_monotonic_time() + REDEEM_US,
-			error);
+	    wish && attach_open(&attach, world->run_path, conn, wish, session,
+				self.protocol,
+				g_get_monotonic_time() + REDEEM_US, error);
 	if (!fine)
 		refuse(&self, *error, attach.session);
 	fine = fine && send_switch(&self, attach.session, error);

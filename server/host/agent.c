@@ -7,7 +7,7 @@
 #include "common/log.h"
 
 #define SESSION_READY "/run/oriel/session-ready"
-#define IDENTITY "/usr/lib/oriel/identity"
+#define IDENTITY      "/usr/lib/oriel/identity"
 /* how often the guest is asked while it boots; a boot takes tens of seconds
  * and each question costs the guest under a millisecond */
 #define ASK_MS 400
@@ -51,8 +51,8 @@ static void on_flag(GObject *source, GAsyncResult *result, void *data)
 	g_autoptr(GTask) task = data;
 	struct waiting *waiting = g_task_get_task_data(task);
 	g_autoptr(GError) error = NULL;
-	g_autoptr(GBytes) flag = qga_read_file_finish(
-		g_task_get_source_tag(task), result, &error);
+	g_autoptr(GBytes) flag =
+	    qga_read_file_finish(g_task_get_source_tag(task), result, &error);
 	if (flag) {
 		g_task_return_boolean(task, TRUE);
 		return;
@@ -61,16 +61,16 @@ static void on_flag(GObject *source, GAsyncResult *result, void *data)
 		return;
 	if (g_get_monotonic_time() > waiting->deadline_us) {
 		g_task_return_error(
-			task,
-			fault_new(FAULT_TIMEOUT,
-				  "Look at the desktop's screen and its "
-				  "journal.",
-				  "The guest runs, but its desktop did not come "
-				  "up in time."));
+		    task,
+		    fault_new(FAULT_TIMEOUT,
+			      "Look at the desktop's screen and its "
+			      "journal.",
+			      "The guest runs, but its desktop did not come "
+			      "up in time."));
 		return;
 	}
 	waiting->timer =
-		g_timeout_add(ASK_MS, ask_again, g_steal_pointer(&task));
+	    g_timeout_add(ASK_MS, ask_again, g_steal_pointer(&task));
 }
 
 static void on_ping(GObject *source, GAsyncResult *result, void *data)
@@ -81,11 +81,11 @@ static void on_ping(GObject *source, GAsyncResult *result, void *data)
 		ask(g_steal_pointer(&task));
 	else if (fault_code(error) == FAULT_TIMEOUT)
 		g_task_return_error(
-			task, fault_new(FAULT_TIMEOUT,
-					"Look at the desktop's screen; its "
-					"image needs the QEMU guest agent.",
-					"The guest's agent did not answer in "
-					"time."));
+		    task, fault_new(FAULT_TIMEOUT,
+				    "Look at the desktop's screen; its "
+				    "image needs the QEMU guest agent.",
+				    "The guest's agent did not answer in "
+				    "time."));
 	else
 		g_task_return_error(task, g_steal_pointer(&error));
 }
@@ -109,7 +109,7 @@ void agent_session_async(struct qga *qga, unsigned patience_ms,
 	GTask *task = begin(qga, cancellable, callback, data);
 	struct waiting *waiting = g_new0(struct waiting, 1);
 	waiting->deadline_us =
-		g_get_monotonic_time() + (gint64)patience_ms * 1000;
+	    g_get_monotonic_time() + (gint64)patience_ms * 1000;
 	g_task_set_task_data(task, waiting, waiting_free);
 	qga_ping_async(qga, patience_ms, cancellable, on_ping, task);
 }
@@ -122,10 +122,10 @@ GBytes *agent_identity_text(const struct conf *conf, gint64 now_us,
 	g_autofree char *base64 = g_base64_encode(seed, size);
 	g_autofree char *hostname = conf_hostname(conf);
 	char *text = g_strdup_printf(
-		"time=%" G_GINT64_FORMAT ".%06d\nseed=%s\nhostname=%s\n"
-		"machine_id=%s\n",
-		now_us / G_USEC_PER_SEC, (int)(now_us % G_USEC_PER_SEC), base64,
-		hostname, conf->machine_id);
+	    "time=%" G_GINT64_FORMAT ".%06d\nseed=%s\nhostname=%s\n"
+	    "machine_id=%s\n",
+	    now_us / G_USEC_PER_SEC, (int)(now_us % G_USEC_PER_SEC), base64,
+	    hostname, conf->machine_id);
 	return g_bytes_new_take(text, strlen(text));
 }
 
@@ -143,13 +143,13 @@ static void on_identity(GObject *source, GAsyncResult *result, void *data)
 		const char *text = g_bytes_get_data(err, &size);
 		g_autofree char *said = log_quote(text, MIN(size, 500));
 		g_task_return_error(
-			task, fault_new(FAULT_UNAVAILABLE,
-					"Build the image again with a current "
-					"recipe.",
-					"The guest could not be given its "
-					"identity: %s ended with status %d and "
-					"said %s.",
-					IDENTITY, status, said));
+		    task, fault_new(FAULT_UNAVAILABLE,
+				    "Build the image again with a current "
+				    "recipe.",
+				    "The guest could not be given its "
+				    "identity: %s ended with status %d and "
+				    "said %s.",
+				    IDENTITY, status, said));
 	} else {
 		g_task_return_boolean(task, TRUE);
 	}
@@ -164,8 +164,8 @@ void agent_identity_async(struct qga *qga, const struct conf *conf,
 	guint8 seed[64];
 	while (getrandom(seed, sizeof seed, 0) != sizeof seed)
 		continue;
-	g_autoptr(GBytes) text = agent_identity_text(
-		conf, g_get_real_time(), seed, sizeof seed);
+	g_autoptr(GBytes) text =
+	    agent_identity_text(conf, g_get_real_time(), seed, sizeof seed);
 	explicit_bzero(seed, sizeof seed);
 	qga_exec_async(qga, argv, text, IDENTITY_MS, cancellable, on_identity,
 		       task);

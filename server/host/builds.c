@@ -25,7 +25,7 @@
 /* cancelling unmounts and removes a file tree */
 #define CANCEL_MS 20000
 /* progress reaches the broker at most this often */
-#define TELL_US 100000
+#define TELL_US    100000
 #define BUILDS_MAX 4
 
 struct builds {
@@ -133,12 +133,11 @@ json_t *builds_describe(struct builds *self)
 /* All that a machine will need must be there before the version is. */
 static gboolean put_in_place(struct build *build, GError **error)
 {
-	static const char *const parts[] = {"disk.qcow2", "vmlinuz",
-					    "initrd.img", "cmdline",
-					    "manifest.json"};
+	static const char *const parts[] = {
+	    "disk.qcow2", "vmlinuz", "initrd.img", "cmdline", "manifest.json"};
 	for (gsize i = 0; i < G_N_ELEMENTS(parts); i++) {
 		g_autofree char *path =
-			g_build_filename(build->making, parts[i], NULL);
+		    g_build_filename(build->making, parts[i], NULL);
 		if (chmod(path, 0444) == 0)
 			continue;
 		int err = errno;
@@ -172,11 +171,10 @@ static void finish(struct build *build, int status)
 	} else if (!error) {
 		g_autofree char *how = proc_status_text(status);
 		g_autofree char *tail = proc_log_tail(build->log, 4);
-		error = fault_new(FAULT_INTERNAL,
-				  "Try again; its log tells more.",
-				  "The image builder %s without a result.%s%s",
-				  how, tail ? " Its log ends with " : "",
-				  tail ? tail : "");
+		error = fault_new(
+		    FAULT_INTERNAL, "Try again; its log tells more.",
+		    "The image builder %s without a result.%s%s", how,
+		    tail ? " Its log ends with " : "", tail ? tail : "");
 	}
 	if (error && !build->cancelled)
 		log_fault(NULL, error);
@@ -222,9 +220,9 @@ static void take_line(struct build *build, const char *line)
 		build->stage = text_of(root, "stage");
 		build->message = text_of(root, "message");
 		json_int_t done =
-			json_integer_value(json_object_get(root, "done"));
+		    json_integer_value(json_object_get(root, "done"));
 		json_int_t total =
-			json_integer_value(json_object_get(root, "total"));
+		    json_integer_value(json_object_get(root, "total"));
 		build->done = MAX(build->done, done);
 		build->total = MAX(total, 0);
 		gint64 now = g_get_monotonic_time();
@@ -318,16 +316,9 @@ static gboolean spawn(struct build *build, const char *recipe, GError **error)
 	g_unix_set_fd_nonblocking(build->fd, TRUE, NULL);
 	g_autofree char *program = paths_program("oriel-image-build");
 	g_autofree char *cache = paths_cache();
-	const char *const argv[] = {program,
-				    "--recipe",
-				    recipe,
-				    "--output",
-				    build->making,
-				    "--cache",
-				    cache,
-				    "--progress-fd",
-				    "3",
-				    NULL};
+	const char *const argv[] = {
+	    program,   "--recipe", recipe,          "--output", build->making,
+	    "--cache", cache,      "--progress-fd", "3",        NULL};
 	pid_t pid = proc_spawn(argv, ends[1], build->log, PROC_WITH_US, error);
 	close(ends[1]);
 	if (pid < 0)
@@ -339,8 +330,8 @@ static gboolean spawn(struct build *build, const char *recipe, GError **error)
 			  "The image builder cannot be watched.");
 		return FALSE;
 	}
-	build->source = g_unix_fd_add(build->fd, G_IO_IN | G_IO_HUP,
-				      on_progress, build);
+	build->source =
+	    g_unix_fd_add(build->fd, G_IO_IN | G_IO_HUP, on_progress, build);
 	return TRUE;
 }
 
@@ -353,7 +344,8 @@ static gboolean done_already(struct builds *self, const char *task,
 	*done = FALSE;
 	if (!g_file_test(folder, G_FILE_TEST_EXISTS))
 		return TRUE;
-	g_autoptr(image_auto) image = image_open(self->root, name, version, error);
+	g_autoptr(image_auto) image =
+	    image_open(self->root, name, version, error);
 	json_t *manifest = image ? image_manifest(image, error) : NULL;
 	if (!manifest)
 		return FALSE;
@@ -404,15 +396,16 @@ gboolean builds_start(struct builds *self, const char *task, const char *image,
 	if (done)
 		return TRUE;
 	g_autofree char *images =
-		g_build_filename(self->root->lib, "images", image, NULL);
+	    g_build_filename(self->root->lib, "images", image, NULL);
 	g_autofree char *building = g_strdup_printf(".%s.building", version);
 	g_autofree char *log = g_strdup_printf(".%s.log", version);
 	g_autofree char *name = g_strdup_printf("images/%s.recipe", recipe);
 	g_autofree char *path = paths_data(name);
 	if (!g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
-		fault_set(error, FAULT_NOT_FOUND,
-			  "The recipes are the files NAME.recipe in data/images.",
-			  "There is no recipe '%s' on this host.", recipe);
+		fault_set(
+		    error, FAULT_NOT_FOUND,
+		    "The recipes are the files NAME.recipe in data/images.",
+		    "There is no recipe '%s' on this host.", recipe);
 		return FALSE;
 	}
 	if (!refuse_twice(self, task, image, version, error) ||
@@ -442,16 +435,16 @@ gboolean builds_start(struct builds *self, const char *task, const char *image,
 void builds_tidy(struct builds *self)
 {
 	g_autofree char *images =
-		g_build_filename(self->root->lib, "images", NULL);
+	    g_build_filename(self->root->lib, "images", NULL);
 	g_autoptr(GPtrArray) names = files_list(images);
 	for (guint i = 0; i < names->len; i++) {
 		g_autofree char *image =
-			g_build_filename(images, names->pdata[i], NULL);
+		    g_build_filename(images, names->pdata[i], NULL);
 		g_autoptr(GPtrArray) versions = files_list(image);
 		for (guint j = 0; j < versions->len; j++) {
 			const char *version = versions->pdata[j];
 			g_autofree char *path =
-				g_build_filename(image, version, NULL);
+			    g_build_filename(image, version, NULL);
 			g_autoptr(GError) error = NULL;
 			if (version[0] == '.' &&
 			    !files_remove_tree(path, &error))

@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	g_autofree char *text = g_strndup((const char *)data, size);
 	g_autoptr(GError) error = NULL;
 	g_autoptr(conf_auto) conf =
-		conf_parse(text, size, "/desktops/d1/machine.conf", &error);
+	    conf_parse(text, size, "/desktops/d1/machine.conf", &error);
 	/* either or: never a half-read machine, never a refusal in silence */
 	if (!conf == !error)
 		__builtin_trap();

@@ -78,8 +78,7 @@ static gboolean mac_valid(const char *mac)
 	for (int i = 9; i < 17; i += 3)
 		if (!g_ascii_isxdigit(mac[i]) || !g_ascii_isxdigit(mac[i + 1]))
 			return FALSE;
-	return sscanf(mac + 9, "%2x:%2x:%2x%c", &byte, &byte, &byte, &end) ==
-	       3;
+	return sscanf(mac + 9, "%2x:%2x:%2x%c", &byte, &byte, &byte, &end) == 3;
 }
 
 static gboolean machine_id_valid(const char *id)
@@ -105,50 +104,48 @@ struct key {
 static gboolean engine_valid(const char *text)
 {
 	return g_strv_contains(
-		(const char *const[]){"auto", "qemu", "kvm", NULL}, text);
+	    (const char *const[]){"auto", "qemu", "kvm", NULL}, text);
 }
 
 #define AT(member) offsetof(struct conf, member)
 static const struct key keys[] = {
-	{"machine", "id", TEXT, AT(id), .valid = conf_id_valid,
-	 .expects = "1 to 32 of a-z, 0-9 and '-'",
-	 .comment = "The machine's id; the same as its folder's name."},
-	{"machine", "name", TEXT, AT(name), .valid = name_valid,
-	 .expects = "1 to 64 bytes of text",
-	 .comment = "Its name for people. The guest's host name is made from "
-		    "it."},
-	{"machine", "image", TEXT, AT(image), .valid = conf_word_valid,
-	 .expects = "the name of an image",
-	 .comment = "The image that the disk began with, and its version."},
-	{"machine", "version", TEXT, AT(version), .valid = conf_word_valid,
-	 .expects = "a version of the image"},
-	{"machine", "cpus", NUMBER, AT(cpus), 1, 16,
-	 .comment = "Processors, 1 to 16."},
-	{"machine", "memory_mib", NUMBER, AT(memory_mib), 128, 65536,
-	 .comment = "Memory in MiB, 128 to 65536."},
-	{"machine", "heads", NUMBER, AT(heads), 1, ENGINE_HEADS_MAX,
-	 .comment = "Screens, 1 to 4."},
-	{"machine", "engine", TEXT, AT(engine), .valid = engine_valid,
-	 .expects = "auto, qemu or kvm",
-	 .comment = "What runs it: qemu, kvm, or auto to let the host choose."},
-	{"machine", "shutdown_grace_s", NUMBER, AT(shutdown_grace_s), 1, 3600,
-	 60,
-	 .comment = "Seconds that the guest may take to shut down before it "
-		    "is switched off."},
-	{"identity", "mac", TEXT, AT(mac), .valid = mac_valid,
-	 .expects = "an address 52:54:00:xx:xx:xx",
-	 .comment = "Address of the network card, made with the machine."},
-	{"identity", "machine_id", TEXT, AT(machine_id),
-	 .valid = machine_id_valid, .expects = "32 digits 0-9 and a-f",
-	 .comment = "/etc/machine-id inside the guest, made with the machine."},
-	{"disk", "template", TEXT, AT(disk_template),
-	 .valid = template_valid, .optional = TRUE,
-	 .expects = "a folder in templates/",
-	 .comment = "What disk.qcow2 stands on, besides the image. Written by "
-		    "the host service; do not change it."},
-	{"disk", "owned", FLAG, AT(owned), .optional = TRUE,
-	 .comment = "Whether the disk is somebody's desktop by now. Written by "
-		    "the host service; do not change it."},
+    {"machine", "id", TEXT, AT(id), .valid = conf_id_valid,
+     .expects = "1 to 32 of a-z, 0-9 and '-'",
+     .comment = "The machine's id; the same as its folder's name."},
+    {"machine", "name", TEXT, AT(name), .valid = name_valid,
+     .expects = "1 to 64 bytes of text",
+     .comment = "Its name for people. The guest's host name is made from "
+		"it."},
+    {"machine", "image", TEXT, AT(image), .valid = conf_word_valid,
+     .expects = "the name of an image",
+     .comment = "The image that the disk began with, and its version."},
+    {"machine", "version", TEXT, AT(version), .valid = conf_word_valid,
+     .expects = "a version of the image"},
+    {"machine", "cpus", NUMBER, AT(cpus), 1, 16,
+     .comment = "Processors, 1 to 16."},
+    {"machine", "memory_mib", NUMBER, AT(memory_mib), 128, 65536,
+     .comment = "Memory in MiB, 128 to 65536."},
+    {"machine", "heads", NUMBER, AT(heads), 1, ENGINE_HEADS_MAX,
+     .comment = "Screens, 1 to 4."},
+    {"machine", "engine", TEXT, AT(engine), .valid = engine_valid,
+     .expects = "auto, qemu or kvm",
+     .comment = "What runs it: qemu, kvm, or auto to let the host choose."},
+    {"machine", "shutdown_grace_s", NUMBER, AT(shutdown_grace_s), 1, 3600, 60,
+     .comment = "Seconds that the guest may take to shut down before it "
+		"is switched off."},
+    {"identity", "mac", TEXT, AT(mac), .valid = mac_valid,
+     .expects = "an address 52:54:00:xx:xx:xx",
+     .comment = "Address of the network card, made with the machine."},
+    {"identity", "machine_id", TEXT, AT(machine_id), .valid = machine_id_valid,
+     .expects = "32 digits 0-9 and a-f",
+     .comment = "/etc/machine-id inside the guest, made with the machine."},
+    {"disk", "template", TEXT, AT(disk_template), .valid = template_valid,
+     .optional = TRUE, .expects = "a folder in templates/",
+     .comment = "What disk.qcow2 stands on, besides the image. Written by "
+		"the host service; do not change it."},
+    {"disk", "owned", FLAG, AT(owned), .optional = TRUE,
+     .comment = "Whether the disk is somebody's desktop by now. Written by "
+		"the host service; do not change it."},
 };
 
 static char **text_at(const struct conf *self, const struct key *key)
@@ -243,7 +240,7 @@ static gboolean read_key(struct conf *self, GKeyFile *file,
 			 const char *text, GError **error)
 {
 	g_autofree char *value =
-		g_key_file_get_string(file, key->group, key->name, NULL);
+	    g_key_file_get_string(file, key->group, key->name, NULL);
 	if (!value && key->kind == NUMBER && key->fallback) {
 		*number_at(self, key) = key->fallback;
 		return TRUE;
@@ -301,7 +298,7 @@ static gboolean only_known(GKeyFile *file, const char *path, const char *text,
 			return FALSE;
 		}
 		g_auto(GStrv) names =
-			g_key_file_get_keys(file, *group, NULL, NULL);
+		    g_key_file_get_keys(file, *group, NULL, NULL);
 		for (char **name = names; name && *name; name++)
 			if (!known(*group, *name)) {
 				refuse(error, path,
@@ -319,7 +316,7 @@ static gboolean load_text(const char *path, char **text, gsize *length,
 	g_autoptr(GError) why = NULL;
 	if (!g_file_get_contents(path, text, length, &why)) {
 		gboolean absent =
-			g_error_matches(why, G_FILE_ERROR, G_FILE_ERROR_NOENT);
+		    g_error_matches(why, G_FILE_ERROR, G_FILE_ERROR_NOENT);
 		fault_set(error, absent ? FAULT_NOT_FOUND : FAULT_STORAGE,
 			  "Restore the file from a backup, or remove the "
 			  "desktop.",
@@ -389,7 +386,7 @@ gboolean conf_save(const struct conf *self, const char *path, GError **error)
 			continue;
 		if (key->comment) {
 			g_autofree char *comment =
-				g_strconcat(" ", key->comment, NULL);
+			    g_strconcat(" ", key->comment, NULL);
 			g_key_file_set_comment(file, key->group, key->name,
 					       comment, NULL);
 		}
@@ -399,7 +396,7 @@ gboolean conf_save(const struct conf *self, const char *path, GError **error)
 	g_autoptr(GError) why = NULL;
 	if (g_file_set_contents_full(path, text, (gssize)length,
 				     G_FILE_SET_CONTENTS_CONSISTENT |
-					     G_FILE_SET_CONTENTS_DURABLE,
+					 G_FILE_SET_CONTENTS_DURABLE,
 				     0600, &why))
 		return TRUE;
 	fault_set(error, FAULT_STORAGE,
@@ -449,7 +446,7 @@ struct conf *conf_from_message(json_t *machine, GError **error)
 			*number_at(self, key) = (unsigned)value;
 		} else {
 			const char *text =
-				jsonline_string(machine, key->name, error);
+			    jsonline_string(machine, key->name, error);
 			if (!text)
 				return NULL;
 			if (!key->valid(text)) {

@@ -30,26 +30,26 @@ static void print(GPtrArray *findings)
 int host_doctor(const char *folder, gboolean json)
 {
 	static const char *const verdicts[] = {
-		[FINDING_GOOD] = "Desktops can run here.",
-		[FINDING_WARN] = "Desktops can run here, with the warnings "
-				 "above.",
-		[FINDING_BAD] = "Desktops cannot run here until what is BAD "
-				"above is mended."};
+	    [FINDING_GOOD] = "Desktops can run here.",
+	    [FINDING_WARN] = "Desktops can run here, with the warnings "
+			     "above.",
+	    [FINDING_BAD] = "Desktops cannot run here until what is BAD "
+			    "above is mended."};
 	/* not paths_root_open(): a doctor makes no folders */
 	g_autofree char *full =
-		folder ? g_canonicalize_filename(folder, NULL) : NULL;
+	    folder ? g_canonicalize_filename(folder, NULL) : NULL;
 	g_autofree char *lib = full ? g_build_filename(full, "lib", NULL)
 				    : g_strdup("/var/lib/oriel");
-	g_autofree char *run = full ? g_build_filename(full, "run", NULL)
-				    : g_strdup("/run/oriel");
-	const struct paths_root root = {.lib = lib, .run = run,
-					.rootless = folder != NULL};
+	g_autofree char *run =
+	    full ? g_build_filename(full, "run", NULL) : g_strdup("/run/oriel");
+	const struct paths_root root = {
+	    .lib = lib, .run = run, .rootless = folder != NULL};
 	g_autoptr(GPtrArray) findings = findings_all(&root);
 	int level = findings_level(findings);
 	if (json) {
-		json_t *out = json_pack("{s:o, s:i}", "findings",
-					findings_json(findings), "status",
-					level);
+		json_t *out =
+		    json_pack("{s:o, s:i}", "findings", findings_json(findings),
+			      "status", level);
 		json_dumpf(out, stdout, JSON_INDENT(1));
 		putchar('\n');
 		json_decref(out);

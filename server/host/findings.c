@@ -11,8 +11,8 @@
 #include "server/host/space.h"
 
 /* an image, its build and a few desktops */
-#define DISK_BAD_MIB 3072
-#define DISK_WARN_MIB 10240
+#define DISK_BAD_MIB    3072
+#define DISK_WARN_MIB   10240
 #define MEMORY_WARN_MIB 2048
 
 G_GNUC_PRINTF(4, 5)
@@ -53,12 +53,12 @@ static void look_at_disk(GPtrArray *findings, const struct paths_root *root)
 	}
 	guint64 mib = space_free_mib(folder);
 	struct engine_finding *finding =
-		add(findings, "storage",
-		    mib < DISK_BAD_MIB	? FINDING_BAD
-		    : mib < DISK_WARN_MIB ? FINDING_WARN
-					  : FINDING_GOOD,
-		    "%.1f GiB free for images and desktops in %s",
-		    (double)mib / 1024, folder);
+	    add(findings, "storage",
+		mib < DISK_BAD_MIB    ? FINDING_BAD
+		: mib < DISK_WARN_MIB ? FINDING_WARN
+				      : FINDING_GOOD,
+		"%.1f GiB free for images and desktops in %s",
+		(double)mib / 1024, folder);
 	if (finding->level != FINDING_GOOD)
 		finding->remedy = g_strdup("Make room: an image takes 1 to 4 "
 					   "GiB, a template as much as the "
@@ -77,13 +77,13 @@ static void look_at_memory(GPtrArray *findings)
 	if (mib == G_MAXUINT64 || have(findings, "memory"))
 		return;
 	struct engine_finding *finding =
-		add(findings, "memory",
-		    mib < MEMORY_WARN_MIB ? FINDING_WARN : FINDING_GOOD,
-		    "%.1f GiB available", (double)mib / 1024);
+	    add(findings, "memory",
+		mib < MEMORY_WARN_MIB ? FINDING_WARN : FINDING_GOOD,
+		"%.1f GiB available", (double)mib / 1024);
 	if (finding->level != FINDING_GOOD)
 		finding->remedy =
-			g_strdup("Every desktop needs 0.5 to 1 GiB of its own, "
-				 "what clones share not counted.");
+		    g_strdup("Every desktop needs 0.5 to 1 GiB of its own, "
+			     "what clones share not counted.");
 }
 
 /* ---- programs ---- */
@@ -94,31 +94,31 @@ static void look_at_programs(GPtrArray *findings)
 		const char *name, *package, *what;
 		gboolean needed;
 	} programs[] = {
-		{"qemu-img", "qemu-utils", "makes disks", TRUE},
-		{"mmdebstrap", "mmdebstrap", "builds images", FALSE},
-		{"mkfs.ext4", "e2fsprogs", "builds images", FALSE},
-		{"passt", "passt", "connects desktops to the network", FALSE},
+	    {"qemu-img", "qemu-utils", "makes disks", TRUE},
+	    {"mmdebstrap", "mmdebstrap", "builds images", FALSE},
+	    {"mkfs.ext4", "e2fsprogs", "builds images", FALSE},
+	    {"passt", "passt", "connects desktops to the network", FALSE},
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(programs); i++) {
 		if (have(findings, programs[i].name))
 			continue; /* an engine has said more of it */
 		g_autofree char *path =
-			g_find_program_in_path(programs[i].name);
+		    g_find_program_in_path(programs[i].name);
 		g_autofree char *sbin =
-			g_build_filename("/usr/sbin", programs[i].name, NULL);
+		    g_build_filename("/usr/sbin", programs[i].name, NULL);
 		if (!path && g_file_test(sbin, G_FILE_TEST_IS_EXECUTABLE))
 			path = g_steal_pointer(&sbin);
 		if (path) {
-			add(findings, programs[i].name, FINDING_GOOD,
-			    "%s (%s)", path, programs[i].what);
+			add(findings, programs[i].name, FINDING_GOOD, "%s (%s)",
+			    path, programs[i].what);
 			continue;
 		}
 		struct engine_finding *finding =
-			add(findings, programs[i].name,
-			    programs[i].needed ? FINDING_BAD : FINDING_WARN,
-			    "not there (%s)", programs[i].what);
-		finding->remedy = g_strdup_printf("apt install %s",
-						  programs[i].package);
+		    add(findings, programs[i].name,
+			programs[i].needed ? FINDING_BAD : FINDING_WARN,
+			"not there (%s)", programs[i].what);
+		finding->remedy =
+		    g_strdup_printf("apt install %s", programs[i].package);
 	}
 	static const char *const ours[] = {"oriel-display",
 					   "oriel-image-build"};
@@ -129,7 +129,7 @@ static void look_at_programs(GPtrArray *findings)
 			continue;
 		}
 		struct engine_finding *finding =
-			add(findings, ours[i], FINDING_BAD, "not at %s", path);
+		    add(findings, ours[i], FINDING_BAD, "not at %s", path);
 		finding->remedy = g_strdup("Run make, or make install.");
 	}
 }
@@ -160,18 +160,18 @@ static void look_at_isolation(GPtrArray *findings,
 			      geteuid() == 0 ? FINDING_GOOD : FINDING_WARN,
 			      "cannot be made without privileges");
 		finding->chosen =
-			g_strdup("images are built as root or not at all");
-		finding->remedy = g_strdup(
-			"sysctl kernel.unprivileged_userns_clone=1");
+		    g_strdup("images are built as root or not at all");
+		finding->remedy =
+		    g_strdup("sysctl kernel.unprivileged_userns_clone=1");
 	}
 	if (!root->rootless)
 		return;
 	finding = add(findings, "isolation", FINDING_WARN,
 		      "--root: everything runs as user %s", g_get_user_name());
 	finding->chosen = g_strdup(
-		"a guest that broke out of its virtual machine would be that "
-		"user; folders are closed to others (mode 0700), guests reach "
-		"the outside only");
+	    "a guest that broke out of its virtual machine would be that "
+	    "user; folders are closed to others (mode 0700), guests reach "
+	    "the outside only");
 	finding->remedy = g_strdup("For more than trying out, install the "
 				   "services: make install.");
 }
@@ -189,8 +189,8 @@ static void look_at_time(GPtrArray *findings)
 		    "the clock is synchronised");
 		return;
 	}
-	struct engine_finding *finding = add(
-		findings, "time", FINDING_WARN,
+	struct engine_finding *finding =
+	    add(findings, "time", FINDING_WARN,
 		"the kernel does not know the clock to be synchronised");
 	finding->chosen = g_strdup("desktops get the time of this machine");
 	finding->remedy = g_strdup("apt install systemd-timesyncd");
@@ -206,15 +206,15 @@ static void look_at_tls(GPtrArray *findings)
 	}
 	add(findings, "tls", FINDING_BAD,
 	    "glib-networking is absent: nothing can connect")
-		->remedy = g_strdup("apt install glib-networking");
+	    ->remedy = g_strdup("apt install glib-networking");
 }
 
 /* ---- all ---- */
 
 GPtrArray *findings_new(const struct paths_root *root)
 {
-	GPtrArray *findings = g_ptr_array_new_with_free_func(
-		(GDestroyNotify)engine_finding_free);
+	GPtrArray *findings =
+	    g_ptr_array_new_with_free_func((GDestroyNotify)engine_finding_free);
 	g_autofree char *cache = paths_cache();
 	engine_probe(cache, findings);
 	look_at_disk(findings, root);
@@ -241,12 +241,11 @@ json_t *findings_json(GPtrArray *findings)
 	for (guint i = 0; i < findings->len; i++) {
 		struct engine_finding *finding = findings->pdata[i];
 		json_array_append_new(
-			out, json_pack("{s:s, s:s, s:s, s:s*, s:s*}", "name",
-				       finding->name, "level",
-				       levels[finding->level], "found",
-				       finding->found, "chosen",
-				       finding->chosen, "remedy",
-				       finding->remedy));
+		    out,
+		    json_pack("{s:s, s:s, s:s, s:s*, s:s*}", "name",
+			      finding->name, "level", levels[finding->level],
+			      "found", finding->found, "chosen",
+			      finding->chosen, "remedy", finding->remedy));
 	}
 	return out;
 }

@@ -50,7 +50,7 @@ static void on_ready(void *data)
 	if (host->ending)
 		return;
 	g_autofree char *path =
-		g_build_filename(host->root->run, "hosts.sock", NULL);
+	    g_build_filename(host->root->run, "hosts.sock", NULL);
 	host->link = broker_link_new(path, &link_handlers, host);
 	role_ready(host->options);
 }

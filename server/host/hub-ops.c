@@ -8,9 +8,9 @@
 #include "server/host/files.h"
 #include "server/host/image.h"
 
-#define EXEC_ARGS_MAX 256
+#define EXEC_ARGS_MAX   256
 #define EXEC_MS_DEFAULT 30000
-#define EXEC_MS_MAX (10 * 60 * 1000)
+#define EXEC_MS_MAX     (10 * 60 * 1000)
 
 /* A request that may be answered later; the channel may be closed by then,
  * which makes the answer a no-op. */
@@ -54,7 +54,7 @@ static struct machine *machine_of(struct request *request, GError **error)
 	if (!id)
 		return NULL;
 	struct machine *machine =
-		g_hash_table_lookup(request->hub->machines, id);
+	    g_hash_table_lookup(request->hub->machines, id);
 	if (!machine)
 		fault_set(error, FAULT_NOT_FOUND,
 			  "'oriel desktop list' shows those that are there.",
@@ -89,7 +89,8 @@ static void op_image_build(struct request *request)
 		refuse(request, error);
 		return;
 	}
-	done(request, builds_start(builds, task, image, version, recipe, &error),
+	done(request,
+	     builds_start(builds, task, image, version, recipe, &error),
 	     &error);
 }
 
@@ -138,8 +139,8 @@ static void op_task_cancel(struct request *request)
 {
 	GError *error = NULL;
 	const char *task = jsonline_string(request->message, "task", &error);
-	done(request,
-	     task && builds_cancel(request->hub->builds, task, &error), &error);
+	done(request, task && builds_cancel(request->hub->builds, task, &error),
+	     &error);
 }
 
 /* ---- machines ---- */
@@ -149,7 +150,7 @@ static void op_machine_create(struct request *request)
 	struct hub *hub = request->hub;
 	GError *error = NULL;
 	g_autoptr(conf_auto) conf = conf_from_message(
-		json_object_get(request->message, "machine"), &error);
+	    json_object_get(request->message, "machine"), &error);
 	if (!conf) {
 		refuse(request, error);
 		return;
@@ -189,8 +190,7 @@ static void op_machine_stop(struct request *request)
 	GError *error = NULL;
 	struct machine *machine = machine_of(request, &error);
 	const char *mode =
-		machine ? jsonline_string(request->message, "mode", &error)
-			: NULL;
+	    machine ? jsonline_string(request->message, "mode", &error) : NULL;
 	gboolean shutdown = mode && strcmp(mode, "shutdown") == 0;
 	if (mode && !shutdown && strcmp(mode, "off") != 0) {
 		fault_set(&error, FAULT_INVALID, NULL,
@@ -289,7 +289,7 @@ static void op_machine_exec(struct request *request)
 	g_autoptr(GBytes) input = NULL;
 	struct machine *machine = machine_of(request, &error);
 	g_autofree const char **argv =
-		machine ? argv_of(message, &error) : NULL;
+	    machine ? argv_of(message, &error) : NULL;
 	json_t *limit = json_object_get(message, "timeout_ms");
 	if (argv && input_of(message, &input, &error) &&
 	    (!limit || json_is_null(limit) ||
@@ -314,18 +314,18 @@ static const struct {
 	const char *op;
 	void (*run)(struct request *request);
 } ops[] = {
-	{"image.build", op_image_build},
-	{"image.remove", op_image_remove},
-	{"task.cancel", op_task_cancel},
-	{"machine.create", op_machine_create},
-	{"machine.start", op_machine_start},
-	{"machine.stop", op_machine_stop},
-	{"machine.reset", op_machine_reset},
-	{"machine.remove", op_machine_remove},
-	{"machine.picture", op_machine_picture},
-	{"machine.exec", op_machine_exec},
-	{"machine.disconnect", op_machine_disconnect},
-	{"status", op_status},
+    {"image.build", op_image_build},
+    {"image.remove", op_image_remove},
+    {"task.cancel", op_task_cancel},
+    {"machine.create", op_machine_create},
+    {"machine.start", op_machine_start},
+    {"machine.stop", op_machine_stop},
+    {"machine.reset", op_machine_reset},
+    {"machine.remove", op_machine_remove},
+    {"machine.picture", op_machine_picture},
+    {"machine.exec", op_machine_exec},
+    {"machine.disconnect", op_machine_disconnect},
+    {"status", op_status},
 };
 
 void hub_request(struct hub *self, struct jsonline *channel, json_int_t id,

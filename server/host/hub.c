@@ -10,7 +10,7 @@
 #include "vmm/engine.h"
 
 /* a role that is told to end waits so long for its template machines */
-#define SHUTDOWN_MS 8000
+#define SHUTDOWN_MS      8000
 #define SHUTDOWN_LOOK_MS 50
 
 static void machine_put(void *machine)
@@ -28,8 +28,8 @@ struct hub *hub_new(const struct paths_root *root,
 				     .tell = tell,
 				     .data = data};
 	self->builds = builds_new(root, tell, data);
-	self->machines = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
-					       machine_put);
+	self->machines =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, NULL, machine_put);
 	self->findings = findings_new(root);
 	return self;
 }
@@ -123,14 +123,14 @@ static void on_leftover(GObject *source, GAsyncResult *result, void *data)
 static void end_leftovers(struct hub *self)
 {
 	g_autofree char *run =
-		g_build_filename(self->root->run, "templates", NULL);
+	    g_build_filename(self->root->run, "templates", NULL);
 	g_autoptr(GPtrArray) names = files_list(run);
 	const struct engine *engine = engine_choose("auto", NULL);
 	for (guint i = 0; engine && i < names->len; i++) {
 		struct leftover *leftover = g_new0(struct leftover, 1);
 		leftover->hub = self;
 		leftover->run_dir =
-			g_build_filename(run, names->pdata[i], NULL);
+		    g_build_filename(run, names->pdata[i], NULL);
 		struct engine_spec spec = {.id = "template",
 					   .name = "Template",
 					   .folder = leftover->run_dir,
@@ -152,15 +152,15 @@ void hub_load(struct hub *self, void (*ready)(void *data), void *data)
 	builds_tidy(self->builds);
 	end_leftovers(self);
 	g_autofree char *folder =
-		g_build_filename(self->root->lib, "desktops", NULL);
+	    g_build_filename(self->root->lib, "desktops", NULL);
 	g_autoptr(GPtrArray) names = files_list(folder);
 	for (guint i = 0; i < names->len; i++) {
 		const char *id = names->pdata[i];
 		if (!conf_id_valid(id))
 			continue; /* not ours: left alone */
 		struct machine *machine = machine_load(&self->world, id);
-		g_hash_table_insert(self->machines,
-				    (char *)machine_id(machine), machine);
+		g_hash_table_insert(self->machines, (char *)machine_id(machine),
+				    machine);
 		self->loading++;
 		machine_adopt(machine, loaded_one, self);
 	}
@@ -211,14 +211,14 @@ json_t *hub_hello(struct hub *self)
 	while (g_hash_table_iter_next(&iter, NULL, &machine))
 		json_array_append_new(machines, machine_describe(machine));
 	json_t *hello = json_pack(
-		"{s:s, s:i, s:s, s:s, s:i, s:I, s:o, s:o, s:o}", "event",
-		"hello", "version", 1, "host", g_get_host_name(), "boot_id",
-		boot, "cpus", (int)g_get_num_processors(), "memory_mib",
-		(json_int_t)((guint64)sysconf(_SC_PHYS_PAGES) *
-				     (guint64)sysconf(_SC_PAGESIZE) >>
-			     20),
-		"findings", findings_json(self->findings), "machines", machines,
-		"tasks", builds_describe(self->builds));
+	    "{s:s, s:i, s:s, s:s, s:i, s:I, s:o, s:o, s:o}", "event", "hello",
+	    "version", 1, "host", g_get_host_name(), "boot_id", boot, "cpus",
+	    (int)g_get_num_processors(), "memory_mib",
+	    (json_int_t)((guint64)sysconf(_SC_PHYS_PAGES) *
+			     (guint64)sysconf(_SC_PAGESIZE) >>
+			 20),
+	    "findings", findings_json(self->findings), "machines", machines,
+	    "tasks", builds_describe(self->builds));
 	if (engine) {
 		json_object_set_new(hello, "engine",
 				    json_string(engine_name(engine)));

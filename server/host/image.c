@@ -64,7 +64,7 @@ struct image *image_open(const struct paths_root *root, const char *name,
 			   {"initrd.img", &self->initrd}};
 	for (gsize i = 0; i < G_N_ELEMENTS(parts); i++) {
 		*parts[i].path =
-			g_build_filename(self->folder, parts[i].name, NULL);
+		    g_build_filename(self->folder, parts[i].name, NULL);
 		if (g_file_test(*parts[i].path, G_FILE_TEST_IS_REGULAR))
 			continue;
 		fault_set(error, FAULT_STORAGE,
@@ -79,7 +79,7 @@ struct image *image_open(const struct paths_root *root, const char *name,
 		return NULL;
 	g_strstrip(self->cmdline);
 	self->digest =
-		g_compute_checksum_for_string(G_CHECKSUM_SHA256, manifest, -1);
+	    g_compute_checksum_for_string(G_CHECKSUM_SHA256, manifest, -1);
 	return g_steal_pointer(&self);
 }
 

@@ -3,11 +3,9 @@
 #include "common/fault.h"
 
 static const char *const names[LIFE_STATES] = {
-	[LIFE_OFF] = "off",
-	[LIFE_STARTING] = "starting",
-	[LIFE_RUNNING] = "running",
-	[LIFE_STOPPING] = "stopping",
-	[LIFE_FAILED] = "failed",
+    [LIFE_OFF] = "off",         [LIFE_STARTING] = "starting",
+    [LIFE_RUNNING] = "running", [LIFE_STOPPING] = "stopping",
+    [LIFE_FAILED] = "failed",
 };
 
 const char *life_name(enum life state)
@@ -17,13 +15,13 @@ const char *life_name(enum life state)
 
 #define NO (-1)
 static const signed char table[LIFE_STATES][LIFE_STEPS] = {
-	/* START READY STOP ENDED FAIL FORGET */
-	[LIFE_OFF] = {LIFE_STARTING, NO, NO, NO, LIFE_FAILED, NO},
-	[LIFE_STARTING] = {NO, LIFE_RUNNING, LIFE_STOPPING, LIFE_OFF,
-			   LIFE_FAILED, NO},
-	[LIFE_RUNNING] = {NO, NO, LIFE_STOPPING, LIFE_OFF, LIFE_FAILED, NO},
-	[LIFE_STOPPING] = {NO, NO, LIFE_STOPPING, LIFE_OFF, LIFE_FAILED, NO},
-	[LIFE_FAILED] = {LIFE_STARTING, NO, NO, NO, LIFE_FAILED, LIFE_OFF},
+    /* START READY STOP ENDED FAIL FORGET */
+    [LIFE_OFF] = {LIFE_STARTING, NO, NO, NO, LIFE_FAILED, NO},
+    [LIFE_STARTING] = {NO, LIFE_RUNNING, LIFE_STOPPING, LIFE_OFF, LIFE_FAILED,
+		       NO},
+    [LIFE_RUNNING] = {NO, NO, LIFE_STOPPING, LIFE_OFF, LIFE_FAILED, NO},
+    [LIFE_STOPPING] = {NO, NO, LIFE_STOPPING, LIFE_OFF, LIFE_FAILED, NO},
+    [LIFE_FAILED] = {LIFE_STARTING, NO, NO, NO, LIFE_FAILED, LIFE_OFF},
 };
 
 gboolean life_step(enum life *state, enum life_step step)

@@ -6,7 +6,7 @@
 #include "common/log.h"
 #include "common/paths.h"
 
-#define AGAIN_MS 200
+#define AGAIN_MS     200
 #define AGAIN_MAX_MS 5000
 
 struct broker_link {
@@ -56,7 +56,7 @@ static void on_closed(struct jsonline *channel, const GError *why, void *data)
 }
 
 static const struct jsonline_handlers channel_handlers = {
-	.request = on_request, .event = on_event, .closed = on_closed};
+    .request = on_request, .event = on_event, .closed = on_closed};
 
 static gboolean dial(void *data)
 {

@@ -17,8 +17,9 @@ struct broker_link_handlers {
 struct broker_link;
 
 /* path: RUN/hosts.sock. Begins to connect at once. */
-struct broker_link *broker_link_new(const char *path, const struct broker_link_handlers *handlers,
-		      void *data);
+struct broker_link *broker_link_new(const char *path,
+				    const struct broker_link_handlers *handlers,
+				    void *data);
 /* Takes message. */
 void broker_link_send(struct broker_link *link, json_t *message);
 void broker_link_free(struct broker_link *link);

@@ -34,18 +34,17 @@ struct machine {
 	guint report_timer;
 	gint64 reported_us;
 	guint grace_timer, nudge_timer; /* while stopping */
-	guint screen_timer;  /* until the display is started again */
-	gboolean stuck; /* paused by the engine: disk full, I/O error */
-	gboolean died_once; /* a clone that died while it started was tried
-			     * again */
+	guint screen_timer;             /* until the display is started again */
+	gboolean stuck;         /* paused by the engine: disk full, I/O error */
+	gboolean died_once;     /* a clone that died while it started was tried
+				 * again */
 	unsigned screen_deaths; /* in a row, without a picture between */
 };
 
 /* ---- machine.c ---- */
 
 /* Sets stage and fraction, reported at a bounded rate. */
-void machine_stage(struct machine *machine, const char *stage,
-		   double fraction);
+void machine_stage(struct machine *machine, const char *stage, double fraction);
 /* Takes the step if it is possible, and reports at once. */
 gboolean machine_step(struct machine *machine, enum life_step step);
 /* LIFE_STEP_FAIL with a cause; takes error. */

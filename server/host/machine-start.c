@@ -2,8 +2,8 @@
  *
  *   disk of its own   -> boot ------------------------------.
  *   no disk, template -> clone ------------------------------+-> picture --.
- *                 (none can be made -> overlay on the image  |             +-> ready
- *                  and boot, with a warning) ---------------'-> identity --'
+ *                 (none can be made -> overlay on the image  |             +->
+ * ready and boot, with a warning) ---------------'-> identity --'
  *
  * Several steps are under way at once, and all of them may end late, after a
  * cancellation: `inflight` counts them, and a start that fails or is aborted
@@ -27,7 +27,7 @@
 /* an engine that has answered neither yes nor no by then hangs */
 #define ENGINE_MS (90 * 1000)
 /* after that a desktop without a picture is told of as such */
-#define PICTURE_MS (30 * 1000)
+#define PICTURE_MS   (30 * 1000)
 #define ATTEMPTS_MAX 3
 
 struct start {
@@ -37,7 +37,7 @@ struct start {
 	GError *failure; /* ends the start as failed; NULL: as off */
 	unsigned inflight;
 	guint deadline, tick;
-	gboolean clone;    /* the disk stands on a template */
+	gboolean clone;        /* the disk stands on a template */
 	gboolean cloned_twice; /* the same template was tried again */
 	gboolean retried;      /* a bad template was made anew once */
 	gboolean picture, settled;
@@ -98,7 +98,7 @@ static void deadline_set(struct start *start, unsigned after_ms,
 	if (start->deadline)
 		g_source_remove(start->deadline);
 	start->deadline =
-		after_ms ? g_timeout_add(after_ms, expired, start) : 0;
+	    after_ms ? g_timeout_add(after_ms, expired, start) : 0;
 }
 
 /* ---- ends ---- */
@@ -263,7 +263,7 @@ static gboolean on_tick(void *data)
 {
 	struct start *start = data;
 	double seconds =
-		(double)(g_get_monotonic_time() - start->cloned_us) / 1e6;
+	    (double)(g_get_monotonic_time() - start->cloned_us) / 1e6;
 	machine_stage(start->machine, "Booting",
 		      0.3 + 0.6 * (1 - exp(-seconds / 30)));
 	return G_SOURCE_CONTINUE;
@@ -356,26 +356,26 @@ static void run(struct start *start)
 	const struct conf *conf = machine->conf;
 	g_autofree char *disk = machine_disk_path(machine);
 	struct engine_spec spec = {
-		.id = conf->id,
-		.name = conf->name,
-		.folder = machine->folder,
-		.run_dir = machine->run_dir,
-		.cpus = conf->cpus,
-		.memory_mib = conf->memory_mib,
-		.heads = conf->heads,
-		.disk = disk,
-		.kernel = start->image->kernel,
-		.initrd = start->image->initrd,
-		.cmdline = start->image->cmdline,
-		.mac = conf->mac,
-		.network = TRUE,
+	    .id = conf->id,
+	    .name = conf->name,
+	    .folder = machine->folder,
+	    .run_dir = machine->run_dir,
+	    .cpus = conf->cpus,
+	    .memory_mib = conf->memory_mib,
+	    .heads = conf->heads,
+	    .disk = disk,
+	    .kernel = start->image->kernel,
+	    .initrd = start->image->initrd,
+	    .cmdline = start->image->cmdline,
+	    .mac = conf->mac,
+	    .network = TRUE,
 	};
 	start->inflight++;
 	deadline_set(start, ENGINE_MS, on_deadline);
 	if (start->clone) {
 		machine_stage(machine, "Cloning the template", 0.9);
 		g_autofree char *folder = templates_folder(
-			machine->world->templates, conf->disk_template);
+		    machine->world->templates, conf->disk_template);
 		engine_clone_async(machine->engine, &spec, folder,
 				   start->cancel, on_vm, start);
 	} else {
@@ -434,7 +434,7 @@ static void on_template(GObject *source, GAsyncResult *result, void *data)
 		return;
 	}
 	g_autofree char *folder =
-		templates_folder(machine->world->templates, key);
+	    templates_folder(machine->world->templates, key);
 	g_autofree char *base = g_build_filename(folder, TEMPLATE_DISK, NULL);
 	start->clone = TRUE;
 	if (make_disk(start, base, key, &error))
@@ -459,14 +459,14 @@ static gboolean prepare(struct start *start, int attempts, GError **error)
 {
 	struct machine *machine = start->machine;
 	const struct conf *conf = machine->conf;
-	start->image = image_open(machine->world->root, conf->image,
-				  conf->version, error);
+	start->image =
+	    image_open(machine->world->root, conf->image, conf->version, error);
 	if (!start->image)
 		return FALSE;
 	/* a machine with a disk of its own boots, all others are cloned */
 	machine->engine = conf->owned
-				  ? engine_choose(conf->engine, error)
-				  : engine_choose_cloning(conf->engine, error);
+			      ? engine_choose(conf->engine, error)
+			      : engine_choose_cloning(conf->engine, error);
 	return machine->engine &&
 	       space_check(machine->folder, ROOM_MIB, "start a desktop",
 			   error) &&
@@ -495,11 +495,12 @@ static void begin(struct machine *machine, int attempts)
 	machine->screen_deaths = 0;
 	GError *error = NULL;
 	if (attempts >= ATTEMPTS_MAX)
-		error = fault_new(FAULT_CONFLICT,
-				  "Look at the host's log, then start it again.",
-				  "The host service ended %d times while it "
-				  "started this desktop.",
-				  attempts);
+		error =
+		    fault_new(FAULT_CONFLICT,
+			      "Look at the host's log, then start it again.",
+			      "The host service ended %d times while it "
+			      "started this desktop.",
+			      attempts);
 	if (error || !prepare(start, attempts, &error)) {
 		fail(start, error);
 		check(start);

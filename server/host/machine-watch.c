@@ -12,9 +12,9 @@
 
 /* a guest that ignores the power button for so long is asked by its agent */
 #define NUDGE_MS 10000
-#define GRACE_S 60 /* where machine.conf cannot be read any more */
+#define GRACE_S  60 /* where machine.conf cannot be read any more */
 /* the display process is started again after 0.2 s, doubling to 5 s */
-#define SCREEN_AGAIN_MS 200
+#define SCREEN_AGAIN_MS     200
 #define SCREEN_AGAIN_MAX_MS 5000
 
 static void timer_clear(guint *timer)
@@ -38,7 +38,7 @@ void machine_detach(struct machine *self)
 	/* with the virtual machine gone its display has nothing to show; one
 	 * that runs on keeps its display, for the next role to find */
 	gboolean gone =
-		!self->vm || engine_machine_state(self->vm) == ENGINE_GONE;
+	    !self->vm || engine_machine_state(self->vm) == ENGINE_GONE;
 	if (gone)
 		screen_stop(g_steal_pointer(&self->screen));
 	else
@@ -53,7 +53,7 @@ void machine_detach(struct machine *self)
 	}
 	if (gone) {
 		g_autofree char *note =
-			g_build_filename(self->run_dir, "run.json", NULL);
+		    g_build_filename(self->run_dir, "run.json", NULL);
 		g_autofree char *pid = machine_pid_path(self);
 		unlink(note);
 		unlink(pid);
@@ -81,8 +81,7 @@ static GError *end_cause(enum engine_end end, const GError *why)
 		return fault_new(FAULT_UNAVAILABLE,
 				 "Start it again; its disk is kept.",
 				 "The guest's system crashed (kernel panic).");
-	return fault_new(FAULT_UNAVAILABLE,
-			 "Start it again; its disk is kept.",
+	return fault_new(FAULT_UNAVAILABLE, "Start it again; its disk is kept.",
 			 "The virtual machine's process ended unexpectedly.");
 }
 
@@ -92,11 +91,11 @@ static void on_gone(struct machine *self, enum engine_end end,
 	gboolean orderly = end == ENGINE_END_GUEST || end == ENGINE_END_HOST;
 	if (self->start) {
 		machine_start_abort(
-			self, orderly ? fault_new(FAULT_UNAVAILABLE,
-						  "Start it again.",
-						  "The guest switched itself "
-						  "off while it started.")
-				      : end_cause(end, why));
+		    self, orderly
+			      ? fault_new(FAULT_UNAVAILABLE, "Start it again.",
+					  "The guest switched itself "
+					  "off while it started.")
+			      : end_cause(end, why));
 		return;
 	}
 	machine_ref(self);
@@ -217,21 +216,21 @@ static void on_source_lost(void *data)
 }
 
 static const struct screen_handlers screen_handlers = {
-	.first_frame = on_first_frame,
-	.viewers = on_viewers,
-	.picture = on_newer_picture,
-	.source_lost = on_source_lost,
-	.ended = on_screen_ended,
+    .first_frame = on_first_frame,
+    .viewers = on_viewers,
+    .picture = on_newer_picture,
+    .source_lost = on_source_lost,
+    .ended = on_screen_ended,
 };
 
 static void screen_make(struct machine *self)
 {
 	g_autofree char *log =
-		g_build_filename(self->folder, "display.log", NULL);
+	    g_build_filename(self->folder, "display.log", NULL);
 	if (!self->screen)
 		self->screen = screen_new(
-			self->id, self->conf ? self->conf->name : self->id,
-			self->run_dir, log, &screen_handlers, self);
+		    self->id, self->conf ? self->conf->name : self->id,
+		    self->run_dir, log, &screen_handlers, self);
 }
 
 struct connecting {
@@ -292,10 +291,10 @@ static void screen_again(struct machine *self, const GError *why)
 	unsigned deaths = self->screen_deaths++;
 	if (deaths >= 3 && self->start) {
 		machine_start_abort(
-			self, why ? g_error_copy(why)
-				  : fault_new(FAULT_UNAVAILABLE, NULL,
-					      "The display process loses its "
-					      "connection to the machine."));
+		    self, why ? g_error_copy(why)
+			      : fault_new(FAULT_UNAVAILABLE, NULL,
+					  "The display process loses its "
+					  "connection to the machine."));
 		return;
 	}
 	unsigned wait = SCREEN_AGAIN_MS << MIN(deaths, 5u);
@@ -373,8 +372,7 @@ void machine_stop_begin(struct machine *self, gboolean shutdown)
 		machine_step(self, LIFE_STEP_ENDED);
 		return;
 	}
-	if (!shutdown ||
-	    engine_machine_state(self->vm) != ENGINE_RUNNING) {
+	if (!shutdown || engine_machine_state(self->vm) != ENGINE_RUNNING) {
 		switch_off(self);
 		return;
 	}
@@ -383,8 +381,8 @@ void machine_stop_begin(struct machine *self, gboolean shutdown)
 				       engine_machine_ref(self->vm));
 	self->nudge_timer = g_timeout_add(NUDGE_MS, on_nudge, self);
 	self->grace_timer = g_timeout_add_seconds(
-		self->conf ? self->conf->shutdown_grace_s : GRACE_S,
-		on_grace_over, self);
+	    self->conf ? self->conf->shutdown_grace_s : GRACE_S, on_grace_over,
+	    self);
 }
 
 /* ---- after a restart of the role ---- */
@@ -481,16 +479,16 @@ void machine_adopt(struct machine *self, void (*done)(void *data), void *data)
 	const struct conf *conf = self->conf;
 	g_autofree char *disk = machine_disk_path(self);
 	struct engine_spec spec = {
-		.id = self->id,
-		.name = conf ? conf->name : self->id,
-		.folder = self->folder,
-		.run_dir = self->run_dir,
-		.cpus = conf ? conf->cpus : 1,
-		.memory_mib = conf ? conf->memory_mib : 512,
-		.heads = conf ? conf->heads : 1,
-		.disk = disk,
-		.mac = conf ? conf->mac : NULL,
-		.network = conf != NULL,
+	    .id = self->id,
+	    .name = conf ? conf->name : self->id,
+	    .folder = self->folder,
+	    .run_dir = self->run_dir,
+	    .cpus = conf ? conf->cpus : 1,
+	    .memory_mib = conf ? conf->memory_mib : 512,
+	    .heads = conf ? conf->heads : 1,
+	    .disk = disk,
+	    .mac = conf ? conf->mac : NULL,
+	    .network = conf != NULL,
 	};
 	engine_adopt_async(self->engine, &spec, NULL, on_adopted, adopting);
 }

@@ -39,10 +39,9 @@ static struct machine *make(struct world *world, const char *id)
 	self->refs = 1;
 	self->world = world;
 	self->id = g_strdup(id);
-	self->folder =
-		g_build_filename(world->root->lib, "desktops", id, NULL);
+	self->folder = g_build_filename(world->root->lib, "desktops", id, NULL);
 	self->run_dir =
-		g_build_filename(world->root->run, "desktops", id, NULL);
+	    g_build_filename(world->root->run, "desktops", id, NULL);
 	self->about.vm = self->id;
 	self->since = g_get_real_time() / G_USEC_PER_SEC;
 	return self;
@@ -104,16 +103,14 @@ struct machine *machine_load(struct world *world, const char *id)
 
 json_t *machine_describe(struct machine *self)
 {
-	json_t *out = json_pack("{s:s, s:s, s:s, s:I, s:i}", "event", "machine",
-				"machine", self->id, "state",
-				life_name(self->life), "since",
-				(json_int_t)self->since, "viewers",
-				(int)self->viewers);
-	if (self->stage && (self->life == LIFE_STARTING ||
-			    self->life == LIFE_STOPPING)) {
+	json_t *out = json_pack(
+	    "{s:s, s:s, s:s, s:I, s:i}", "event", "machine", "machine",
+	    self->id, "state", life_name(self->life), "since",
+	    (json_int_t)self->since, "viewers", (int)self->viewers);
+	if (self->stage &&
+	    (self->life == LIFE_STARTING || self->life == LIFE_STOPPING)) {
 		json_object_set_new(out, "stage", json_string(self->stage));
-		json_object_set_new(out, "fraction",
-				    json_real(self->fraction));
+		json_object_set_new(out, "fraction", json_real(self->fraction));
 	}
 	if (self->error && self->life == LIFE_FAILED)
 		json_object_set_new(out, "error",
@@ -122,16 +119,15 @@ json_t *machine_describe(struct machine *self)
 		json_object_set_new(out, "warning",
 				    jsonline_from_error(self->warning));
 	if (self->life == LIFE_RUNNING && self->screen) {
-		json_object_set_new(
-			out, "rfb", json_string(screen_address(self->screen)));
-		json_object_set_new(
-			out, "windows",
-			json_string(screen_windows(self->screen)));
+		json_object_set_new(out, "rfb",
+				    json_string(screen_address(self->screen)));
+		json_object_set_new(out, "windows",
+				    json_string(screen_windows(self->screen)));
 	}
 	if (self->engine)
 		json_object_set_new(
-			out, "accelerator",
-			json_string(engine_accelerator(self->engine)));
+		    out, "accelerator",
+		    json_string(engine_accelerator(self->engine)));
 	return out;
 }
 
@@ -157,8 +153,7 @@ void machine_report_soon(struct machine *self)
 	gint64 wait = self->reported_us + REPORT_US - g_get_monotonic_time();
 	if (!self->report_timer)
 		self->report_timer = g_timeout_add(
-			wait > 0 ? (guint)(wait / 1000) + 1 : 0, report_now,
-			self);
+		    wait > 0 ? (guint)(wait / 1000) + 1 : 0, report_now, self);
 }
 
 void machine_stage(struct machine *self, const char *stage, double fraction)
@@ -226,15 +221,15 @@ gboolean machine_note_save(const struct machine *self, gboolean ready,
 			   int attempts, GError **error)
 {
 	g_autofree char *path = note_path(self);
-	json_t *note = json_pack("{s:s, s:b, s:I, s:i}", "engine",
-				 engine_name(self->engine), "ready", ready,
-				 "since", (json_int_t)self->since, "attempts",
-				 attempts);
+	json_t *note =
+	    json_pack("{s:s, s:b, s:I, s:i}", "engine",
+		      engine_name(self->engine), "ready", ready, "since",
+		      (json_int_t)self->since, "attempts", attempts);
 	char *text = json_dumps(note, JSON_COMPACT);
 	json_decref(note);
 	g_autoptr(GError) why = NULL;
 	gboolean saved = g_file_set_contents_full(
-		path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, &why);
+	    path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, &why);
 	free(text);
 	if (!saved)
 		fault_set(error, FAULT_STORAGE, "Make room on that disk.", "%s",
@@ -249,10 +244,10 @@ gboolean machine_note_load(const struct machine *self, struct run_note *note)
 	json_t *root = json_load_file(path, 0, NULL);
 	const char *engine;
 	json_int_t since;
-	gboolean valid = root && json_unpack(root, "{s:s, s:b, s:I, s:i}",
-					     "engine", &engine, "ready",
-					     &note->ready, "since", &since,
-					     "attempts", &note->attempts) == 0;
+	gboolean valid =
+	    root && json_unpack(root, "{s:s, s:b, s:I, s:i}", "engine", &engine,
+				"ready", &note->ready, "since", &since,
+				"attempts", &note->attempts) == 0;
 	if (valid) {
 		note->engine = g_strdup(engine);
 		note->since = since;
@@ -292,8 +287,8 @@ gboolean machine_start(struct machine *self, GError **error)
 gboolean machine_stop(struct machine *self, gboolean shutdown, GError **error)
 {
 	enum life_answer answer = life_request(
-		self->life, shutdown ? LIFE_REQUEST_SHUTDOWN : LIFE_REQUEST_OFF,
-		self->id, error);
+	    self->life, shutdown ? LIFE_REQUEST_SHUTDOWN : LIFE_REQUEST_OFF,
+	    self->id, error);
 	if (answer == LIFE_REFUSE)
 		return FALSE;
 	if (answer == LIFE_DONE)
@@ -301,7 +296,8 @@ gboolean machine_stop(struct machine *self, gboolean shutdown, GError **error)
 	if (self->life == LIFE_FAILED) {
 		machine_end_lost(self);
 		machine_detach(self);
-		/* an unusable machine.conf stays a failure until it is mended */
+		/* an unusable machine.conf stays a failure until it is mended
+		 */
 		if (self->conf || machine_reload(self, NULL))
 			machine_step(self, LIFE_STEP_FORGET);
 	} else if (self->start) {
@@ -427,7 +423,8 @@ static void on_exec(GObject *source, GAsyncResult *result, void *data)
 	g_autoptr(GBytes) out = NULL, err = NULL;
 	int status;
 	json_t *reply = NULL;
-	if (qga_exec_finish(question->qga, result, &status, &out, &err, &error)) {
+	if (qga_exec_finish(question->qga, result, &status, &out, &err,
+			    &error)) {
 		/* base64 of both within one line */
 		if (g_bytes_get_size(out) + g_bytes_get_size(err) >
 		    JSONLINE_MAX / 4 * 3 - 4096)
@@ -436,9 +433,9 @@ static void on_exec(GObject *source, GAsyncResult *result, void *data)
 				  "The command printed more than %u MiB.",
 				  JSONLINE_MAX / 4 * 3 >> 20);
 		else
-			reply = json_pack("{s:i, s:o, s:o}", "exit", status,
-					  "out", base64(out), "err",
-					  base64(err));
+			reply =
+			    json_pack("{s:i, s:o, s:o}", "exit", status, "out",
+				      base64(out), "err", base64(err));
 	}
 	answer(question, reply, error);
 }

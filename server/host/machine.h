@@ -62,5 +62,5 @@ void machine_picture(struct machine *machine, unsigned width,
 void machine_disconnect(struct machine *machine, machine_answered answered,
 			void *data);
 void machine_exec(struct machine *machine, const char *const *argv,
-		  GBytes *input, unsigned timeout_ms,
-		  machine_answered answered, void *data);
+		  GBytes *input, unsigned timeout_ms, machine_answered answered,
+		  void *data);

@@ -30,19 +30,18 @@ pid_t proc_spawn(const char *const *argv, int fd, const char *log,
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int err = log ? open(log,
 			     O_WRONLY | O_CREAT | O_TRUNC | O_APPEND |
-				     O_CLOEXEC | O_NOFOLLOW,
+				 O_CLOEXEC | O_NOFOLLOW,
 			     0600)
 		      : -1;
 	const int target = 3;
 	GPid pid = -1;
 	g_autoptr(GError) why = NULL;
 	if (!g_spawn_async_with_pipes_and_fds(
-		    NULL, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, child_setup,
-		    GINT_TO_POINTER(life), null, null, err >= 0 ? err : null,
-		    &fd, &target, fd >= 0 ? 1 : 0, &pid, NULL, NULL, NULL,
-		    &why)) {
+		NULL, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, child_setup,
+		GINT_TO_POINTER(life), null, null, err >= 0 ? err : null, &fd,
+		&target, fd >= 0 ? 1 : 0, &pid, NULL, NULL, NULL, &why)) {
 		gboolean absent =
-			g_error_matches(why, G_SPAWN_ERROR, G_SPAWN_ERROR_NOENT);
+		    g_error_matches(why, G_SPAWN_ERROR, G_SPAWN_ERROR_NOENT);
 		fault_set(error, FAULT_UNAVAILABLE,
 			  absent ? "Install it, or run make." : NULL,
 			  "Program '%s' cannot be started: %s.", argv[0],
@@ -79,12 +78,11 @@ static guint64 start_time(pid_t pid)
 
 gboolean proc_record(const char *path, pid_t pid, GError **error)
 {
-	g_autofree char *text = g_strdup_printf(
-		"%d %" G_GUINT64_FORMAT "\n", (int)pid, start_time(pid));
+	g_autofree char *text = g_strdup_printf("%d %" G_GUINT64_FORMAT "\n",
+						(int)pid, start_time(pid));
 	g_autoptr(GError) why = NULL;
-	if (g_file_set_contents_full(path, text, -1,
-				     G_FILE_SET_CONTENTS_CONSISTENT, 0600,
-				     &why))
+	if (g_file_set_contents_full(
+		path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, &why))
 		return TRUE;
 	fault_set(error, FAULT_STORAGE, "Make room on that disk.", "%s",
 		  why->message);
@@ -177,8 +175,8 @@ char *proc_log_tail(const char *path, unsigned lines)
 		return NULL;
 	char buffer[2048];
 	off_t size = lseek(fd, 0, SEEK_END);
-	off_t from = size > (off_t)sizeof buffer ? size - (off_t)sizeof buffer
-						 : 0;
+	off_t from =
+	    size > (off_t)sizeof buffer ? size - (off_t)sizeof buffer : 0;
 	ssize_t got = pread(fd, buffer, sizeof buffer, from);
 	close(fd);
 	while (got > 0 && buffer[got - 1] == '\n')

@@ -9,8 +9,8 @@
 #include <sys/types.h>
 
 enum proc_life {
-	PROC_STAYS,    /* a session of its own; lives on when we die */
-	PROC_WITH_US,  /* gets SIGTERM when we die */
+	PROC_STAYS,   /* a session of its own; lives on when we die */
+	PROC_WITH_US, /* gets SIGTERM when we die */
 };
 
 /* stdin and stdout are /dev/null, stderr is appended to the file log (emptied

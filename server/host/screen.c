@@ -19,8 +19,8 @@
 #define DIAL_AGAIN_MS 1000
 /* a display process that serves nothing for so long never will */
 #define DIAL_PATIENCE_US (15 * G_USEC_PER_SEC)
-#define CALL_MS 10000
-#define QUIT_MS 2000
+#define CALL_MS          10000
+#define QUIT_MS          2000
 
 /* Ref-counted inside: a handler may free the screen that calls it. */
 struct screen {
@@ -147,13 +147,13 @@ static void on_event(struct jsonline *channel, const char *event,
 		told_frame(self);
 	} else if (strcmp(event, "viewer") == 0) {
 		json_int_t count =
-			json_integer_value(json_object_get(message, "viewers"));
+		    json_integer_value(json_object_get(message, "viewers"));
 		tell_viewers(self, (guint64)MAX(count, 0));
 	} else if (strcmp(event, "picture") == 0) {
 		tell(self, self->handlers->picture);
 	} else if (strcmp(event, "source") == 0) {
 		const char *state =
-			json_string_value(json_object_get(message, "state"));
+		    json_string_value(json_object_get(message, "state"));
 		if (g_strcmp0(state, "lost") == 0)
 			tell(self, self->handlers->source_lost);
 	}
@@ -179,8 +179,8 @@ static void on_closed(struct jsonline *channel, const GError *why, void *data)
 	dial_later(self, DIAL_AGAIN_MS);
 }
 
-static const struct jsonline_handlers channel_handlers = {
-	.event = on_event, .closed = on_closed};
+static const struct jsonline_handlers channel_handlers = {.event = on_event,
+							  .closed = on_closed};
 
 /* What happened before the channel was up. */
 static void on_status(struct jsonline *channel, json_t *reply,
@@ -191,7 +191,7 @@ static void on_status(struct jsonline *channel, json_t *reply,
 		return; /* on_closed deals with it */
 	json_t *viewers = json_object_get(reply, "viewers");
 	const char *source =
-		json_string_value(json_object_get(reply, "source"));
+	    json_string_value(json_object_get(reply, "source"));
 	self->refs++;
 	if (json_is_array(viewers))
 		tell_viewers(self, json_array_size(viewers));
@@ -238,9 +238,8 @@ static void on_process_end(pid_t pid, int status, void *data)
 	g_autofree char *how = proc_status_text(status);
 	g_autofree char *tail = proc_log_tail(self->log, 3);
 	g_autoptr(GError) why =
-		fault_new(FAULT_UNAVAILABLE, NULL,
-			  "The display process %s.%s%s", how,
-			  tail ? " Its log ends with " : "", tail ? tail : "");
+	    fault_new(FAULT_UNAVAILABLE, NULL, "The display process %s.%s%s",
+		      how, tail ? " Its log ends with " : "", tail ? tail : "");
 	if (self->handlers->ended)
 		self->handlers->ended(why, self->data);
 }
@@ -264,12 +263,20 @@ gboolean screen_start(struct screen *self, int fd, GError **error)
 	unlink(self->windows);
 	g_autofree char *program = paths_program("oriel-display");
 	g_autofree char *control = g_strconcat("unix:", self->control, NULL);
-	const char *const argv[] = {
-		program,     "--display1-fd", "3",
-		"--rfb",     self->address,   "--windows",
-		self->windows_address,	      "--control", control,
-		"--vm",	     self->id,	      "--name",	   self->name,
-		NULL};
+	const char *const argv[] = {program,
+				    "--display1-fd",
+				    "3",
+				    "--rfb",
+				    self->address,
+				    "--windows",
+				    self->windows_address,
+				    "--control",
+				    control,
+				    "--vm",
+				    self->id,
+				    "--name",
+				    self->name,
+				    NULL};
 	pid_t pid = proc_spawn(argv, fd, self->log, PROC_STAYS, error);
 	close(fd);
 	if (pid < 0)
@@ -319,8 +326,8 @@ static void ask(struct screen *self, json_t *message, int fd,
 	if (!self->channel) {
 		json_decref(message);
 		g_autoptr(GError) error = fault_new(
-			FAULT_UNAVAILABLE, "Try again in a moment.",
-			"The desktop's display process is just starting.");
+		    FAULT_UNAVAILABLE, "Try again in a moment.",
+		    "The desktop's display process is just starting.");
 		if (answered)
 			answered(NULL, error, data);
 		return;
@@ -392,7 +399,7 @@ void screen_stop(struct screen *self)
 		if (farewell->watch) {
 			proc_watch_signal(farewell->watch, SIGTERM);
 			farewell->timer =
-				g_timeout_add(QUIT_MS, on_late, farewell);
+			    g_timeout_add(QUIT_MS, on_late, farewell);
 		} else {
 			g_free(farewell);
 		}

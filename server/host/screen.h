@@ -19,8 +19,8 @@ struct screen_handlers {
 	void (*ended)(const GError *why, void *data);
 };
 
-/* run_dir gets rfb.sock windows.sock control.sock display.pid; log is a file's path; name
- * is what viewers show in their title. */
+/* run_dir gets rfb.sock windows.sock control.sock display.pid; log is a file's
+ * path; name is what viewers show in their title. */
 struct screen *screen_new(const char *id, const char *name, const char *run_dir,
 			  const char *log,
 			  const struct screen_handlers *handlers, void *data);

@@ -63,13 +63,13 @@ gboolean template_about_load(struct template_about *about, const char *folder,
 	int cpus, memory, heads;
 	json_int_t made = 0;
 	gboolean valid =
-		root && json_unpack(root, "{s:s,s:s,s:s,s:i,s:i,s:i,s?I}",
-				    "image", &image, "version", &version,
-				    "engine", &engine, "cpus", &cpus,
-				    "memory_mib", &memory, "heads", &heads,
-				    "made_ms", &made) == 0 &&
-		conf_word_valid(image) && conf_word_valid(version) &&
-		cpus > 0 && memory > 0 && heads > 0;
+	    root &&
+	    json_unpack(root, "{s:s,s:s,s:s,s:i,s:i,s:i,s?I}", "image", &image,
+			"version", &version, "engine", &engine, "cpus", &cpus,
+			"memory_mib", &memory, "heads", &heads, "made_ms",
+			&made) == 0 &&
+	    conf_word_valid(image) && conf_word_valid(version) && cpus > 0 &&
+	    memory > 0 && heads > 0;
 	if (valid) {
 		about->image = g_strdup(image);
 		about->version = g_strdup(version);
@@ -91,10 +91,10 @@ gboolean template_about_save(const struct template_about *about,
 {
 	g_autofree char *path = g_build_filename(folder, TEMPLATE_ABOUT, NULL);
 	json_t *root = json_pack(
-		"{s:s,s:s,s:s,s:i,s:i,s:i,s:I}", "image", about->image,
-		"version", about->version, "engine", about->engine, "cpus",
-		(int)about->cpus, "memory_mib", (int)about->memory_mib, "heads",
-		(int)about->heads, "made_ms", (json_int_t)about->made_ms);
+	    "{s:s,s:s,s:s,s:i,s:i,s:i,s:I}", "image", about->image, "version",
+	    about->version, "engine", about->engine, "cpus", (int)about->cpus,
+	    "memory_mib", (int)about->memory_mib, "heads", (int)about->heads,
+	    "made_ms", (json_int_t)about->made_ms);
 	int failed = json_dump_file(root, path, JSON_INDENT(1));
 	json_decref(root);
 	if (failed)

@@ -22,12 +22,12 @@
 #include "server/host/template-key.h"
 
 /* a boot takes 30 s under emulation, several times that on a busy host */
-#define SESSION_MS (6 * 60 * 1000)
-#define SAMPLE_MS 500
-#define CALM_PERCENT 20 /* of one processor; timers and a blinking cursor */
-#define CALM_SAMPLES 3
+#define SESSION_MS      (6 * 60 * 1000)
+#define SAMPLE_MS       500
+#define CALM_PERCENT    20 /* of one processor; timers and a blinking cursor */
+#define CALM_SAMPLES    3
 #define SETTLE_LIMIT_US (30 * G_USEC_PER_SEC)
-#define TICK_MS 1000
+#define TICK_MS         1000
 
 struct make {
 	char *key;
@@ -39,11 +39,11 @@ struct make {
 	struct qga *qga;
 	guint tick, sampler;
 	gint64 begun_us, settle_us;
-	guint64 ticks;  /* processor time used at the last sample */
-	unsigned calm;  /* samples in a row */
-	GError *death;  /* the machine went away under us */
+	guint64 ticks;     /* processor time used at the last sample */
+	unsigned calm;     /* samples in a row */
+	GError *death;     /* the machine went away under us */
 	GCancellable *own; /* what every step runs under */
-	gulong link;    /* from the caller's cancellable */
+	gulong link;       /* from the caller's cancellable */
 };
 
 static void make_free(void *data)
@@ -161,8 +161,8 @@ static void on_frozen(GObject *source, GAsyncResult *result, void *data)
 /* Clock ticks of processor time used by the machine's process. */
 static guint64 ticks_used(struct make *make)
 {
-	g_autofree char *path = g_strdup_printf(
-		"/proc/%d/stat", (int)engine_machine_pid(make->vm));
+	g_autofree char *path =
+	    g_strdup_printf("/proc/%d/stat", (int)engine_machine_pid(make->vm));
 	g_autofree char *text = NULL;
 	unsigned long long user = 0, system = 0;
 	if (!g_file_get_contents(path, &text, NULL, NULL))
@@ -235,7 +235,7 @@ static gboolean tick(void *data)
 {
 	struct make *make = data;
 	double seconds =
-		(double)(g_get_monotonic_time() - make->begun_us) / 1e6;
+	    (double)(g_get_monotonic_time() - make->begun_us) / 1e6;
 	tell(make, "Booting the template, once for this image",
 	     0.05 + 0.75 * (1 - exp(-seconds / 30)));
 	return G_SOURCE_CONTINUE;
@@ -248,11 +248,10 @@ static void on_vm(struct engine_machine *vm, enum engine_state state,
 	if (state != ENGINE_GONE && state != ENGINE_STUCK)
 		return;
 	if (!make->death)
-		make->death =
-			why ? g_error_copy(why)
-			    : fault_new(FAULT_UNAVAILABLE, NULL,
-					"The template's machine switched "
-					"itself off while it was made.");
+		make->death = why ? g_error_copy(why)
+				  : fault_new(FAULT_UNAVAILABLE, NULL,
+					      "The template's machine switched "
+					      "itself off while it was made.");
 	g_cancellable_cancel(make->own);
 }
 
@@ -277,7 +276,7 @@ static gboolean prepare(struct make *make, const struct image *image,
 {
 	g_autofree char *above = g_path_get_dirname(make->making);
 	g_autofree char *disk =
-		g_build_filename(make->making, TEMPLATE_DISK, NULL);
+	    g_build_filename(make->making, TEMPLATE_DISK, NULL);
 	/* its memory, its disk, and something left for others */
 	return files_make_folder(above, error) &&
 	       space_check(above, conf->memory_mib + 512, "make a template",
@@ -312,19 +311,19 @@ void template_make_async(const struct paths_root *root, const char *key,
 	make->folder = g_build_filename(root->lib, "templates", key, NULL);
 	make->run_dir = g_build_filename(root->run, "templates", key, NULL);
 	make->about = (struct template_about){
-		.image = g_strdup(image->name),
-		.version = g_strdup(image->version),
-		.engine = g_strdup(engine_name(engine)),
-		.cpus = conf->cpus,
-		.memory_mib = conf->memory_mib,
-		.heads = conf->heads,
+	    .image = g_strdup(image->name),
+	    .version = g_strdup(image->version),
+	    .engine = g_strdup(engine_name(engine)),
+	    .cpus = conf->cpus,
+	    .memory_mib = conf->memory_mib,
+	    .heads = conf->heads,
 	};
 	make->progress = progress;
 	make->progress_data = progress_data;
 	make->begun_us = g_get_monotonic_time();
 	make->own = g_cancellable_new();
-	make->link = g_cancellable_connect(cancellable, G_CALLBACK(on_cancelled),
-					   make->own, NULL);
+	make->link = g_cancellable_connect(
+	    cancellable, G_CALLBACK(on_cancelled), make->own, NULL);
 	GError *error = NULL;
 	tell(make, "Starting the template's machine", 0.02);
 	if (!prepare(make, image, conf, &error)) {
@@ -332,22 +331,22 @@ void template_make_async(const struct paths_root *root, const char *key,
 		return;
 	}
 	g_autofree char *disk =
-		g_build_filename(make->making, TEMPLATE_DISK, NULL);
-	g_autofree char *hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256,
-							      key, -1);
+	    g_build_filename(make->making, TEMPLATE_DISK, NULL);
+	g_autofree char *hash =
+	    g_compute_checksum_for_string(G_CHECKSUM_SHA256, key, -1);
 	g_autofree char *id = g_strdup_printf("template-%.12s", hash);
 	struct engine_spec spec = {
-		.id = id,
-		.name = "Template",
-		.folder = make->making,
-		.run_dir = make->run_dir,
-		.cpus = conf->cpus,
-		.memory_mib = conf->memory_mib,
-		.heads = conf->heads,
-		.disk = disk,
-		.kernel = image->kernel,
-		.initrd = image->initrd,
-		.cmdline = image->cmdline,
+	    .id = id,
+	    .name = "Template",
+	    .folder = make->making,
+	    .run_dir = make->run_dir,
+	    .cpus = conf->cpus,
+	    .memory_mib = conf->memory_mib,
+	    .heads = conf->heads,
+	    .disk = disk,
+	    .kernel = image->kernel,
+	    .initrd = image->initrd,
+	    .cmdline = image->cmdline,
 	};
 	engine_start_template_async(engine, &spec, make->making, make->own,
 				    on_started, task);

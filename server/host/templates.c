@@ -218,8 +218,8 @@ void templates_want_async(struct templates *self, const struct engine *engine,
 	struct job *job = g_hash_table_lookup(self->jobs, base);
 	if (job && g_cancellable_is_cancelled(job->cancellable)) {
 		g_task_return_error(
-			task, fault_new(FAULT_BUSY, "Try again in a moment.",
-					"A template is just being put away."));
+		    task, fault_new(FAULT_BUSY, "Try again in a moment.",
+				    "A template is just being put away."));
 		return;
 	}
 	struct want *want = g_new0(struct want, 1);
@@ -233,8 +233,7 @@ void templates_want_async(struct templates *self, const struct engine *engine,
 	g_ptr_array_add(job->wants, g_object_ref(task));
 	if (cancellable)
 		want->cancel_handler = g_signal_connect(
-			cancellable, "cancelled", G_CALLBACK(on_cancelled),
-			task);
+		    cancellable, "cancelled", G_CALLBACK(on_cancelled), task);
 	if (job->stage)
 		progress(job->stage, job->fraction, progress_data);
 }
@@ -253,7 +252,7 @@ static void retire(const char *folder)
 					    TEMPLATE_MEMORY};
 	for (gsize i = 0; i < G_N_ELEMENTS(parts); i++) {
 		g_autofree char *path =
-			g_build_filename(folder, parts[i], NULL);
+		    g_build_filename(folder, parts[i], NULL);
 		unlink(path);
 	}
 }
@@ -293,11 +292,11 @@ static enum worth worth_of(const struct templates *self,
 {
 	const struct template_about *about = &found->about;
 	g_autoptr(image_auto) image =
-		image_open(self->root, about->image, about->version, NULL);
+	    image_open(self->root, about->image, about->version, NULL);
 	if (!image || !files_exist(found->folder, TEMPLATE_FITS))
 		return WORTH_NOTHING;
 	const struct engine *engine =
-		engine_choose_cloning(about->engine, NULL);
+	    engine_choose_cloning(about->engine, NULL);
 	if (!engine)
 		return WORTH_STALE;
 	struct engine_spec spec = {.cpus = about->cpus,
@@ -308,11 +307,11 @@ static enum worth worth_of(const struct templates *self,
 					     image->digest, fingerprint);
 	gsize length = strlen(base);
 	gboolean named =
-		strncmp(found->key, base, length) == 0 &&
-		(found->key[length] == '\0' || found->key[length] == '-');
+	    strncmp(found->key, base, length) == 0 &&
+	    (found->key[length] == '\0' || found->key[length] == '-');
 	return named && template_complete(found->folder, fingerprint)
-		       ? WORTH_CURRENT
-		       : WORTH_STALE;
+		   ? WORTH_CURRENT
+		   : WORTH_STALE;
 }
 
 /* A stale one goes when the one that took its place is there. */
@@ -399,7 +398,8 @@ void templates_forget_image(struct templates *self, const char *image,
 	for (guint i = 0; i < keys->len; i++) {
 		const char *key = keys->pdata[i];
 		/* the hash alone may follow: image "a" version "1-b" and image
-		 * "a-1" version "b" share a prefix, and only about.json tells */
+		 * "a-1" version "b" share a prefix, and only about.json tells
+		 */
 		g_autofree char *folder = templates_folder(self, key);
 		struct template_about about;
 		if (!g_str_has_prefix(key, prefix) ||

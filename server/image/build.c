@@ -76,15 +76,15 @@ static gboolean make_tree(struct build *self, GError **error)
 {
 	g_autofree char *tree = g_build_filename(self->temp, "tree", NULL);
 	const struct tree_job job = {
-		.recipe = self->recipe,
-		.sources = &self->sources,
-		.uuid = self->uuid,
-		.folder = self->work,
-		.tree = tree,
-		.log_fd = self->log_fd,
-		.line = on_line,
-		.data = self,
-		.output = self->output,
+	    .recipe = self->recipe,
+	    .sources = &self->sources,
+	    .uuid = self->uuid,
+	    .folder = self->work,
+	    .tree = tree,
+	    .log_fd = self->log_fd,
+	    .line = on_line,
+	    .data = self,
+	    .output = self->output,
 	};
 	return tree_make(&job, error);
 }

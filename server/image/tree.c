@@ -18,18 +18,18 @@ static const struct shared {
 	int as;
 	gboolean made; /* comes out */
 } SHARED[] = {
-	{"image.sources", 0, FALSE}, {"overlay.tar", 20, FALSE},
-	{"commands", 21, FALSE},     {"disk.raw", 22, TRUE},
-	{"vmlinuz", 23, TRUE},       {"initrd.img", 24, TRUE},
-	{"facts", 25, TRUE},         {"apt.conf", 26, FALSE},
+    {"image.sources", 0, FALSE}, {"overlay.tar", 20, FALSE},
+    {"commands", 21, FALSE},     {"disk.raw", 22, TRUE},
+    {"vmlinuz", 23, TRUE},       {"initrd.img", 24, TRUE},
+    {"facts", 25, TRUE},         {"apt.conf", 26, FALSE},
 };
 
 /* Without it apt would choose the package that moves files to where they are
  * already, and all of Perl with it. */
 static const char SETUP_HOOK[] =
-	"--setup-hook="
-	"printf 'Package: usrmerge\\nPin: release *\\nPin-Priority: -1\\n' "
-	">\"$1/etc/apt/preferences.d/oriel\"";
+    "--setup-hook="
+    "printf 'Package: usrmerge\\nPin: release *\\nPin-Priority: -1\\n' "
+    ">\"$1/etc/apt/preferences.d/oriel\"";
 
 static char *joined(const GPtrArray *texts, const char *separator)
 {
@@ -55,26 +55,26 @@ static char *hook(const char *option, const char *name, GError **error)
 static GPtrArray *arguments(const struct tree_job *job, GError **error)
 {
 	static const char *const FIXED[] = {
-		"mmdebstrap",
-		"--verbose",
-		"--variant=minbase",
-		"--format=null",
-		"--aptopt=Apt::Install-Recommends \"false\"",
-		"--aptopt=Acquire::Retries \"3\"",
-		/* a file: a proxy's password must not be in an argument */
-		"--aptopt=/proc/self/fd/26",
-		"--dpkgopt=force-unsafe-io",
-		"--dpkgopt=force-confdef",
-		"--dpkgopt=force-confold",
-		"--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
-		SETUP_HOOK,
+	    "mmdebstrap",
+	    "--verbose",
+	    "--variant=minbase",
+	    "--format=null",
+	    "--aptopt=Apt::Install-Recommends \"false\"",
+	    "--aptopt=Acquire::Retries \"3\"",
+	    /* a file: a proxy's password must not be in an argument */
+	    "--aptopt=/proc/self/fd/26",
+	    "--dpkgopt=force-unsafe-io",
+	    "--dpkgopt=force-confdef",
+	    "--dpkgopt=force-confold",
+	    "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
+	    SETUP_HOOK,
 	};
-	char *essential = hook("--essential-hook=",
-			       "images/hooks/essential.sh", error);
-	char *customize = essential
-				  ? hook("--customize-hook=",
-					 "images/hooks/customize.sh", error)
-				  : NULL;
+	char *essential =
+	    hook("--essential-hook=", "images/hooks/essential.sh", error);
+	char *customize =
+	    essential
+		? hook("--customize-hook=", "images/hooks/customize.sh", error)
+		: NULL;
 	if (!customize) {
 		g_free(essential);
 		return NULL;
@@ -85,9 +85,8 @@ static GPtrArray *arguments(const struct tree_job *job, GError **error)
 	g_ptr_array_add(args, g_strdup_printf("--mode=%s", needs_mode()));
 	for (guint i = 0; i < job->recipe->excludes->len; i++)
 		g_ptr_array_add(
-			args,
-			g_strconcat("--dpkgopt=path-exclude=",
-				    job->recipe->excludes->pdata[i], NULL));
+		    args, g_strconcat("--dpkgopt=path-exclude=",
+				      job->recipe->excludes->pdata[i], NULL));
 	g_autofree char *names = joined(job->recipe->packages, ",");
 	g_ptr_array_add(args, g_strconcat("--include=", names, NULL));
 	g_ptr_array_add(args, essential);
@@ -147,8 +146,8 @@ static gboolean run(const struct tree_job *job, const GPtrArray *args,
 	g_autofree char *tmp = g_strdup_printf("TMPDIR=%s", job->tree);
 	g_autofree char *uuid = g_strdup_printf("ORIEL_UUID=%s", job->uuid);
 	g_autofree char *kib =
-		g_strdup_printf("ORIEL_DISK_KIB=%" G_GUINT64_FORMAT,
-				(guint64)job->recipe->disk_gib << 20);
+	    g_strdup_printf("ORIEL_DISK_KIB=%" G_GUINT64_FORMAT,
+			    (guint64)job->recipe->disk_gib << 20);
 	const char *env[] = {tmp,
 			     uuid,
 			     kib,
@@ -158,15 +157,15 @@ static gboolean run(const struct tree_job *job, const GPtrArray *args,
 			     "/usr/bin:/sbin:/bin",
 			     NULL};
 	const struct child_spec spec = {
-		.argv = (const char *const *)args->pdata,
-		.env = env,
-		.folder = "/", /* one that can be entered inside, too */
-		.fds = fds,
-		.n_fds = G_N_ELEMENTS(SHARED),
-		.log_fd = job->log_fd,
-		.line = job->line,
-		.data = job->data,
-		.output = job->output,
+	    .argv = (const char *const *)args->pdata,
+	    .env = env,
+	    .folder = "/", /* one that can be entered inside, too */
+	    .fds = fds,
+	    .n_fds = G_N_ELEMENTS(SHARED),
+	    .log_fd = job->log_fd,
+	    .line = job->line,
+	    .data = job->data,
+	    .output = job->output,
 	};
 	return child_run(&spec, error) ||
 	       needs_explain(job->output->str, job->recipe->suite, error);

@@ -91,19 +91,29 @@ static void test_throttle_memory(void)
 
 static const char *const colours[] = {"red", "green", NULL};
 static const struct shape_field inner_fields[] = {
-	{.name = "deep", .type = SHAPE_BOOLEAN, .required = TRUE}, {0}};
+    {.name = "deep", .type = SHAPE_BOOLEAN, .required = TRUE}, {0}};
 static const struct shape inner = {"inner", NULL, inner_fields};
 static const struct shape_field fields[] = {
-	{.name = "name", .type = SHAPE_STRING, .required = TRUE, .low = 1,
-	 .high = 8, .pattern = SHAPE_NAME_PATTERN},
-	{.name = "colour", .type = SHAPE_STRING, .low = 1, .high = 9,
-	 .choices = colours},
-	{.name = "size", .type = SHAPE_INTEGER, .low = 1, .high = 5},
-	{.name = "list", .type = SHAPE_STRINGS, .nullable = TRUE, .low = 1,
-	 .high = 3},
-	{.name = "data", .type = SHAPE_BASE64, .high = 8},
-	{.name = "inner", .type = SHAPE_OBJECT, .of = &inner},
-	{0},
+    {.name = "name",
+     .type = SHAPE_STRING,
+     .required = TRUE,
+     .low = 1,
+     .high = 8,
+     .pattern = SHAPE_NAME_PATTERN},
+    {.name = "colour",
+     .type = SHAPE_STRING,
+     .low = 1,
+     .high = 9,
+     .choices = colours},
+    {.name = "size", .type = SHAPE_INTEGER, .low = 1, .high = 5},
+    {.name = "list",
+     .type = SHAPE_STRINGS,
+     .nullable = TRUE,
+     .low = 1,
+     .high = 3},
+    {.name = "data", .type = SHAPE_BASE64, .high = 8},
+    {.name = "inner", .type = SHAPE_OBJECT, .of = &inner},
+    {0},
 };
 static const struct shape shape = {"shape", NULL, fields};
 
@@ -111,44 +121,41 @@ static const struct shape shape = {"shape", NULL, fields};
 static const struct {
 	const char *text, *cause;
 } requests[] = {
-	{"{\"name\":\"a-b.c_1\"}", NULL},
-	{"{\"name\":\"a\",\"list\":null,\"size\":5,\"colour\":\"red\"}", NULL},
-	{"{\"name\":\"a\",\"list\":[\"x\",\"y\"],\"data\":\"YQ==\"}", NULL},
-	{"{\"name\":\"a\",\"inner\":{\"deep\":true}}", NULL},
-	{"{}", "Member 'name' is missing."},
-	{"", "Member 'name' is missing."},
-	{"[]", "The request has to be a JSON object."},
-	{"{\"name\":5}", "Member 'name' must be a string."},
-	{"{\"name\":null}", "Member 'name' must be a string."},
-	{"{\"name\":\"\"}", "Member 'name' must be 1 to 8 bytes long."},
-	{"{\"name\":\"123456789\"}",
-	 "Member 'name' must be 1 to 8 bytes long."},
-	{"{\"name\":\"../x\"}",
-	 "Member 'name' must be a name: small letters, digits, '.', '_' and "
-	 "'-', beginning with a letter or digit."},
-	{"{\"name\":\"a\",\"colour\":\"blue\"}",
-	 "Member 'colour' must be one of red, green."},
-	{"{\"name\":\"a\",\"size\":0}", "Member 'size' must be from 1 to 5."},
-	{"{\"name\":\"a\",\"size\":1.0}",
-	 "Member 'size' must be a whole number."},
-	{"{\"name\":\"a\",\"list\":[]}",
-	 "Member 'list' must be 1 to 3 items."},
-	{"{\"name\":\"a\",\"list\":[\"a\",\"b\",\"c\",\"d\"]}",
-	 "Member 'list' must be 1 to 3 items."},
-	{"{\"name\":\"a\",\"list\":[7]}", "Member 'list' must be a string."},
-	{"{\"name\":\"a\",\"data\":\"YQ=\"}",
-	 "Member 'data' must be a string in base64."},
-	{"{\"name\":\"a\",\"data\":\"Y===\"}",
-	 "Member 'data' must be a string in base64."},
-	{"{\"name\":\"a\",\"data\":\"YWJjYWJjYWJj\"}",
-	 "Member 'data' must be 0 to 8 bytes long."},
-	{"{\"name\":\"a\",\"inner\":{}}", "Member 'deep' is missing."},
-	{"{\"name\":\"a\",\"inner\":{\"deep\":1}}",
-	 "Member 'deep' must be true or false."},
-	{"{\"name\":\"a\",\"na\\u001bme\":1}",
-	 "Member \"na\\x1bme\" is not known here."},
-	{"{\"name\":[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]}",
-	 "The request is nested deeper than 16 levels."},
+    {"{\"name\":\"a-b.c_1\"}", NULL},
+    {"{\"name\":\"a\",\"list\":null,\"size\":5,\"colour\":\"red\"}", NULL},
+    {"{\"name\":\"a\",\"list\":[\"x\",\"y\"],\"data\":\"YQ==\"}", NULL},
+    {"{\"name\":\"a\",\"inner\":{\"deep\":true}}", NULL},
+    {"{}", "Member 'name' is missing."},
+    {"", "Member 'name' is missing."},
+    {"[]", "The request has to be a JSON object."},
+    {"{\"name\":5}", "Member 'name' must be a string."},
+    {"{\"name\":null}", "Member 'name' must be a string."},
+    {"{\"name\":\"\"}", "Member 'name' must be 1 to 8 bytes long."},
+    {"{\"name\":\"123456789\"}", "Member 'name' must be 1 to 8 bytes long."},
+    {"{\"name\":\"../x\"}",
+     "Member 'name' must be a name: small letters, digits, '.', '_' and "
+     "'-', beginning with a letter or digit."},
+    {"{\"name\":\"a\",\"colour\":\"blue\"}",
+     "Member 'colour' must be one of red, green."},
+    {"{\"name\":\"a\",\"size\":0}", "Member 'size' must be from 1 to 5."},
+    {"{\"name\":\"a\",\"size\":1.0}", "Member 'size' must be a whole number."},
+    {"{\"name\":\"a\",\"list\":[]}", "Member 'list' must be 1 to 3 items."},
+    {"{\"name\":\"a\",\"list\":[\"a\",\"b\",\"c\",\"d\"]}",
+     "Member 'list' must be 1 to 3 items."},
+    {"{\"name\":\"a\",\"list\":[7]}", "Member 'list' must be a string."},
+    {"{\"name\":\"a\",\"data\":\"YQ=\"}",
+     "Member 'data' must be a string in base64."},
+    {"{\"name\":\"a\",\"data\":\"Y===\"}",
+     "Member 'data' must be a string in base64."},
+    {"{\"name\":\"a\",\"data\":\"YWJjYWJjYWJj\"}",
+     "Member 'data' must be 0 to 8 bytes long."},
+    {"{\"name\":\"a\",\"inner\":{}}", "Member 'deep' is missing."},
+    {"{\"name\":\"a\",\"inner\":{\"deep\":1}}",
+     "Member 'deep' must be true or false."},
+    {"{\"name\":\"a\",\"na\\u001bme\":1}",
+     "Member \"na\\x1bme\" is not known here."},
+    {"{\"name\":[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]}",
+     "The request is nested deeper than 16 levels."},
 };
 
 static void test_shapes(void)
@@ -172,48 +179,46 @@ static void test_shapes(void)
 static const struct {
 	const char *head, *cause; /* NULL is good */
 } heads[] = {
-	{"GET / HTTP/1.1\r\nHost: a\r\n\r\n", NULL},
-	{"POST /x?y=1 HTTP/1.0\r\nhost:[::1]:8443\r\ncontent-length: 5 \r\n"
-	 "X-Any: \t\xc3\xa4\r\n\r\n",
-	 NULL},
-	{"PUT /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n"
-	 "Expect: 100-continue\r\n\r\n",
-	 NULL},
-	{"\r\n\r\n", "its method is none"},
-	{"get / HTTP/1.1\r\nHost: a\r\n\r\n", "its method is none"},
-	{"GET\r\n\r\n", "its method is none"},
-	{"GET x HTTP/1.1\r\nHost: a\r\n\r\n", "its path is none, or too long"},
-	{"GET / a HTTP/1.1\r\nHost: a\r\n\r\n",
-	 "its version is none that is spoken here"},
-	{"GET /\x7f HTTP/1.1\r\nHost: a\r\n\r\n",
-	 "its path is none, or too long"},
-	{"GET / HTTP/2.0\r\nHost: a\r\n\r\n",
-	 "its version is none that is spoken here"},
-	{"GET / HTTP/1.1\r\n\r\n", "it has not exactly one Host"},
-	{"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
-	 "it has not exactly one Host"},
-	{"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", "its Host is none"},
-	{"GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n",
-	 "a header has no name"},
-	{"GET / HTTP/1.1\r\nHost : a\r\n\r\n", "a header has no name"},
-	{"GET / HTTP/1.1\r\nHost: a\nX: y\r\n\r\n",
-	 "its lines do not end as they should"},
-	{"GET / HTTP/1.1\r\nHost: a\r\nX: a\x01\r\n\r\n",
-	 "a header holds a control character"},
-	{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -5\r\n\r\n",
-	 "its Content-Length is none"},
-	{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 12345678901\r\n\r\n",
-	 "its Content-Length is none"},
-	{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n"
-	 "Content-Length: 1\r\n\r\n",
-	 "its body has two lengths"},
-	{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n"
-	 "Transfer-Encoding: chunked\r\n\r\n",
-	 "its body has two lengths"},
-	{"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n",
-	 "its Transfer-Encoding is not chunked"},
-	{"POST / HTTP/1.1\r\nHost: a\r\nExpect: more\r\n\r\n",
-	 "it expects what is not done here"},
+    {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", NULL},
+    {"POST /x?y=1 HTTP/1.0\r\nhost:[::1]:8443\r\ncontent-length: 5 \r\n"
+     "X-Any: \t\xc3\xa4\r\n\r\n",
+     NULL},
+    {"PUT /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n"
+     "Expect: 100-continue\r\n\r\n",
+     NULL},
+    {"\r\n\r\n", "its method is none"},
+    {"get / HTTP/1.1\r\nHost: a\r\n\r\n", "its method is none"},
+    {"GET\r\n\r\n", "its method is none"},
+    {"GET x HTTP/1.1\r\nHost: a\r\n\r\n", "its path is none, or too long"},
+    {"GET / a HTTP/1.1\r\nHost: a\r\n\r\n",
+     "its version is none that is spoken here"},
+    {"GET /\x7f HTTP/1.1\r\nHost: a\r\n\r\n", "its path is none, or too long"},
+    {"GET / HTTP/2.0\r\nHost: a\r\n\r\n",
+     "its version is none that is spoken here"},
+    {"GET / HTTP/1.1\r\n\r\n", "it has not exactly one Host"},
+    {"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
+     "it has not exactly one Host"},
+    {"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", "its Host is none"},
+    {"GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n", "a header has no name"},
+    {"GET / HTTP/1.1\r\nHost : a\r\n\r\n", "a header has no name"},
+    {"GET / HTTP/1.1\r\nHost: a\nX: y\r\n\r\n",
+     "its lines do not end as they should"},
+    {"GET / HTTP/1.1\r\nHost: a\r\nX: a\x01\r\n\r\n",
+     "a header holds a control character"},
+    {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -5\r\n\r\n",
+     "its Content-Length is none"},
+    {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 12345678901\r\n\r\n",
+     "its Content-Length is none"},
+    {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n"
+     "Content-Length: 1\r\n\r\n",
+     "its body has two lengths"},
+    {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n"
+     "Transfer-Encoding: chunked\r\n\r\n",
+     "its body has two lengths"},
+    {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n",
+     "its Transfer-Encoding is not chunked"},
+    {"POST / HTTP/1.1\r\nHost: a\r\nExpect: more\r\n\r\n",
+     "it expects what is not done here"},
 };
 
 static void test_heads(void)
@@ -231,11 +236,10 @@ static void test_heads(void)
 		g_assert_cmpint(good, ==, !heads[i].cause);
 		g_autofree char *cause = error ? fault_cause(error) : NULL;
 		g_autofree char *wanted =
-			heads[i].cause
-				? g_strdup_printf("The request cannot be "
-						  "read: %s.",
-						  heads[i].cause)
-				: NULL;
+		    heads[i].cause ? g_strdup_printf("The request cannot be "
+						     "read: %s.",
+						     heads[i].cause)
+				   : NULL;
 		g_assert_cmpstr(cause, ==, wanted);
 	}
 	const char zero[] = "GET / HTTP/1.1\r\nHost: a\0b\r\n\r\n";
@@ -248,32 +252,32 @@ static void test_heads(void)
 static void test_states(void)
 {
 	enum desktop_state to;
-	g_assert_true(desktop_state_after(DESKTOP_OFF, DESKTOP_ASKED_START,
-					  &to));
+	g_assert_true(
+	    desktop_state_after(DESKTOP_OFF, DESKTOP_ASKED_START, &to));
 	g_assert_cmpint(to, ==, DESKTOP_STARTING);
-	g_assert_false(desktop_state_after(DESKTOP_RUNNING,
-					   DESKTOP_ASKED_START, &to));
-	g_assert_false(desktop_state_after(DESKTOP_OFF, DESKTOP_ASKED_OFF,
-					   &to));
-	g_assert_false(desktop_state_after(DESKTOP_STOPPING,
-					   DESKTOP_ASKED_SHUTDOWN, &to));
+	g_assert_false(
+	    desktop_state_after(DESKTOP_RUNNING, DESKTOP_ASKED_START, &to));
+	g_assert_false(
+	    desktop_state_after(DESKTOP_OFF, DESKTOP_ASKED_OFF, &to));
+	g_assert_false(
+	    desktop_state_after(DESKTOP_STOPPING, DESKTOP_ASKED_SHUTDOWN, &to));
 	/* what a host sees is so, whatever was thought before */
 	for (int from = 0; from < DESKTOP_STATES; from++)
 		for (int cause = DESKTOP_SEEN_OFF; cause < DESKTOP_CAUSES;
 		     cause++)
 			g_assert_true(desktop_state_after(
-				(enum desktop_state)from,
-				(enum desktop_cause)cause, &to));
+			    (enum desktop_state)from, (enum desktop_cause)cause,
+			    &to));
 	for (int i = 0; i < DESKTOP_STATES; i++) {
 		g_assert_true(desktop_state_parse(
-			desktop_state_name((enum desktop_state)i), &to));
+		    desktop_state_name((enum desktop_state)i), &to));
 		g_assert_cmpint(to, ==, i);
 	}
 	g_assert_false(desktop_state_parse("flying", &to));
 	g_assert_false(desktop_state_parse(NULL, &to));
 	for (int i = 0; i < DESKTOP_CAUSES; i++)
-		g_assert_cmpint(desktop_cause_parse(desktop_cause_name(
-					(enum desktop_cause)i)),
+		g_assert_cmpint(desktop_cause_parse(
+				    desktop_cause_name((enum desktop_cause)i)),
 				==, i);
 	g_assert_true(task_state_may(TASK_RUNNING, TASK_CANCELLED));
 	g_assert_false(task_state_may(TASK_DONE, TASK_FAILED));
@@ -294,9 +298,9 @@ static void on_woken(gboolean changed, void *data)
 	struct waiter *waiter = data;
 	waiter->woken++;
 	waiter->changed += changed;
-	waiter->wait = waiter->again ? hub_wait(waiter->hub, "k", 10000,
-						on_woken, waiter)
-				     : NULL;
+	waiter->wait = waiter->again
+			   ? hub_wait(waiter->hub, "k", 10000, on_woken, waiter)
+			   : NULL;
 }
 
 static void spin(void)

@@ -23,25 +23,24 @@ static void test_url_good(void)
 		const char *text, *host, *pool, *key, *url;
 		guint16 port;
 	} cases[] = {
-		{"desk.example", "desk.example", NULL, "desk.example:8443",
-		 "https://desk.example", 8443},
-		{"  https://Desk.Example/  ", "desk.example", NULL,
-		 "desk.example:8443", "https://desk.example", 8443},
-		{"HTTPS://desk:9443/linux", "desk", "linux", "desk:9443",
-		 "https://desk:9443", 9443},
-		{"desk/a.b-c_1/", "desk", "a.b-c_1", "desk:8443",
-		 "https://desk", 8443},
-		{"127.0.0.1:1", "127.0.0.1", NULL, "127.0.0.1:1",
-		 "https://127.0.0.1:1", 1},
-		{"[::1]:9000/x", "::1", "x", "[::1]:9000",
-		 "https://[::1]:9000", 9000},
-		{"::1", "::1", NULL, "[::1]:8443", "https://[::1]", 8443},
+	    {"desk.example", "desk.example", NULL, "desk.example:8443",
+	     "https://desk.example", 8443},
+	    {"  https://Desk.Example/  ", "desk.example", NULL,
+	     "desk.example:8443", "https://desk.example", 8443},
+	    {"HTTPS://desk:9443/linux", "desk", "linux", "desk:9443",
+	     "https://desk:9443", 9443},
+	    {"desk/a.b-c_1/", "desk", "a.b-c_1", "desk:8443", "https://desk",
+	     8443},
+	    {"127.0.0.1:1", "127.0.0.1", NULL, "127.0.0.1:1",
+	     "https://127.0.0.1:1", 1},
+	    {"[::1]:9000/x", "::1", "x", "[::1]:9000", "https://[::1]:9000",
+	     9000},
+	    {"::1", "::1", NULL, "[::1]:8443", "https://[::1]", 8443},
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
 		struct server_url url;
 		g_autoptr(GError) error = NULL;
-		gboolean parsed =
-			server_url_parse(cases[i].text, &url, &error);
+		gboolean parsed = server_url_parse(cases[i].text, &url, &error);
 		g_assert_no_error(error);
 		g_assert_true(parsed);
 		g_autofree char *key = server_url_key(&url);
@@ -58,11 +57,32 @@ static void test_url_good(void)
 static void test_url_bad(void)
 {
 	static const char *const cases[] = {
-		"", "   ", "http://desk", "ftp://desk", "desk:0", "desk:65536",
-		"desk:", "desk:x", "user@desk", "https://user:pw@desk",
-		"desk?x", "desk#x", "[::1", "[desk]", "[::1]x", "desk/a/b",
-		"desk/..", "desk/a%20b", "de sk", "desk\n", "-desk", ".desk",
-		"https://", "desk/\xff", "de\"sk", "a:b:c",
+	    "",
+	    "   ",
+	    "http://desk",
+	    "ftp://desk",
+	    "desk:0",
+	    "desk:65536",
+	    "desk:",
+	    "desk:x",
+	    "user@desk",
+	    "https://user:pw@desk",
+	    "desk?x",
+	    "desk#x",
+	    "[::1",
+	    "[desk]",
+	    "[::1]x",
+	    "desk/a/b",
+	    "desk/..",
+	    "desk/a%20b",
+	    "de sk",
+	    "desk\n",
+	    "-desk",
+	    ".desk",
+	    "https://",
+	    "desk/\xff",
+	    "de\"sk",
+	    "a:b:c",
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
 		struct server_url url;
@@ -83,31 +103,39 @@ static void test_url_bad(void)
 	g_assert_false(server_url_parse(NULL, &url, NULL));
 }
 
-#define HEX_A \
-	"AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:" \
+#define HEX_A                                                                  \
+	"AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:"                     \
 	"AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA"
 #define A "SHA256:" HEX_A
-#define B \
-	"SHA256:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:" \
+#define B                                                                      \
+	"SHA256:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:"              \
 	"00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF"
 
 static void test_fingerprint_forms(void)
 {
 	static const char *const same[] = {
-		A, HEX_A, "sha256:" HEX_A, " " A "\n",
-		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-		"SHA256:qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqo=",
-		"qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqo",
+	    A,
+	    HEX_A,
+	    "sha256:" HEX_A,
+	    " " A "\n",
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+	    "SHA256:qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqo=",
+	    "qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqo",
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(same); i++) {
 		g_autofree char *normal = trust_normalize(same[i]);
 		g_assert_cmpstr(normal, ==, A);
 	}
 	static const char *const wrong[] = {
-		"", "SHA256:", "AA", A ":AA", "SHA1:AA", "SHA256:" A,
-		"zz:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:"
-		"AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA",
+	    "",
+	    "SHA256:",
+	    "AA",
+	    A ":AA",
+	    "SHA1:AA",
+	    "SHA256:" A,
+	    "zz:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:"
+	    "AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA",
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++)
 		g_assert_null(trust_normalize(wrong[i]));
@@ -246,18 +274,40 @@ static void test_keymap(void)
 	static const struct {
 		unsigned evdev, qnum;
 	} keys[] = {
-		{KEY_ESC, 0x01},      {KEY_A, 0x1e},	    {KEY_SPACE, 0x39},
-		{KEY_F1, 0x3b},	      {KEY_F10, 0x44},	    {KEY_F11, 0x57},
-		{KEY_F12, 0x58},      {KEY_102ND, 0x56},    {KEY_RO, 0x73},
-		{KEY_YEN, 0x7d},      {KEY_KPENTER, 0x9c},  {KEY_KP0, 0x52},
-		{KEY_RIGHTCTRL, 0x9d}, {KEY_KPSLASH, 0xb5}, {KEY_SYSRQ, 0x54},
-		{KEY_RIGHTALT, 0xb8}, {KEY_HOME, 0xc7},	    {KEY_UP, 0xc8},
-		{KEY_LEFT, 0xcb},     {KEY_RIGHT, 0xcd},    {KEY_DOWN, 0xd0},
-		{KEY_INSERT, 0xd2},   {KEY_DELETE, 0xd3},   {KEY_PAUSE, 0xc6},
-		{KEY_LEFTMETA, 0xdb}, {KEY_COMPOSE, 0xdd},  {KEY_MUTE, 0xa0},
-		{KEY_HANGEUL, 0xf2},  {KEY_F13, 0x5d},	    {KEY_NUMLOCK, 0x45},
-		{0, 0},		      {84, 0},		    {KEY_MAX, 0},
-		{100000, 0},
+	    {KEY_ESC, 0x01},
+	    {KEY_A, 0x1e},
+	    {KEY_SPACE, 0x39},
+	    {KEY_F1, 0x3b},
+	    {KEY_F10, 0x44},
+	    {KEY_F11, 0x57},
+	    {KEY_F12, 0x58},
+	    {KEY_102ND, 0x56},
+	    {KEY_RO, 0x73},
+	    {KEY_YEN, 0x7d},
+	    {KEY_KPENTER, 0x9c},
+	    {KEY_KP0, 0x52},
+	    {KEY_RIGHTCTRL, 0x9d},
+	    {KEY_KPSLASH, 0xb5},
+	    {KEY_SYSRQ, 0x54},
+	    {KEY_RIGHTALT, 0xb8},
+	    {KEY_HOME, 0xc7},
+	    {KEY_UP, 0xc8},
+	    {KEY_LEFT, 0xcb},
+	    {KEY_RIGHT, 0xcd},
+	    {KEY_DOWN, 0xd0},
+	    {KEY_INSERT, 0xd2},
+	    {KEY_DELETE, 0xd3},
+	    {KEY_PAUSE, 0xc6},
+	    {KEY_LEFTMETA, 0xdb},
+	    {KEY_COMPOSE, 0xdd},
+	    {KEY_MUTE, 0xa0},
+	    {KEY_HANGEUL, 0xf2},
+	    {KEY_F13, 0x5d},
+	    {KEY_NUMLOCK, 0x45},
+	    {0, 0},
+	    {84, 0},
+	    {KEY_MAX, 0},
+	    {100000, 0},
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(keys); i++)
 		g_assert_cmphex(keymap_qnum(keys[i].evdev), ==, keys[i].qnum);
@@ -298,8 +348,8 @@ static void test_http_answer(void)
 {
 	struct http_answer answer;
 	static const char good[] =
-		"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
-		"upgrade:\t oriel-tunnel \r\nOriel-Session: 00ff\r\n\r\nRFB 003";
+	    "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+	    "upgrade:\t oriel-tunnel \r\nOriel-Session: 00ff\r\n\r\nRFB 003";
 	g_assert_cmpint(parse(good, &answer), ==, HTTP_ANSWER_DONE);
 	g_assert_cmpint(answer.status, ==, 101);
 	g_assert_cmpstr(answer.upgrade, ==, "oriel-tunnel");
@@ -311,23 +361,25 @@ static void test_http_answer(void)
 		g_assert_cmpint(http_answer_parse(good, i, &part), ==,
 				HTTP_ANSWER_MORE);
 	}
-	g_assert_cmpint(
-		parse("HTTP/1.1 429 X\r\nRetry-After: 12\r\n"
-		      "Content-Length: 7\r\n\r\n",
-		      &answer),
-		==, HTTP_ANSWER_DONE);
+	g_assert_cmpint(parse("HTTP/1.1 429 X\r\nRetry-After: 12\r\n"
+			      "Content-Length: 7\r\n\r\n",
+			      &answer),
+			==, HTTP_ANSWER_DONE);
 	g_assert_cmpint(answer.retry_after_s, ==, 12);
 	g_assert_cmpint(answer.content_length, ==, 7);
 	g_assert_cmpint(parse("HTTP/1.1 503\r\n\r\n", &answer), ==,
 			HTTP_ANSWER_DONE);
 	static const char *const bad[] = {
-		"SSH-2.0", "HTTP/1.0 101 X\r\n\r\n", "HTTP/1.1 1x1 X\r\n\r\n",
-		"HTTP/1.1 099 X\r\n\r\n", "HTTP/1.1 1011\r\n\r\n",
-		"HTTP/1.1 101 X\r\nOriel-Session: XYZ\r\n\r\n",
-		"HTTP/1.1 101 X\r\nOriel-Session:\r\n\r\n",
-		"HTTP/1.1 200 X\r\nContent-Length: -1\r\n\r\n",
-		"HTTP/1.1 101 X\r\nUpgrade: "
-		"0123456789012345678901234567890123456789\r\n\r\n",
+	    "SSH-2.0",
+	    "HTTP/1.0 101 X\r\n\r\n",
+	    "HTTP/1.1 1x1 X\r\n\r\n",
+	    "HTTP/1.1 099 X\r\n\r\n",
+	    "HTTP/1.1 1011\r\n\r\n",
+	    "HTTP/1.1 101 X\r\nOriel-Session: XYZ\r\n\r\n",
+	    "HTTP/1.1 101 X\r\nOriel-Session:\r\n\r\n",
+	    "HTTP/1.1 200 X\r\nContent-Length: -1\r\n\r\n",
+	    "HTTP/1.1 101 X\r\nUpgrade: "
+	    "0123456789012345678901234567890123456789\r\n\r\n",
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(bad); i++)
 		g_assert_cmpint(parse(bad[i], &answer), ==, HTTP_ANSWER_BAD);
@@ -378,10 +430,10 @@ static void test_reader(void)
 	g_assert_cmpint(write(pair[1], raw, 8), ==, 8);
 	g_assert_cmpint(write(pair[1], copy, 4), ==, 4);
 	g_assert_cmpint(write(pair[1], fill, 4), ==, 4);
-	const struct rfb_rect rects[] = {{.x = 1, .y = 1, .w = 2, .h = 1},
-					 {.w = 2, .h = 1, .encoding = 1},
-					 {.x = 3, .w = 1, .h = 2,
-					  .encoding = 7}};
+	const struct rfb_rect rects[] = {
+	    {.x = 1, .y = 1, .w = 2, .h = 1},
+	    {.w = 2, .h = 1, .encoding = 1},
+	    {.x = 3, .w = 1, .h = 2, .encoding = 7}};
 	for (gsize i = 0; i < G_N_ELEMENTS(rects); i++)
 		g_assert_true(rfb_reader_decode(reader, &rects[i]));
 	const guint32 *pixels = rfb_reader_pixels(reader);
@@ -394,9 +446,9 @@ static void test_reader(void)
 	g_assert_true(rfb_reader_resize(reader, 2, 3));
 	g_assert_cmphex(rfb_reader_pixels(reader)[1] & 0xffffff, ==, 0x445566);
 	const struct rfb_rect outside[] = {
-		{.x = 1, .w = 2, .h = 1},
-		{.y = 65535, .w = 1, .h = 65535},
-		{.w = 1, .h = 0, .encoding = 7},
+	    {.x = 1, .w = 2, .h = 1},
+	    {.y = 65535, .w = 1, .h = 65535},
+	    {.w = 1, .h = 0, .encoding = 7},
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(outside); i++)
 		g_assert_false(rfb_reader_decode(reader, &outside[i]));

@@ -21,9 +21,9 @@ static struct conf *message(const char *json, GError **error)
 	return conf;
 }
 
-#define GOOD \
-	"{\"id\":\"d1\",\"name\":\"Anna's desk\",\"image\":\"debian-lite\"," \
-	"\"version\":\"1.0\",\"cpus\":2,\"memory_mib\":1024,\"heads\":1," \
+#define GOOD                                                                   \
+	"{\"id\":\"d1\",\"name\":\"Anna's desk\",\"image\":\"debian-lite\","   \
+	"\"version\":\"1.0\",\"cpus\":2,\"memory_mib\":1024,\"heads\":1,"      \
 	"\"engine\":\"auto\"}"
 
 static void test_round_trip(void)
@@ -71,26 +71,26 @@ static void test_messages_refused(void)
 	static const struct {
 		const char *from, *to, *says;
 	} cases[] = {
-		{"\"d1\"", "\"../d1\"", "'id'"},
-		{"\"d1\"", "\"\"", "'id'"},
-		{"\"d1\"", "7", "'id'"},
-		{"\"cpus\":2", "\"cpus\":0", "'cpus'"},
-		{"\"cpus\":2", "\"cpus\":17", "'cpus'"},
-		{"\"cpus\":2", "\"cpus\":\"2\"", "'cpus'"},
-		{"1024", "127", "'memory_mib'"},
-		{"\"heads\":1", "\"heads\":5", "'heads'"},
-		{"\"auto\"", "\"xen\"", "'engine'"},
-		{"\"1.0\"", "\"../1\"", "'version'"},
-		{"\"1.0\"", "\".\"", "'version'"},
-		{"\"debian-lite\"", "\"a/b\"", "'image'"},
-		{"Anna's desk", "a\\nb", "'name'"},
-		{"\"name\":", "\"nome\":", "'name'"},
+	    {"\"d1\"", "\"../d1\"", "'id'"},
+	    {"\"d1\"", "\"\"", "'id'"},
+	    {"\"d1\"", "7", "'id'"},
+	    {"\"cpus\":2", "\"cpus\":0", "'cpus'"},
+	    {"\"cpus\":2", "\"cpus\":17", "'cpus'"},
+	    {"\"cpus\":2", "\"cpus\":\"2\"", "'cpus'"},
+	    {"1024", "127", "'memory_mib'"},
+	    {"\"heads\":1", "\"heads\":5", "'heads'"},
+	    {"\"auto\"", "\"xen\"", "'engine'"},
+	    {"\"1.0\"", "\"../1\"", "'version'"},
+	    {"\"1.0\"", "\".\"", "'version'"},
+	    {"\"debian-lite\"", "\"a/b\"", "'image'"},
+	    {"Anna's desk", "a\\nb", "'name'"},
+	    {"\"name\":", "\"nome\":", "'name'"},
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
 		GString *json = g_string_new(GOOD);
-		g_assert_cmpuint(g_string_replace(json, cases[i].from,
-						  cases[i].to, 1),
-				 ==, 1);
+		g_assert_cmpuint(
+		    g_string_replace(json, cases[i].from, cases[i].to, 1), ==,
+		    1);
 		g_autoptr(GError) error = NULL;
 		g_assert_null(message(json->str, &error));
 		g_assert_error(error, FAULT, FAULT_INVALID);
@@ -99,20 +99,20 @@ static void test_messages_refused(void)
 	}
 }
 
-#define FILE_TEXT \
-	"# a comment\n" \
-	"[machine]\n" \
-	"id=d1\n" /* 3 */ \
-	"name=Anna\n" \
-	"image=debian-lite\n" \
-	"version=1\n" \
-	"cpus=2\n" /* 7 */ \
-	"memory_mib=1024\n" \
-	"heads=1\n" \
-	"engine=auto\n" /* 10 */ \
-	"\n" \
-	"[identity]\n" /* 12 */ \
-	"mac=52:54:00:00:00:01\n" \
+#define FILE_TEXT                                                              \
+	"# a comment\n"                                                        \
+	"[machine]\n"                                                          \
+	"id=d1\n" /* 3 */                                                      \
+	"name=Anna\n"                                                          \
+	"image=debian-lite\n"                                                  \
+	"version=1\n"                                                          \
+	"cpus=2\n" /* 7 */                                                     \
+	"memory_mib=1024\n"                                                    \
+	"heads=1\n"                                                            \
+	"engine=auto\n" /* 10 */                                               \
+	"\n"                                                                   \
+	"[identity]\n" /* 12 */                                                \
+	"mac=52:54:00:00:00:01\n"                                              \
 	"machine_id=0123456789abcdef0123456789abcdef\n"
 
 static void test_files_refused(void)
@@ -122,33 +122,33 @@ static void test_files_refused(void)
 		unsigned line;
 		const char *says;
 	} cases[] = {
-		{"cpus=2", "cpus", 7, "neither"},
-		{"cpus=2", "cpus=two", 7, "cpus must be"},
-		{"cpus=2", "cpus=2.5", 7, "cpus must be"},
-		{"cpus=2", "cpus=-1", 7, "cpus must be"},
-		{"cpus=2\n", "", 2, "'cpus'"},
-		{"cpus=2", "cpus=2\ncups=3", 8, "unknown key 'cups'"},
-		{"[identity]", "[identify]", 12, "unknown group [identify]"},
-		{"[identity]", "[identity", 12, "neither"},
-		{"id=d1", "id=d2", 3, "folder"},
-		{"engine=auto", "engine=xen", 10, "auto, qemu or kvm"},
-		{"mac=52:54:00:00:00:01", "mac=52:54:00:00:00:0g", 13, "mac"},
-		{"mac=52:54:00:00:00:01", "mac=aa:54:00:00:00:01", 13, "mac"},
-		{"0123456789abcdef0", "0123456789ABCDEF0", 14, "machine_id"},
-		{"name=Anna", "name=", 4, "name must be"},
-		{"version=1", "version=..", 6, "version"},
+	    {"cpus=2", "cpus", 7, "neither"},
+	    {"cpus=2", "cpus=two", 7, "cpus must be"},
+	    {"cpus=2", "cpus=2.5", 7, "cpus must be"},
+	    {"cpus=2", "cpus=-1", 7, "cpus must be"},
+	    {"cpus=2\n", "", 2, "'cpus'"},
+	    {"cpus=2", "cpus=2\ncups=3", 8, "unknown key 'cups'"},
+	    {"[identity]", "[identify]", 12, "unknown group [identify]"},
+	    {"[identity]", "[identity", 12, "neither"},
+	    {"id=d1", "id=d2", 3, "folder"},
+	    {"engine=auto", "engine=xen", 10, "auto, qemu or kvm"},
+	    {"mac=52:54:00:00:00:01", "mac=52:54:00:00:00:0g", 13, "mac"},
+	    {"mac=52:54:00:00:00:01", "mac=aa:54:00:00:00:01", 13, "mac"},
+	    {"0123456789abcdef0", "0123456789ABCDEF0", 14, "machine_id"},
+	    {"name=Anna", "name=", 4, "name must be"},
+	    {"version=1", "version=..", 6, "version"},
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
 		GString *text = g_string_new(FILE_TEXT);
-		g_assert_cmpuint(g_string_replace(text, cases[i].from,
-						  cases[i].to, 1),
-				 ==, 1);
+		g_assert_cmpuint(
+		    g_string_replace(text, cases[i].from, cases[i].to, 1), ==,
+		    1);
 		g_assert_true(g_file_set_contents(path, text->str, -1, NULL));
 		g_autoptr(GError) error = NULL;
 		g_assert_null(conf_load(path, &error));
 		g_assert_error(error, FAULT, FAULT_INVALID);
 		g_autofree char *place =
-			g_strdup_printf("%s:%u: ", path, cases[i].line);
+		    g_strdup_printf("%s:%u: ", path, cases[i].line);
 		g_test_message("%s", error->message);
 		g_assert_true(g_str_has_prefix(error->message, place));
 		g_assert_nonnull(strstr(error->message, cases[i].says));
@@ -190,9 +190,11 @@ static void test_odd_files(void)
 static void test_hostnames(void)
 {
 	static const char *const cases[][2] = {
-		{"Anna's desk", "anna-s-desk"}, {"a", "a"},
-		{"--x--", "x"},			{"\xc3\xa4\xc3\xb6", "d1"},
-		{"Desk #42 ", "desk-42"},
+	    {"Anna's desk", "anna-s-desk"},
+	    {"a", "a"},
+	    {"--x--", "x"},
+	    {"\xc3\xa4\xc3\xb6", "d1"},
+	    {"Desk #42 ", "desk-42"},
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
 		struct conf conf = {.id = "d1", .name = (char *)cases[i][0]};
@@ -211,7 +213,7 @@ static void test_identity_text(void)
 			    .name = "Anna",
 			    .machine_id = "0123456789abcdef0123456789abcdef"};
 	g_autoptr(GBytes) text =
-		agent_identity_text(&conf, 1700000000000042, (guint8 *)"abc", 3);
+	    agent_identity_text(&conf, 1700000000000042, (guint8 *)"abc", 3);
 	gsize size;
 	const char *bytes = g_bytes_get_data(text, &size);
 	g_autofree char *copy = g_strndup(bytes, size);

@@ -15,8 +15,7 @@ static void test_keys(void)
 	g_autofree char *cpus = template_key("lite", "1", "d", "{\"cpus\":4}");
 	g_autofree char *image = template_key("lite", "1", "e", "{\"cpus\":2}");
 	/* what moves from one part to the next is another key */
-	g_autofree char *moved =
-		template_key("lite", "1", "d{", "\"cpus\":2}");
+	g_autofree char *moved = template_key("lite", "1", "d{", "\"cpus\":2}");
 	g_assert_cmpstr(one, ==, same);
 	g_assert_cmpstr(one, !=, cpus);
 	g_assert_cmpstr(one, !=, image);
@@ -66,9 +65,9 @@ static void test_about(void)
 	g_assert_cmpint(about.made_ms, ==, 31000);
 	template_about_clear(&about);
 	static const char *const bad[] = {
-		"", "[]", "{\"image\":\"lite\"}",
-		"{\"image\":\"../x\",\"version\":\"1\",\"engine\":\"qemu\","
-		"\"cpus\":2,\"memory_mib\":1,\"heads\":1}"};
+	    "", "[]", "{\"image\":\"lite\"}",
+	    "{\"image\":\"../x\",\"version\":\"1\",\"engine\":\"qemu\","
+	    "\"cpus\":2,\"memory_mib\":1,\"heads\":1}"};
 	for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
 		g_autoptr(GError) why = NULL;
 		put(TEMPLATE_ABOUT, bad[i]);

@@ -26,11 +26,10 @@ static void on_request(struct jsonline *channel, json_int_t id, const char *op,
 	side->fd = fd;
 	if (strcmp(op, "refuse") == 0) {
 		g_autoptr(GError) error =
-			fault_new(FAULT_BUSY, "Wait.", "Too many at once.");
+		    fault_new(FAULT_BUSY, "Wait.", "Too many at once.");
 		jsonline_reject(channel, id, error);
 	} else if (strcmp(op, "silence") != 0) {
-		jsonline_reply(channel, id,
-			       json_pack("{s:s}", "echo", op));
+		jsonline_reply(channel, id, json_pack("{s:s}", "echo", op));
 	}
 }
 
@@ -78,8 +77,8 @@ static void on_answer(struct jsonline *channel, json_t *reply,
 				       error->message);
 	else
 		g_string_append_printf(
-			out, "%s;",
-			json_string_value(json_object_get(reply, "echo")));
+		    out, "%s;",
+		    json_string_value(json_object_get(reply, "echo")));
 }
 
 static void spin_until(gboolean *flag, GString *text, gsize length)
@@ -106,7 +105,8 @@ static void test_calls(void)
 	const char *want = "one;busy/Too many at once.\nWait.;";
 	spin_until(NULL, answers, strlen(want));
 	g_assert_cmpstr(answers->str, ==, want);
-	spin_until(NULL, b.seen, strlen("request one;request refuse;event news;"));
+	spin_until(NULL, b.seen,
+		   strlen("request one;request refuse;event news;"));
 	g_assert_cmpstr(b.seen->str, ==,
 			"request one;request refuse;event news;");
 	side_finish(&a);
@@ -164,12 +164,12 @@ static void test_timeout_and_loss(void)
 static const struct {
 	const char *bytes, *why;
 } hostile[] = {
-	{"hello\n", "no JSON object"},
-	{"[1]\n", "no JSON object"},
-	{"{\"id\":\"x\"}\n", "neither request, reply nor event"},
-	{"{}\n", "neither request, reply nor event"},
-	{"{\"id\":1,\"id\":2,\"op\":\"a\"}\n", "no JSON object"},
-	{"\n", "no JSON object"},
+    {"hello\n", "no JSON object"},
+    {"[1]\n", "no JSON object"},
+    {"{\"id\":\"x\"}\n", "neither request, reply nor event"},
+    {"{}\n", "neither request, reply nor event"},
+    {"{\"id\":1,\"id\":2,\"op\":\"a\"}\n", "no JSON object"},
+    {"\n", "no JSON object"},
 };
 
 static void test_hostile(void)
@@ -218,10 +218,10 @@ static void test_endless_line(void)
 static void test_long_socket_path(void)
 {
 	g_autofree char *top = g_dir_make_tmp("oriel-XXXXXX", NULL);
-	g_autofree char *deep = g_build_filename(
-		top, "0123456789012345678901234567890123456789",
-		"0123456789012345678901234567890123456789",
-		"0123456789012345678901234567890123456789", NULL);
+	g_autofree char *deep =
+	    g_build_filename(top, "0123456789012345678901234567890123456789",
+			     "0123456789012345678901234567890123456789",
+			     "0123456789012345678901234567890123456789", NULL);
 	g_assert_cmpint(g_mkdir_with_parents(deep, 0700), ==, 0);
 	g_autofree char *path = g_build_filename(deep, "s.sock", NULL);
 	g_autoptr(GError) error = NULL;

@@ -81,13 +81,12 @@ static void test_both_sides_agree(void)
 			gboolean busy = t < 600;
 			if (busy && g_test_rand_int_range(0, 4) == 0)
 				geometry_local(
-					&g,
-					(struct seam_rect){
-						1, 2,
-						(uint32_t)g_test_rand_int_range(
-							1, 900),
-						77},
-					0);
+				    &g,
+				    (struct seam_rect){
+					1, 2,
+					(uint32_t)g_test_rand_int_range(1, 900),
+					77},
+				    0);
 			if (geometry_due(&g, 0)) {
 				geometry_sent(&g, ++serial, 0);
 				way[sent].serial = serial;
@@ -116,8 +115,8 @@ static void test_pictures_in_pieces(void)
 	uint8_t bytes[4 * 4 * 4];
 	memset(bytes, 0xff, sizeof bytes);
 	bytes[3] = 0x10; /* colours above their alpha */
-	struct seam_picture piece = {.width = 4, .height = 4,
-				     .piece = {bytes, 32}};
+	struct seam_picture piece = {
+	    .width = 4, .height = 4, .piece = {bytes, 32}};
 	g_assert_false(picture_take(&p, &piece));
 	piece.offset = 48; /* out of turn */
 	piece.piece = (struct seam_blob){bytes + 48, 16};
@@ -139,16 +138,18 @@ static void test_pictures_in_pieces(void)
 
 static char *entry_of(const char *id, const char *name, GKeyFile **file)
 {
-	static struct server_url server = {.host = "desk.example",
-					   .port = 8443, .pool = "linux"};
+	static struct server_url server = {
+	    .host = "desk.example", .port = 8443, .pool = "linux"};
 	const struct apps_place place = {&server, "ada \"x\" $HOME", NULL};
-	struct seamless_app app = {.id = (char *)id, .name = (char *)name,
-				   .comment = "", .categories = "",
+	struct seamless_app app = {.id = (char *)id,
+				   .name = (char *)name,
+				   .comment = "",
+				   .categories = "",
 				   .mime_types = ""};
 	char *text = apps_entry(&place, "/usr/bin/oriel client", &app);
 	*file = g_key_file_new();
-	g_assert_true(g_key_file_load_from_data(*file, text, strlen(text), 0,
-						NULL));
+	g_assert_true(
+	    g_key_file_load_from_data(*file, text, strlen(text), 0, NULL));
 	return text;
 }
 
@@ -156,16 +157,16 @@ static char *entry_of(const char *id, const char *name, GKeyFile **file)
 static void test_entries_are_escaped(void)
 {
 	static const char *const nasty[] = {
-		"plain", "a b", "a\"b", "a\\b", "$(reboot)", "`id`", "%u%f",
-		"a;b|c&d", "--user", "\xe2\x82\xac"};
+	    "plain", "a b",  "a\"b",    "a\\b",   "$(reboot)",
+	    "`id`",  "%u%f", "a;b|c&d", "--user", "\xe2\x82\xac"};
 	for (gsize i = 0; i < G_N_ELEMENTS(nasty); i++) {
 		g_autoptr(GKeyFile) file = NULL;
 		g_autofree char *text = entry_of(nasty[i], nasty[i], &file);
-		g_autofree char *name = g_key_file_get_string(
-			file, "Desktop Entry", "Name", NULL);
+		g_autofree char *name =
+		    g_key_file_get_string(file, "Desktop Entry", "Name", NULL);
 		g_assert_cmpstr(name, ==, nasty[i]);
-		g_autofree char *exec = g_key_file_get_string(
-			file, "Desktop Entry", "Exec", NULL);
+		g_autofree char *exec =
+		    g_key_file_get_string(file, "Desktop Entry", "Exec", NULL);
 		int count;
 		g_auto(GStrv) words = NULL;
 		g_assert_true(g_shell_parse_argv(exec, &count, &words, NULL));
@@ -181,7 +182,7 @@ static void test_entries_are_escaped(void)
 	g_autoptr(GKeyFile) file = NULL;
 	g_autofree char *text = entry_of("x", "A\nExec=evil\n[Other]", &file);
 	g_autofree char *name =
-		g_key_file_get_string(file, "Desktop Entry", "Name", NULL);
+	    g_key_file_get_string(file, "Desktop Entry", "Name", NULL);
 	g_assert_cmpstr(name, ==, "A Exec=evil [Other]");
 	g_autofree char *class = apps_class("linux", "../../a b/\xe2\x82\xac");
 	g_assert_cmpstr(class, ==, "oriel-linux-.._.._a_b____");

@@ -11,13 +11,12 @@ static uint8_t wire[SEAM_MESSAGE_MAX];
 static struct seam_message example(unsigned type)
 {
 	static uint8_t rects[2 * SEAM_RECT_SIZE], outputs[SEAM_OUTPUT_SIZE],
-		windows[3 * SEAM_WINDOW_SIZE];
+	    windows[3 * SEAM_WINDOW_SIZE];
 	seam_rect_put(rects, (struct seam_rect){-5, 7, 10, 20});
 	seam_rect_put(rects + SEAM_RECT_SIZE,
 		      (struct seam_rect){1, 2, SEAM_SIDE_MAX, 1});
-	struct seam_output output = {{0, 0, 1920, 1080},
-				     {0, 24, 1920, 1056},
-				     SEAM_SCALE_ONE};
+	struct seam_output output = {
+	    {0, 0, 1920, 1080}, {0, 24, 1920, 1056}, SEAM_SCALE_ONE};
 	seam_output_put(outputs, &output);
 	for (uint32_t i = 0; i < 3; i++)
 		seam_window_put(windows + i * SEAM_WINDOW_SIZE, i + 7);
@@ -25,7 +24,7 @@ static struct seam_message example(unsigned type)
 	struct seam_text text = seam_text_of("Brief – \xe2\x82\xac", 100);
 	struct seam_rect area = {-10, 20, 300, 200};
 	struct seam_message m = {
-		.type = (uint16_t)type, .window = 9, .serial = 0xfffffff0u};
+	    .type = (uint16_t)type, .window = 9, .serial = 0xfffffff0u};
 	switch (type) {
 	case SEAM_HELLO:
 		m.hello = (struct seam_hello){SEAM_VERSION, SEAM_CAP_APPS, 512,
@@ -198,13 +197,19 @@ static void test_refused_values(void)
 static void test_refused_texts(void)
 {
 	static const char *const bad[] = {
-		"\xff", "\xc0\x80", "\xe0\x80\xaf", "\xed\xa0\x80",
-		"\xf4\x90\x80\x80", "\xe2\x82", "\x80", "\xf8\x88\x80\x80\x80",
+	    "\xff",
+	    "\xc0\x80",
+	    "\xe0\x80\xaf",
+	    "\xed\xa0\x80",
+	    "\xf4\x90\x80\x80",
+	    "\xe2\x82",
+	    "\x80",
+	    "\xf8\x88\x80\x80\x80",
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
 		struct seam_message m = example(SEAM_WIN_PROPS);
 		m.win_props.title =
-			(struct seam_text){bad[i], (uint32_t)strlen(bad[i])};
+		    (struct seam_text){bad[i], (uint32_t)strlen(bad[i])};
 		g_assert_cmpint(written(m), ==, SEAM_BAD_TEXT);
 	}
 	struct seam_message m = example(SEAM_WIN_PROPS);

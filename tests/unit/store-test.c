@@ -6,12 +6,13 @@
 #include "server/broker/store.h"
 
 static const struct store_migration steps[] = {
-	{1, "Things", "CREATE TABLE things(id @IDENTITY@, name TEXT UNIQUE,"
-		      " size BIGINT)"},
-	{2, "Colours",
-	 "ALTER TABLE things ADD COLUMN colour TEXT;\n"
-	 "UPDATE things SET colour = 'none'"},
-	{3, "Broken", "CREATE TABLE more(id @IDENTITY@);\nnonsense"},
+    {1, "Things",
+     "CREATE TABLE things(id @IDENTITY@, name TEXT UNIQUE,"
+     " size BIGINT)"},
+    {2, "Colours",
+     "ALTER TABLE things ADD COLUMN colour TEXT;\n"
+     "UPDATE things SET colour = 'none'"},
+    {3, "Broken", "CREATE TABLE more(id @IDENTITY@);\nnonsense"},
 };
 
 struct place {
@@ -30,7 +31,7 @@ static void place_finish(struct place *place)
 	const char *name;
 	while ((name = g_dir_read_name(dir))) {
 		g_autofree char *path =
-			g_build_filename(place->folder, name, NULL);
+		    g_build_filename(place->folder, name, NULL);
 		g_unlink(path);
 	}
 	g_rmdir(place->folder);
@@ -72,7 +73,7 @@ static void add(struct store *store, const char *name, gint64 size)
 static gint64 count(struct store *store)
 {
 	g_autoptr(store_rows) rows =
-		store_query(store, NULL, "SELECT COUNT(*) FROM things", NULL);
+	    store_query(store, NULL, "SELECT COUNT(*) FROM things", NULL);
 	return store_rows_int(rows, 0, 0);
 }
 
@@ -84,8 +85,8 @@ static void test_values(void)
 	add(store, "it's \"quoted\"; DROP TABLE things", G_MAXINT64);
 	add(store, NULL, G_MININT64);
 	g_autoptr(store_rows) rows = store_query(
-		store, NULL, "SELECT name, size, $1 FROM things ORDER BY id",
-		"s", NULL);
+	    store, NULL, "SELECT name, size, $1 FROM things ORDER BY id", "s",
+	    NULL);
 	g_assert_cmpint(store_rows_count(rows), ==, 2);
 	g_assert_cmpstr(store_rows_text(rows, 0, 0), ==,
 			"it's \"quoted\"; DROP TABLE things");
@@ -136,7 +137,7 @@ static void test_migrations(void)
 	store_close(store);
 	store = must_open(&place, 2);
 	g_autoptr(store_rows) rows =
-		store_query(store, NULL, "SELECT colour FROM things", NULL);
+	    store_query(store, NULL, "SELECT colour FROM things", NULL);
 	g_assert_cmpstr(store_rows_text(rows, 0, 0), ==, "none");
 	store_close(store);
 	/* the snapshot is the store as it was before */
@@ -144,8 +145,8 @@ static void test_migrations(void)
 	struct place before = {NULL, aside};
 	store = must_open(&before, 1);
 	g_assert_cmpint(count(store), ==, 1);
-	g_assert_null(store_query(store, NULL, "SELECT colour FROM things",
-				  NULL));
+	g_assert_null(
+	    store_query(store, NULL, "SELECT colour FROM things", NULL));
 	store_close(store);
 	place_finish(&place);
 }
@@ -187,8 +188,8 @@ static void test_schema(void)
 	place_init(&place);
 	for (int i = 0; i < 2; i++) {
 		g_autoptr(GError) error = NULL;
-		struct store *store = store_open(
-			place.path, place.path, &schema, STORE_OWNER, &error);
+		struct store *store = store_open(place.path, place.path,
+						 &schema, STORE_OWNER, &error);
 		g_assert_no_error(error);
 		store_close(store);
 	}
@@ -204,8 +205,8 @@ static void test_copy(void)
 	struct store *from = must_open(&place, 2), *to = must_open(&other, 2);
 	g_autoptr(GError) error = NULL;
 	for (gint64 i = 0; i < 200; i++) {
-		g_autofree char *name = g_strdup_printf("thing '%d' \xc3\xa4",
-							(int)i);
+		g_autofree char *name =
+		    g_strdup_printf("thing '%d' \xc3\xa4", (int)i);
 		add(from, name, i - 100);
 	}
 	store_run(from, NULL, &error,

@@ -11,14 +11,14 @@ static void test_vectors(void)
 		gint64 at;
 		const char *code;
 	} vectors[] = {
-		{59, "287082"},		{1111111109, "081804"},
-		{1111111111, "050471"}, {1234567890, "005924"},
-		{2000000000, "279037"}, {20000000000, "353130"},
+	    {59, "287082"},         {1111111109, "081804"},
+	    {1111111111, "050471"}, {1234567890, "005924"},
+	    {2000000000, "279037"}, {20000000000, "353130"},
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(vectors); i++) {
 		char code[TOTP_DIGITS + 1];
-		g_assert_true(totp_code(secret, vectors[i].at / TOTP_STEP_S,
-					code));
+		g_assert_true(
+		    totp_code(secret, vectors[i].at / TOTP_STEP_S, code));
 		g_assert_cmpstr(code, ==, vectors[i].code);
 	}
 }

@@ -20,7 +20,7 @@
 /* OWASP's smaller choice for Argon2id: 19 MiB and two passes, some 30 ms on a
  * server's core, so that a flood of sign-ins does not become one of memory. */
 #define MEMORY_BYTES (19u << 20)
-#define PASSES 2
+#define PASSES       2
 
 /* Of no password, with these parameters: an account that does not exist costs
  * as much as one that does. */
@@ -61,8 +61,8 @@ static void on_request(struct jsonline *channel, json_int_t id, const char *op,
 		int same = crypto_pwhash_str_verify(known ? against : nobody,
 						    password, strlen(password));
 		if (against)
-			answer = json_pack("{s:b}", "match",
-					   known && same == 0);
+			answer =
+			    json_pack("{s:b}", "match", known && same == 0);
 	} else {
 		fault_set(&error, FAULT_INVALID, NULL,
 			  "The helper knows no such operation.");
@@ -86,8 +86,8 @@ static void on_closed(struct jsonline *channel, const GError *why, void *data)
 }
 
 static const struct jsonline_handlers handlers = {
-	.request = on_request,
-	.closed = on_closed,
+    .request = on_request,
+    .closed = on_closed,
 };
 
 static void drop_rights(void)
