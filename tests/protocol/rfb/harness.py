@@ -195,7 +195,7 @@ class Viewer:
     """A viewer that keeps a picture; rectangles go to `rects`, the rest to
     their own lists."""
 
-    def __init__(self, address, version=b"RFB 003.008\n", handshake=True, encodings=None, timeout=5, shared=1):
+    def __init__(self, address, version=b"RFB 003.008\n", handshake=True, encodings=None, timeout=20, shared=1):
         if ":" in address and not address.startswith("/"):
             host, port = address.rsplit(":", 1)
             self.socket = socket.create_connection((host, int(port)), timeout * SLOW)

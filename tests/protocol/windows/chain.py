@@ -61,7 +61,7 @@ class Screen:
 class Chain:
     """size: of the guest's X screen, which is its atlas too."""
 
-    def __init__(self, size="2640x2048", user="1280x800"):
+    def __init__(self, size="4096x3328", user="1280x800"):
         self.folder = tempfile.mkdtemp(prefix="oriel-chain-")
         self.processes = []
         self.log = open(os.path.join(self.folder, "log"), "w+")
