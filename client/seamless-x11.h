@@ -8,37 +8,58 @@
 #include <X11/Xlib.h>
 #include <glib.h>
 
-#define X11_ATOMS(X)                                                                        \
-	X(WM_PROTOCOLS)                                                                     \
-	X(WM_DELETE_WINDOW) X(WM_STATE) X(WM_CHANGE_STATE) X(WM_WINDOW_ROLE) X(             \
-	    UTF8_STRING) X(_MOTIF_WM_HINTS) X(_NET_WM_PING) X(_NET_WM_NAME)                 \
-	    X(_NET_WM_ICON_NAME) X(_NET_WM_ICON) X(_NET_WM_USER_TIME) X(                    \
-		_NET_WM_WINDOW_OPACITY) X(_NET_WM_STATE) X(_NET_WM_STATE_MODAL)             \
-		X(_NET_WM_STATE_STICKY) X(_NET_WM_STATE_MAXIMIZED_VERT) X(                  \
-		    _NET_WM_STATE_MAXIMIZED_HORZ) X(_NET_WM_STATE_SHADED)                   \
-		    X(_NET_WM_STATE_SKIP_TASKBAR) X(_NET_WM_STATE_SKIP_PAGER) X(            \
-			_NET_WM_STATE_HIDDEN) X(_NET_WM_STATE_FULLSCREEN)                   \
-			X(_NET_WM_STATE_ABOVE) X(_NET_WM_STATE_BELOW) X(                    \
-			    _NET_WM_STATE_DEMANDS_ATTENTION) X(_NET_WM_WINDOW_TYPE)         \
-			    X(_NET_WM_WINDOW_TYPE_NORMAL) X(                                \
-				_NET_WM_WINDOW_TYPE_DIALOG) X(_NET_WM_WINDOW_TYPE_UTILITY)  \
-				X(_NET_WM_WINDOW_TYPE_TOOLBAR) X(                           \
-				    _NET_WM_WINDOW_TYPE_SPLASH) X(_NET_WM_WINDOW_TYPE_MENU) \
-				    X(_NET_WM_WINDOW_TYPE_DROPDOWN_MENU) X(                 \
-					_NET_WM_WINDOW_TYPE_POPUP_MENU)                     \
-					X(_NET_WM_WINDOW_TYPE_TOOLTIP) X(                   \
-					    _NET_WM_WINDOW_TYPE_NOTIFICATION)               \
-					    X(_NET_WM_WINDOW_TYPE_COMBO) X(                 \
-						_NET_WM_WINDOW_TYPE_DND)                    \
-						X(_NET_ACTIVE_WINDOW) X(                    \
-						    _NET_WM_MOVERESIZE)                     \
-						    X(_NET_CLIENT_LIST_STACKING) X(         \
-							_NET_WORKAREA)                      \
-							X(_NET_CURRENT_DESKTOP) X(          \
-							    _NET_SUPPORTING_WM_CHECK)       \
-							    X(_XKB_RULES_NAMES) X(          \
-								_GTK_FRAME_EXTENTS)         \
-								X(_NET_STARTUP_ID)
+/* one a line */
+/* clang-format off */
+#define X11_ATOMS(X) \
+	X(WM_PROTOCOLS) \
+	X(WM_DELETE_WINDOW) \
+	X(WM_STATE) \
+	X(WM_CHANGE_STATE) \
+	X(WM_WINDOW_ROLE) \
+	X(UTF8_STRING) \
+	X(_MOTIF_WM_HINTS) \
+	X(_NET_WM_PING) \
+	X(_NET_WM_NAME) \
+	X(_NET_WM_ICON_NAME) \
+	X(_NET_WM_ICON) \
+	X(_NET_WM_USER_TIME) \
+	X(_NET_WM_WINDOW_OPACITY) \
+	X(_NET_WM_STATE) \
+	X(_NET_WM_STATE_MODAL) \
+	X(_NET_WM_STATE_STICKY) \
+	X(_NET_WM_STATE_MAXIMIZED_VERT) \
+	X(_NET_WM_STATE_MAXIMIZED_HORZ) \
+	X(_NET_WM_STATE_SHADED) \
+	X(_NET_WM_STATE_SKIP_TASKBAR) \
+	X(_NET_WM_STATE_SKIP_PAGER) \
+	X(_NET_WM_STATE_HIDDEN) \
+	X(_NET_WM_STATE_FULLSCREEN) \
+	X(_NET_WM_STATE_ABOVE) \
+	X(_NET_WM_STATE_BELOW) \
+	X(_NET_WM_STATE_DEMANDS_ATTENTION) \
+	X(_NET_WM_WINDOW_TYPE) \
+	X(_NET_WM_WINDOW_TYPE_NORMAL) \
+	X(_NET_WM_WINDOW_TYPE_DIALOG) \
+	X(_NET_WM_WINDOW_TYPE_UTILITY) \
+	X(_NET_WM_WINDOW_TYPE_TOOLBAR) \
+	X(_NET_WM_WINDOW_TYPE_SPLASH) \
+	X(_NET_WM_WINDOW_TYPE_MENU) \
+	X(_NET_WM_WINDOW_TYPE_DROPDOWN_MENU) \
+	X(_NET_WM_WINDOW_TYPE_POPUP_MENU) \
+	X(_NET_WM_WINDOW_TYPE_TOOLTIP) \
+	X(_NET_WM_WINDOW_TYPE_NOTIFICATION) \
+	X(_NET_WM_WINDOW_TYPE_COMBO) \
+	X(_NET_WM_WINDOW_TYPE_DND) \
+	X(_NET_ACTIVE_WINDOW) \
+	X(_NET_WM_MOVERESIZE) \
+	X(_NET_CLIENT_LIST_STACKING) \
+	X(_NET_WORKAREA) \
+	X(_NET_CURRENT_DESKTOP) \
+	X(_NET_SUPPORTING_WM_CHECK) \
+	X(_XKB_RULES_NAMES) \
+	X(_GTK_FRAME_EXTENTS) \
+	X(_NET_STARTUP_ID)
+/* clang-format on */
 
 enum x11_atom {
 #define X(name) ATOM_##name,
