@@ -59,6 +59,10 @@ static GPtrArray *arguments(const struct tree_job *job, GError **error)
 	    "--verbose",
 	    "--variant=minbase",
 	    "--format=null",
+	    /* the disk is written by then, and our hook has emptied the
+	     * tree's /tmp, where apt's configuration was: what cleans up with
+	     * apt would clean up this machine */
+	    "--skip=cleanup",
 	    "--aptopt=Apt::Install-Recommends \"false\"",
 	    "--aptopt=Acquire::Retries \"3\"",
 	    /* a file: a proxy's password must not be in an argument */
