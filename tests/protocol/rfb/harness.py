@@ -4,13 +4,15 @@ Player    build/bin/display1-player, driven by lines
 Program   build/bin/oriel-display
 Viewer    RFB spoken by hand, so that a test can say it wrong
 """
-import os, queue, shutil, socket, struct, subprocess, sys, tempfile, threading, time, traceback, zlib
+import os, queue, shutil, socket, struct, subprocess, sys, tempfile, threading, time, zlib
+
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from cases import SLOW, Tests, until
 
 ROOT = os.environ.get("ORIEL_ROOT", os.path.dirname(os.path.abspath(__file__)) + "/../../..")
 BUILD = os.path.join(ROOT, os.environ.get("BUILD", "build"))
 BIN = os.path.join(BUILD, "bin")
-# Sanitizers cost time and keep freed memory for a while.
-SLOW = 5 if "san" in os.path.basename(BUILD) else 1
+# Sanitizers keep freed memory for a while.
 ROOMY = 20 if SLOW > 1 else 1
 
 RAW, COPYRECT, HEXTILE, ZLIB, TIGHT, ZRLE, H264 = 0, 1, 5, 6, 7, 16, 50
@@ -19,47 +21,6 @@ CURSOR, XCURSOR, CURSOR_ALPHA = -239, -240, -314
 DESKTOP_SIZE, EXT_DESKTOP_SIZE, NAME, LEDS, EXT_KEY, MOTION = -223, -308, -307, -261, -258, -257
 UNKNOWN = b"\xee\x77\xee\0"  # a pixel that no test paints
 FENCE, CONTINUOUS, EXT_CLIPBOARD = -312, -313, -0x3f5e1a32
-
-
-class Tests:
-    """TAP: every check is one line, the plan comes last."""
-
-    def __init__(self):
-        self.count = self.bad = 0
-
-    def ok(self, good, name, detail=None):
-        self.count += 1
-        self.bad += not good
-        print("%sok %d - %s" % ("" if good else "not ", self.count, name), flush=True)
-        if not good and detail is not None:
-            print("#   " + str(detail)[:2000].replace("\n", "\n#   "), flush=True)
-        return good
-
-    def same(self, got, want, name):
-        return self.ok(got == want, name, "got %r\nwanted %r" % (got, want))
-
-    def run(self, *cases):
-        """Each case is a function; an exception in it is one failure."""
-        only = sys.argv[1:]
-        for case in cases:
-            if only and case.__name__ not in only:
-                continue
-            try:
-                case()
-            except Exception:
-                self.ok(False, case.__name__ + " came to its end", traceback.format_exc())
-        print("1..%d" % self.count)
-        sys.exit(1 if self.bad else 0)
-
-
-def until(condition, seconds=40):
-    end = time.monotonic() + seconds * SLOW
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.01)
-    return condition()
 
 
 class Player:

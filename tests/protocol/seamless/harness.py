@@ -5,57 +5,18 @@ World     Xvfb and build/bin/oriel-agent on a socket of their own
 Peer      build/bin/seamless-peer, driven by lines; its events are kept in order
 Toy       build/bin/x-toy, an X application driven by lines
 """
-import json, os, queue, shutil, subprocess, sys, tempfile, threading, time, traceback
+import json, os, queue, shutil, subprocess, sys, tempfile, threading, time
+
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from cases import SLOW, Tests, until
 
 ROOT = os.environ.get("ORIEL_ROOT", os.path.dirname(os.path.abspath(__file__)) + "/../../..")
 BUILD = os.path.join(ROOT, os.environ.get("BUILD", "build"))
 BIN = os.path.join(BUILD, "bin")
-SLOW = 5 if "san" in os.path.basename(BUILD) else 1
 
 TOPLEVEL, POPUP, TOOLTIP, DND, TRAY = range(5)
 MAXIMIZED, FULLSCREEN, MINIMIZED, ABOVE, BELOW, STICKY, SHADED, ACTIVATED = (1 << i for i in range(8))
 MODAL, URGENT, UNDECORATED, SKIP_TASKBAR, SKIP_PAGER, NO_FOCUS, FIXED_SIZE, SHAPED = (1 << i for i in range(8))
-
-
-class Tests:
-    """TAP: every check is one line, the plan comes last."""
-
-    def __init__(self):
-        self.count = self.bad = 0
-
-    def ok(self, good, name, detail=None):
-        self.count += 1
-        self.bad += not good
-        print("%sok %d - %s" % ("" if good else "not ", self.count, name), flush=True)
-        if not good and detail is not None:
-            print("#   " + str(detail)[:2000].replace("\n", "\n#   "), flush=True)
-        return good
-
-    def same(self, got, want, name):
-        return self.ok(got == want, name, "got %r\nwanted %r" % (got, want))
-
-    def run(self, *cases):
-        """Each case is a function; an exception in it is one failure."""
-        only = sys.argv[1:]
-        for case in cases:
-            if only and case.__name__ not in only:
-                continue
-            try:
-                case()
-            except Exception:
-                self.ok(False, case.__name__ + " came to its end", traceback.format_exc())
-        print("1..%d" % self.count)
-        sys.exit(1 if self.bad else 0)
-
-
-def until(condition, seconds=30):
-    end = time.monotonic() + seconds * SLOW
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.01)
-    return condition()
 
 
 class Lines:
