@@ -87,6 +87,7 @@ int main(int argc, char **argv)
 	client->canHandleNewFBSize = TRUE;
 	client->GotFrameBufferUpdate = on_update;
 	char *colon = strrchr(argv[1], ':');
+	free(client->serverHost); /* libvncclient's own, empty */
 	if (colon) {
 		*colon = 0;
 		client->serverHost = strdup(argv[1]);
@@ -115,6 +116,7 @@ int main(int argc, char **argv)
 	}
 	write_picture(client, argv[5]);
 	printf("%d %d\n", client->width, client->height);
+	free(client->frameBuffer); /* not the cleanup's */
 	rfbClientCleanup(client);
 	return 0;
 }
