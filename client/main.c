@@ -32,6 +32,39 @@ static const char help_text[] =
     "\n"
     "Exit status: 0 ended as asked, 1 could not start, 2 wrong usage.";
 
+static int run(struct app_options *options, const char *server,
+	       const char *trust, const char *password_file, const char *events)
+{
+	g_autoptr(GError) error = NULL;
+	if (server && !server_url_parse(server, &options->server, &error)) {
+		fault_print("oriel-client", error);
+		return EXIT_USAGE;
+	}
+	g_autofree char *fingerprint = trust ? trust_normalize(trust) : NULL;
+	if (trust && !fingerprint) {
+		fprintf(stderr,
+			"oriel-client: '%s' is not a fingerprint.\n"
+			"`oriel status` on the server shows it: SHA256: and 64 "
+			"hex digits.\n",
+			trust);
+		return EXIT_USAGE;
+	}
+	if ((password_file && !(options->password = password_file_read(
+				    password_file, &error))) ||
+	    (events && !events_open(events, &error))) {
+		fault_print("oriel-client", error);
+		return EXIT_NO_START;
+	}
+	options->fingerprint = fingerprint;
+	if (!gtk_init_check(NULL, NULL)) {
+		fprintf(stderr,
+			"oriel-client: no display can be opened.\n"
+			"Start it in a graphical session, or set DISPLAY.\n");
+		return EXIT_NO_START;
+	}
+	return app_run(options) == 0 ? EXIT_DONE : EXIT_NO_START;
+}
+
 int main(int argc, char **argv)
 {
 	struct app_options options = {0};
@@ -87,37 +120,9 @@ int main(int argc, char **argv)
 				"See oriel-client --help.\n");
 		return EXIT_USAGE;
 	}
-	if (argc == 2 && !server_url_parse(argv[1], &options.server, &error)) {
-		fault_print("oriel-client", error);
-		return EXIT_USAGE;
-	}
-	g_autofree char *fingerprint = trust ? trust_normalize(trust) : NULL;
-	if (trust && !fingerprint) {
-		fprintf(stderr,
-			"oriel-client: '%s' is not a fingerprint.\n"
-			"`oriel status` on the server shows it: SHA256: and 64 "
-			"hex digits.\n",
-			trust);
-		server_url_clear(&options.server);
-		return EXIT_USAGE;
-	}
-	if ((password_file &&
-	     !(options.password = password_file_read(password_file, &error))) ||
-	    (events && !events_open(events, &error))) {
-		fault_print("oriel-client", error);
-		server_url_clear(&options.server);
-		return EXIT_NO_START;
-	}
 	options.user = user;
-	options.fingerprint = fingerprint;
-	if (!gtk_init_check(&argc, &argv)) {
-		fprintf(stderr,
-			"oriel-client: no display can be opened.\n"
-			"Start it in a graphical session, or set DISPLAY.\n");
-		server_url_clear(&options.server);
-		return EXIT_NO_START;
-	}
-	int status = app_run(&options) == 0 ? EXIT_DONE : EXIT_NO_START;
+	int status = run(&options, argc == 2 ? argv[1] : NULL, trust,
+			 password_file, events);
 	server_url_clear(&options.server);
 	events_close();
 	return status;

@@ -1,18 +1,7 @@
 /* Handlers: groups. */
 #include "common/fault.h"
+#include "server/broker/names.h"
 #include "server/broker/request.h"
-
-static json_t *names(struct broker *broker, const char *sql, const char *group,
-		     GError **error)
-{
-	g_autoptr(store_rows) rows =
-	    store_query(broker->store, error, sql, "s", group);
-	json_t *list = rows ? json_array() : NULL;
-	for (gsize i = 0; rows && i < store_rows_count(rows); i++)
-		json_array_append_new(list,
-				      json_string(store_rows_text(rows, i, 0)));
-	return list;
-}
 
 /* name NULL: {"groups": [...]}. */
 static json_t *groups_json(struct broker *broker, const char *name,
@@ -26,16 +15,16 @@ static json_t *groups_json(struct broker *broker, const char *name,
 	json_t *list = rows ? json_array() : NULL;
 	for (gsize i = 0; list && i < store_rows_count(rows); i++) {
 		const char *group = store_rows_text(rows, i, 0);
-		json_t *users = names(broker,
-				      "SELECT user_name FROM group_users"
-				      " WHERE group_name = $1"
-				      " ORDER BY user_name",
-				      group, error);
-		json_t *pools = users ? names(broker,
-					      "SELECT pool FROM pool_groups"
-					      " WHERE group_name = $1"
-					      " ORDER BY pool",
-					      group, error)
+		json_t *users = names_of(broker,
+					 "SELECT user_name FROM group_users"
+					 " WHERE group_name = $1"
+					 " ORDER BY user_name",
+					 group, error);
+		json_t *pools = users ? names_of(broker,
+						 "SELECT pool FROM pool_groups"
+						 " WHERE group_name = $1"
+						 " ORDER BY pool",
+						 group, error)
 				      : NULL;
 		if (!pools) {
 			json_decref(users);

@@ -2,6 +2,7 @@
 #include "common/fault.h"
 #include "server/broker/attachments.h"
 #include "server/broker/desktops.h"
+#include "server/broker/names.h"
 #include "server/broker/passwords.h"
 #include "server/broker/request.h"
 
@@ -158,21 +159,6 @@ void handle_user_password(struct request *request)
 
 /* ---- users ---- */
 
-static json_t *groups_of(struct broker *broker, const char *user,
-			 GError **error)
-{
-	g_autoptr(store_rows) rows = store_query(
-	    broker->store, error,
-	    "SELECT group_name FROM group_users WHERE user_name = $1"
-	    " ORDER BY group_name",
-	    "s", user);
-	json_t *list = rows ? json_array() : NULL;
-	for (gsize i = 0; rows && i < store_rows_count(rows); i++)
-		json_array_append_new(list,
-				      json_string(store_rows_text(rows, i, 0)));
-	return list;
-}
-
 /* name NULL: {"users": [...]}. */
 static json_t *users_json(struct broker *broker, const char *name,
 			  GError **error)
@@ -185,7 +171,11 @@ static json_t *users_json(struct broker *broker, const char *name,
 	json_t *list = rows ? json_array() : NULL;
 	for (gsize i = 0; list && i < store_rows_count(rows); i++) {
 		const char *user = store_rows_text(rows, i, 0);
-		json_t *groups = groups_of(broker, user, error);
+		json_t *groups =
+		    names_of(broker,
+			     "SELECT group_name FROM group_users"
+			     " WHERE user_name = $1 ORDER BY group_name",
+			     user, error);
 		if (!groups) {
 			json_decref(list);
 			return NULL;

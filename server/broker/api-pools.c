@@ -8,38 +8,9 @@
 #include "server/broker/images.h"
 #include "server/broker/keeper.h"
 #include "server/broker/limits.h"
+#include "server/broker/names.h"
 #include "server/broker/pools.h"
 #include "server/broker/request.h"
-
-static json_t *pool_groups(struct broker *broker, const char *pool,
-			   GError **error)
-{
-	g_autoptr(store_rows) rows =
-	    store_query(broker->store, error,
-			"SELECT group_name FROM pool_groups WHERE pool = $1"
-			" ORDER BY group_name",
-			"s", pool);
-	json_t *list = rows ? json_array() : NULL;
-	for (gsize i = 0; rows && i < store_rows_count(rows); i++)
-		json_array_append_new(list,
-				      json_string(store_rows_text(rows, i, 0)));
-	return list;
-}
-
-static json_t *pool_users(struct broker *broker, const char *pool,
-			  GError **error)
-{
-	g_autoptr(store_rows) rows =
-	    store_query(broker->store, error,
-			"SELECT user_name FROM pool_users WHERE pool = $1"
-			" ORDER BY user_name",
-			"s", pool);
-	json_t *list = rows ? json_array() : NULL;
-	for (gsize i = 0; rows && i < store_rows_count(rows); i++)
-		json_array_append_new(list,
-				      json_string(store_rows_text(rows, i, 0)));
-	return list;
-}
 
 struct counts {
 	int all, running, ready, failed;
@@ -65,9 +36,18 @@ static struct counts count(struct broker *broker, const char *pool)
 static json_t *pool_json(struct broker *broker, const struct pool *pool,
 			 GError **error)
 {
-	json_t *users = pool->everyone ? json_null()
-				       : pool_users(broker, pool->name, error);
-	json_t *groups = users ? pool_groups(broker, pool->name, error) : NULL;
+	json_t *users = pool->everyone
+			    ? json_null()
+			    : names_of(broker,
+				       "SELECT user_name FROM pool_users"
+				       " WHERE pool = $1 ORDER BY user_name",
+				       pool->name, error);
+	json_t *groups = users
+			     ? names_of(broker,
+					"SELECT group_name FROM pool_groups"
+					" WHERE pool = $1 ORDER BY group_name",
+					pool->name, error)
+			     : NULL;
 	if (!groups) {
 		json_decref(users);
 		return NULL;

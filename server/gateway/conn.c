@@ -184,6 +184,15 @@ gssize conn_read(struct conn *conn, void *bytes, gsize size, gint64 deadline_us,
 	}
 }
 
+gboolean conn_read_byte(struct conn *conn, guint8 *byte, gint64 deadline_us,
+			GError **error)
+{
+	gssize got = conn_read(conn, byte, 1, deadline_us, error);
+	if (got == 0)
+		fault_set(error, FAULT_CANCELLED, NULL, "The viewer left.");
+	return got > 0;
+}
+
 gboolean conn_write(struct conn *conn, const void *bytes, gsize size,
 		    gint64 deadline_us, GError **error)
 {

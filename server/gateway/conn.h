@@ -29,6 +29,9 @@ gboolean conn_secure(struct conn *conn, SSL_CTX *context, gint64 deadline_us,
 /* At least one byte; 0 at the orderly end. */
 gssize conn_read(struct conn *conn, void *bytes, gsize size, gint64 deadline_us,
 		 GError **error);
+/* Just one, so that what follows is left; a client that left is an error. */
+gboolean conn_read_byte(struct conn *conn, guint8 *byte, gint64 deadline_us,
+			GError **error);
 gboolean conn_write(struct conn *conn, const void *bytes, gsize size,
 		    gint64 deadline_us, GError **error);
 

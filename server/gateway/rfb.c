@@ -1,16 +1,9 @@
 /* The port of stock VNC viewers: VeNCrypt in front, the display behind. */
-#include <errno.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "common/fault.h"
-#include "server/gateway/attach.h"
-#include "server/gateway/keeper.h"
-#include "server/gateway/relay.h"
+#include "server/gateway/local.h"
 #include "server/gateway/rfb-door.h"
-#include "server/gateway/worker.h"
 
 #define HELLO_US (10 * G_USEC_PER_SEC) /* up to the TLS handshake's end */
 /* a person types a password, and may look for it first */
@@ -40,40 +33,11 @@ static gboolean talk(struct conn *conn, struct door *door, gint64 deadline_us,
 		    door->state == DOOR_OPEN)
 			return TRUE;
 		/* a byte at a time: what follows may belong to TLS */
-		uint8_t byte;
-		gssize got = conn_read(conn, &byte, 1, deadline_us, error);
-		if (got < 0)
+		guint8 byte;
+		if (!conn_read_byte(conn, &byte, deadline_us, error))
 			return FALSE;
-		if (got == 0) {
-			fault_set(error, FAULT_CANCELLED, NULL,
-				  "The viewer left.");
-			return FALSE;
-		}
 		door_feed(door, &byte, 1);
 	}
-}
-
-static gboolean read_exactly(int fd, void *bytes, gsize size,
-			     gint64 deadline_us)
-{
-	char *at = bytes;
-	while (size) {
-		ssize_t got = recv(fd, at, size, 0);
-		if (got > 0) {
-			at += got;
-			size -= (gsize)got;
-		} else if (got == 0 || (errno != EAGAIN && errno != EINTR) ||
-			   !conn_wait(fd, POLLIN, deadline_us)) {
-			return FALSE;
-		}
-	}
-	return TRUE;
-}
-
-static gboolean send_small(int fd, const void *bytes, gsize size)
-{
-	/* a fresh socket's buffer holds this much */
-	return send(fd, bytes, size, MSG_NOSIGNAL) == (ssize_t)size;
 }
 
 /* RFC 6143, 7.1: as a viewer without password, up to SecurityResult. */
@@ -81,13 +45,12 @@ static gboolean greet_display(int fd)
 {
 	gint64 until = g_get_monotonic_time() + DISPLAY_US;
 	uint8_t version[12], count, types[255], result[4];
-	return read_exactly(fd, version, sizeof version, until) &&
+	return local_read(fd, version, sizeof version, until) &&
 	       memcmp(version, "RFB 003.", 8) == 0 &&
-	       send_small(fd, "RFB 003.008\n", 12) &&
-	       read_exactly(fd, &count, 1, until) && count > 0 &&
-	       read_exactly(fd, types, count, until) &&
-	       memchr(types, 1, count) && send_small(fd, "\1", 1) &&
-	       read_exactly(fd, result, 4, until) &&
+	       local_write(fd, "RFB 003.008\n", 12) &&
+	       local_read(fd, &count, 1, until) && count > 0 &&
+	       local_read(fd, types, count, until) && memchr(types, 1, count) &&
+	       local_write(fd, "\1", 1) && local_read(fd, result, 4, until) &&
 	       memcmp(result, "\0\0\0\0", 4) == 0;
 }
 
@@ -158,34 +121,12 @@ static gboolean login(const struct worker_world *world, struct conn *conn,
 	return FALSE;
 }
 
-static gboolean relay_viewer(const struct worker_world *world,
-			     struct conn *conn, struct attach *attach)
-{
-	g_autofree char *path =
-	    g_build_filename(world->run_path, "gateway.sock", NULL);
-	struct keeper *keeper =
-	    keeper_new(g_steal_pointer(&attach->link), path, attach->session,
-		       "rfb", conn->address);
-	const struct log_about about = {.vm = attach->desktop,
-					.client = conn->who};
-	log_info(&about, "VNC viewer of user %s admitted.", attach->user);
-	g_autoptr(GError) error = NULL;
-	const struct relay_job job = {.conn = conn,
-				      .local = attach->display,
-				      .aside = keeper_aside(keeper)};
-	gboolean fine = relay_run(&job, &error);
-	g_autofree char *cause =
-	    fine ? g_strdup("it ended in order.") : fault_cause(error);
-	log_info(&about, "VNC viewer gone: %s", cause);
-	keeper_free(keeper);
-	conn_farewell(conn);
-	return TRUE;
-}
-
 gboolean rfb_serve(const struct worker_world *world, struct conn *conn,
 		   const char *refusal, GError **error)
 {
 	gint64 hello_us = g_get_monotonic_time() + HELLO_US;
+	static const struct local_words words = {"VNC viewer", "admitted",
+						 "gone"};
 	static struct door door;
 	struct attach attach = {.display = -1};
 	door_init(&door, refusal);
@@ -198,8 +139,10 @@ gboolean rfb_serve(const struct worker_world *world, struct conn *conn,
 	gboolean fine = login(world, conn, &door, &attach, error);
 	if (fine) {
 		door_admit(&door);
-		fine = talk(conn, &door, 0, error) &&
-		       relay_viewer(world, conn, &attach);
+		fine = talk(conn, &door, 0, error);
+		if (fine)
+			local_relay(world, &attach, "rfb", &words,
+				    (struct relay_job){.conn = conn});
 	} else if (fault_code(*error) != FAULT_CANCELLED) {
 		refuse(conn, &door, *error);
 	}

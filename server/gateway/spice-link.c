@@ -1,13 +1,10 @@
 #include "server/gateway/spice-link.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "common/fault.h"
 #include "common/spice-caps.h"
-#include "server/gateway/conn.h"
+#include "server/gateway/local.h"
 #include "server/gateway/spice-key.h"
 
 /* a reply with caps; ours has 186 bytes, spice-server's as many */
@@ -21,28 +18,6 @@ static gboolean strange(GError **error, const char *what)
 	return FALSE;
 }
 
-static gboolean receive(int fd, void *bytes, gsize size, gint64 deadline_us)
-{
-	guint8 *at = bytes;
-	while (size) {
-		ssize_t got = recv(fd, at, size, 0);
-		if (got > 0) {
-			at += got;
-			size -= (gsize)got;
-		} else if (got == 0 || (errno != EAGAIN && errno != EINTR) ||
-			   !conn_wait(fd, POLLIN, deadline_us)) {
-			return FALSE;
-		}
-	}
-	return TRUE;
-}
-
-static gboolean transmit(int fd, const void *bytes, gsize size)
-{
-	/* a fresh socket's buffer holds this much */
-	return send(fd, bytes, size, MSG_NOSIGNAL) == (ssize_t)size;
-}
-
 static gboolean send_mess(int fd, const struct spice_door *door)
 {
 	const SpiceLinkHeader header = {
@@ -50,8 +25,8 @@ static gboolean send_mess(int fd, const struct spice_door *door)
 	    .major_version = GUINT32_TO_LE(SPICE_VERSION_MAJOR),
 	    .minor_version = GUINT32_TO_LE(SPICE_VERSION_MINOR),
 	    .size = GUINT32_TO_LE(door->mess_size)};
-	return transmit(fd, &header, sizeof header) &&
-	       transmit(fd, door->mess, door->mess_size);
+	return local_write(fd, &header, sizeof header) &&
+	       local_write(fd, door->mess, door->mess_size);
 }
 
 /* Its key, and the first word of what it offers to every channel. */
@@ -61,13 +36,13 @@ static gboolean take_reply(int fd, guint8 key[SPICE_TICKET_PUBKEY_BYTES],
 	SpiceLinkHeader header;
 	SpiceLinkReply reply;
 	guint8 body[REPLY_MAX];
-	if (!receive(fd, &header, sizeof header, deadline_us))
+	if (!local_read(fd, &header, sizeof header, deadline_us))
 		return strange(error, "does not answer");
 	guint32 size = GUINT32_FROM_LE(header.size);
 	if (header.magic != SPICE_MAGIC || size < sizeof reply ||
 	    size > sizeof body)
 		return strange(error, "speaks no SPICE");
-	if (!receive(fd, body, size, deadline_us))
+	if (!local_read(fd, body, size, deadline_us))
 		return strange(error, "does not answer");
 	memcpy(&reply, body, sizeof reply);
 	if (GUINT32_FROM_LE(reply.error) != SPICE_LINK_ERR_OK)
@@ -102,12 +77,12 @@ gboolean spice_link(int fd, const struct spice_door *door, gint64 deadline_us,
 	if (door->common_caps & ~caps & mini)
 		return strange(error, "speaks an older SPICE");
 	if (door->common_caps & caps & selection &&
-	    !transmit(fd, &mechanism, sizeof mechanism))
+	    !local_write(fd, &mechanism, sizeof mechanism))
 		return strange(error, "does not answer");
 	if (!spice_key_seal_empty(key, ticket, error))
 		return FALSE;
-	if (!transmit(fd, ticket, sizeof ticket) ||
-	    !receive(fd, &result, sizeof result, deadline_us))
+	if (!local_write(fd, ticket, sizeof ticket) ||
+	    !local_read(fd, &result, sizeof result, deadline_us))
 		return strange(error, "does not answer");
 	return GUINT32_FROM_LE(result) == SPICE_LINK_ERR_OK ||
 	       strange(error, "refuses the gateway");

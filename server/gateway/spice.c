@@ -2,16 +2,12 @@
  * display's own behind. Each channel of a viewer is a connection, and so a
  * process, of its own. */
 #include <string.h>
-#include <unistd.h>
 
 #include "common/fault.h"
-#include "server/gateway/attach.h"
-#include "server/gateway/keeper.h"
-#include "server/gateway/relay.h"
+#include "server/gateway/local.h"
 #include "server/gateway/spice-door.h"
 #include "server/gateway/spice-key.h"
 #include "server/gateway/spice-link.h"
-#include "server/gateway/worker.h"
 
 /* TLS and link; a viewer asks its user for a ticket before it connects */
 #define HELLO_US   (20 * G_USEC_PER_SEC)
@@ -40,14 +36,8 @@ static gboolean talk(struct conn *conn, struct spice_door *door,
 			return TRUE;
 		/* a byte at a time: what follows is the display's */
 		guint8 byte;
-		gssize got = conn_read(conn, &byte, 1, deadline_us, error);
-		if (got < 0)
+		if (!conn_read_byte(conn, &byte, deadline_us, error))
 			return FALSE;
-		if (got == 0) {
-			fault_set(error, FAULT_CANCELLED, NULL,
-				  "The viewer left.");
-			return FALSE;
-		}
 		spice_door_feed(door, &byte, 1);
 	}
 }
@@ -94,31 +84,6 @@ static gboolean enter(const struct worker_world *world, struct conn *conn,
 			  g_get_monotonic_time() + DISPLAY_US, error);
 }
 
-static void relay(const struct worker_world *world, struct conn *conn,
-		  const struct spice_door *door, struct attach *attach)
-{
-	g_autofree char *path =
-	    g_build_filename(world->run_path, "gateway.sock", NULL);
-	struct keeper *keeper =
-	    keeper_new(g_steal_pointer(&attach->link), path, attach->session,
-		       "spice", conn->address);
-	const struct log_about about = {.vm = attach->desktop,
-					.client = conn->who};
-	log_info(&about, "SPICE channel %u.%u of user %s opened.",
-		 door->channel_type, door->channel_id, attach->user);
-	g_autoptr(GError) error = NULL;
-	const struct relay_job job = {.conn = conn,
-				      .local = attach->display,
-				      .aside = keeper_aside(keeper)};
-	gboolean fine = relay_run(&job, &error);
-	g_autofree char *cause =
-	    fine ? g_strdup("it ended in order.") : fault_cause(error);
-	log_info(&about, "SPICE channel %u.%u closed: %s", door->channel_type,
-		 door->channel_id, cause);
-	keeper_free(keeper);
-	conn_farewell(conn);
-}
-
 gboolean spice_serve(const struct worker_world *world, struct conn *conn,
 		     const char *refusal, GError **error)
 {
@@ -143,8 +108,13 @@ gboolean spice_serve(const struct worker_world *world, struct conn *conn,
 		fine = talk(conn, &door, 0, error);
 	else /* what matters for the log is the error before */
 		talk(conn, &door, 0, &closed);
-	if (fine)
-		relay(world, conn, &door, &attach);
+	if (fine) {
+		g_autofree char *what = g_strdup_printf(
+		    "SPICE channel %u.%u", door.channel_type, door.channel_id);
+		local_relay(world, &attach, "spice",
+			    &(struct local_words){what, "opened", "closed"},
+			    (struct relay_job){.conn = conn});
+	}
 	attach_clear(&attach);
 	return fine;
 }

@@ -6,9 +6,7 @@
 
 #include "common/fault.h"
 #include "server/gateway/answer.h"
-#include "server/gateway/attach.h"
-#include "server/gateway/keeper.h"
-#include "server/gateway/relay.h"
+#include "server/gateway/local.h"
 #include "server/gateway/websocket.h"
 
 #define REDEEM_US (15 * G_USEC_PER_SEC)
@@ -181,29 +179,14 @@ static void refuse(struct tunnel *self, const GError *fault,
 
 static void relay(struct tunnel *self, struct attach *attach)
 {
-	g_autofree char *path =
-	    g_build_filename(self->world->run_path, "gateway.sock", NULL);
-	struct keeper *keeper =
-	    keeper_new(g_steal_pointer(&attach->link), path, attach->session,
-		       self->protocol, self->conn->address);
-	const struct log_about about = {.vm = attach->desktop,
-					.client = self->conn->who};
-	const char *kind = self->is_web ? "Browser's tunnel" : "Tunnel";
-	log_info(&about, "%s of user %s opened.", kind, attach->user);
-	const struct relay_job job = {
-	    .conn = self->conn,
-	    .local = attach->display,
-	    .first = self->rest,
-	    .first_size = self->rest_size,
-	    .aside = keeper_aside(keeper),
-	    .codec = self->is_web ? &self->socket.codec : NULL};
-	g_autoptr(GError) error = NULL;
-	gboolean fine = relay_run(&job, &error);
-	g_autofree char *cause =
-	    fine ? g_strdup("it ended in order.") : fault_cause(error);
-	log_info(&about, "%s closed: %s", kind, cause);
-	keeper_free(keeper);
-	conn_farewell(self->conn);
+	const struct local_words words = {
+	    self->is_web ? "Browser's tunnel" : "Tunnel", "opened", "closed"};
+	local_relay(self->world, attach, self->protocol, &words,
+		    (struct relay_job){
+			.conn = self->conn,
+			.first = self->rest,
+			.first_size = self->rest_size,
+			.codec = self->is_web ? &self->socket.codec : NULL});
 }
 
 gboolean tunnel_serve(const struct worker_world *world, struct conn *conn,
