@@ -250,6 +250,10 @@ static void finish(struct call *call, const GError *error)
 			/* as asked */
 		} else if (json_is_object(refusal)) {
 			told = jsonline_to_error(refusal);
+			answer.needs_code =
+			    g_strcmp0(json_string_value(
+					  json_object_get(refusal, "needs")),
+				      "code") == 0;
 		} else {
 			told = fault_new(
 			    FAULT_UNAVAILABLE,
@@ -397,11 +401,13 @@ void api_call(struct api *api, const char *method, const char *path,
 }
 
 void api_sign_in(struct api *api, const char *user, const char *password,
-		 GCancellable *cancellable, api_done done, void *data)
+		 const char *code, GCancellable *cancellable, api_done done,
+		 void *data)
 {
 	start(api, "POST", "/sessions",
-	      json_pack("{s:s,s:s}", "user", user, "password", password), TRUE,
-	      cancellable, done, data);
+	      json_pack("{s:s,s:s,s:s*}", "user", user, "password", password,
+			"code", code),
+	      TRUE, cancellable, done, data);
 }
 
 static void ignore(const struct api_answer *answer, const GError *error,

@@ -51,6 +51,7 @@ struct api_answer {
 	json_t *json;           /* NULL where the answer has none */
 	GBytes *bytes;          /* of a picture */
 	unsigned retry_after_s; /* of a busy server; 0: not told */
+	gboolean needs_code;    /* of a sign-in: right so far, code wanted */
 };
 /* error is NULL exactly when the status was 2xx. */
 typedef void (*api_done)(const struct api_answer *answer, const GError *error,
@@ -60,10 +61,11 @@ typedef void (*api_done)(const struct api_answer *answer, const GError *error,
 void api_call(struct api *api, const char *method, const char *path,
 	      json_t *body, GCancellable *cancellable, api_done done,
 	      void *data);
-/* Keeps the token on success. The password is copied only into the request,
- * which is wiped. */
+/* Keeps the token on success. Password and code (NULL: none was asked for) are
+ * copied only into the request, which is wiped. */
 void api_sign_in(struct api *api, const char *user, const char *password,
-		 GCancellable *cancellable, api_done done, void *data);
+		 const char *code, GCancellable *cancellable, api_done done,
+		 void *data);
 /* Tells the server and forgets the token at once; no answer is waited for. */
 void api_sign_out(struct api *api);
 gboolean api_signed_in(const struct api *api);

@@ -221,6 +221,10 @@ static void on_signed_in(const struct api_answer *answer, const GError *error,
 	const struct api_certificate *refused =
 	    api_refused_certificate(app->api);
 	g_autofree char *cause = fault_cause(error);
+	if (!refused && answer->needs_code) {
+		signin_refused(app->signin, answer, error);
+		return;
+	}
 	signin_set_busy(app->signin, FALSE);
 	events_emit("sign-in-failed", "{s:s,s:i,s:s?}", "cause", cause,
 		    "status", (int)answer->status, "certificate",
@@ -230,14 +234,11 @@ static void on_signed_in(const struct api_answer *answer, const GError *error,
 					refused, on_certificate, app);
 		return;
 	}
-	if (answer->status == 401)
-		signin_clear_password(app->signin);
-	signin_show_error(app->signin, error, answer->retry_after_s);
-	signin_focus(app->signin);
+	signin_refused(app->signin, answer, error);
 }
 
 static void on_submit(const char *server, const char *user,
-		      const char *password, void *data)
+		      const char *password, const char *code, void *data)
 {
 	struct app *app = data;
 	struct server_url url;
@@ -265,8 +266,8 @@ static void on_submit(const char *server, const char *user,
 	app->direct = TRUE;
 	signin_set_busy(app->signin, TRUE);
 	events_emit("signing-in", NULL);
-	api_sign_in(app->api, user, password, app->cancellable, on_signed_in,
-		    app);
+	api_sign_in(app->api, user, password, code, app->cancellable,
+		    on_signed_in, app);
 }
 
 static void on_cancel(void *data)

@@ -60,6 +60,11 @@ static void on_answer(const struct api_answer *answer, const GError *error,
 	}
 	const struct api_certificate *refused =
 	    api_refused_certificate(signin->api);
+	if (!refused && answer->needs_code) {
+		signin_refused(signin->page, answer, error);
+		show(signin);
+		return;
+	}
 	g_autofree char *cause = fault_cause(error);
 	events_emit("sign-in-failed", "{s:s,s:i,s:s?}", "cause", cause,
 		    "status", (int)answer->status, "certificate",
@@ -71,13 +76,11 @@ static void on_answer(const struct api_answer *answer, const GError *error,
 					on_certificate, signin);
 		return;
 	}
-	if (answer->status == 401)
-		signin_clear_password(signin->page);
-	signin_show_error(signin->page, error, answer->retry_after_s);
+	signin_refused(signin->page, answer, error);
 }
 
 static void on_submit(const char *server, const char *user,
-		      const char *password, void *data)
+		      const char *password, const char *code, void *data)
 {
 	struct apps_signin *signin = data;
 	struct server_url url;
@@ -97,8 +100,8 @@ static void on_submit(const char *server, const char *user,
 	signin->cancellable = g_cancellable_new();
 	signin_set_busy(signin->page, TRUE);
 	events_emit("signing-in", NULL);
-	api_sign_in(signin->api, user, password, signin->cancellable, on_answer,
-		    signin);
+	api_sign_in(signin->api, user, password, code, signin->cancellable,
+		    on_answer, signin);
 }
 
 static void on_cancel(void *data)

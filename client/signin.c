@@ -1,22 +1,33 @@
 #include "client/signin.h"
 
+#include <string.h>
+
+#include "client/events.h"
 #include "common/fault.h"
+
+/* As the API bounds it. */
+#define CODE_MAX 16
+#define TITLE    "Your desktop, anywhere"
 
 struct signin {
 	struct servers *servers;
 	const struct signin_handlers *handlers;
 	void *data;
-	GtkWidget *page, *server_box, *server, *user, *password, *caps, *error,
-	    *cause, *remedy, *button, *button_stack, *button_label, *spinner,
-	    *cancel;
+	GtkWidget *page, *title, *who, *code_step, *code, *server_box, *server,
+	    *user, *password, *caps, *error, *cause, *remedy, *button,
+	    *button_stack, *button_label, *spinner, *cancel, *back;
+	GtkWidget *fields[3]; /* the first step's, with their captions */
 	gboolean busy;
+	gboolean asks_code; /* the second step */
 	gint64 hold_until_us;
 	guint hold_timer;
 };
 
 static gboolean filled(struct signin *signin)
 {
-	return *gtk_entry_get_text(GTK_ENTRY(signin->server)) &&
+	return (!signin->asks_code ||
+		*gtk_entry_get_text(GTK_ENTRY(signin->code))) &&
+	       *gtk_entry_get_text(GTK_ENTRY(signin->server)) &&
 	       *gtk_entry_get_text(GTK_ENTRY(signin->user)) &&
 	       *gtk_entry_get_text(GTK_ENTRY(signin->password));
 }
@@ -37,6 +48,8 @@ static void update_button(struct signin *signin)
 	gtk_stack_set_visible_child_name(GTK_STACK(signin->button_stack),
 					 signin->busy ? "busy" : "idle");
 	g_object_set(signin->spinner, "active", signin->busy, NULL);
+	gtk_widget_set_visible(signin->back,
+			       signin->asks_code && !signin->busy);
 }
 
 static gboolean on_hold(gpointer data)
@@ -55,10 +68,20 @@ static void submit(struct signin *signin)
 		return;
 	g_autofree char *user =
 	    g_strstrip(g_strdup(gtk_entry_get_text(GTK_ENTRY(signin->user))));
+	/* authenticators show "123 456" */
+	char code[CODE_MAX + 1];
+	gsize length = 0;
+	for (const char *c = gtk_entry_get_text(GTK_ENTRY(signin->code));
+	     *c && length < CODE_MAX; c++)
+		if (!g_ascii_isspace(*c))
+			code[length++] = *c;
+	code[length] = 0;
 	signin_show_error(signin, NULL, 0);
 	signin->handlers->submit(
 	    gtk_entry_get_text(GTK_ENTRY(signin->server)), user,
-	    gtk_entry_get_text(GTK_ENTRY(signin->password)), signin->data);
+	    gtk_entry_get_text(GTK_ENTRY(signin->password)),
+	    signin->asks_code ? code : NULL, signin->data);
+	memset(code, 0, sizeof code);
 }
 
 /* Enter goes to the next empty field; in a complete form it signs in. */
@@ -89,12 +112,23 @@ static void on_cancel(GtkWidget *widget, struct signin *signin)
 	signin->handlers->cancel(signin->data);
 }
 
+static void on_back(GtkWidget *widget, struct signin *signin)
+{
+	signin_show_error(signin, NULL, 0);
+	signin_clear_password(signin);
+	signin_focus(signin);
+}
+
 static gboolean on_escape(GtkWidget *widget, GdkEventKey *event,
 			  struct signin *signin)
 {
-	if (event->keyval != GDK_KEY_Escape || !signin->busy)
+	if (event->keyval != GDK_KEY_Escape ||
+	    (!signin->busy && !signin->asks_code))
 		return GDK_EVENT_PROPAGATE;
-	signin->handlers->cancel(signin->data);
+	if (signin->busy)
+		signin->handlers->cancel(signin->data);
+	else
+		on_back(NULL, signin);
 	return GDK_EVENT_STOP;
 }
 
@@ -146,6 +180,47 @@ static GtkWidget *field(GtkWidget *form, const char *label, GtkWidget *entry,
 	gtk_container_add(GTK_CONTAINER(box), entry);
 	gtk_container_add(GTK_CONTAINER(form), box);
 	return box;
+}
+
+static void set_step(struct signin *signin, gboolean asks_code)
+{
+	signin->asks_code = asks_code;
+	gtk_entry_set_text(GTK_ENTRY(signin->code), "");
+	for (gsize i = 0; i < G_N_ELEMENTS(signin->fields); i++)
+		gtk_widget_set_visible(signin->fields[i], !asks_code);
+	gtk_widget_set_visible(signin->code_step, asks_code);
+	gtk_label_set_text(GTK_LABEL(signin->title),
+			   asks_code ? "One more step" : TITLE);
+	if (asks_code) {
+		g_autofree char *who = g_strdup_printf(
+		    "The password of %s is right. Type the code that the "
+		    "authenticator app shows now.",
+		    gtk_entry_get_text(GTK_ENTRY(signin->user)));
+		gtk_label_set_text(GTK_LABEL(signin->who), who);
+	}
+	update_button(signin);
+}
+
+static GtkWidget *build_code_step(struct signin *signin)
+{
+	signin->code_step = gtk_box_new(GTK_ORIENTATION_VERTICAL, 18);
+	signin->who = gtk_label_new(NULL);
+	gtk_label_set_line_wrap(GTK_LABEL(signin->who), TRUE);
+	gtk_label_set_max_width_chars(GTK_LABEL(signin->who), 40);
+	gtk_label_set_justify(GTK_LABEL(signin->who), GTK_JUSTIFY_CENTER);
+	gtk_container_add(GTK_CONTAINER(signin->code_step), signin->who);
+	signin->code = gtk_entry_new();
+	gtk_entry_set_max_length(GTK_ENTRY(signin->code), CODE_MAX);
+	gtk_entry_set_input_purpose(GTK_ENTRY(signin->code),
+				    GTK_INPUT_PURPOSE_DIGITS);
+	gtk_entry_set_alignment(GTK_ENTRY(signin->code), 0.5f);
+	gtk_style_context_add_class(gtk_widget_get_style_context(signin->code),
+				    "signin-code");
+	field(signin->code_step, "Co_de", signin->code, signin->code);
+	gtk_widget_show_all(signin->code_step);
+	gtk_widget_set_no_show_all(signin->code_step, TRUE);
+	gtk_widget_hide(signin->code_step);
+	return signin->code_step;
 }
 
 static GtkWidget *build_error(struct signin *signin)
@@ -220,7 +295,15 @@ static GtkWidget *build_buttons(struct signin *signin)
 				 signin);
 	g_signal_connect(signin->cancel, "clicked", G_CALLBACK(on_cancel),
 			 signin);
-	return signin->button_stack;
+	signin->back = gtk_button_new_with_mnemonic("_Back");
+	gtk_widget_set_no_show_all(signin->back, TRUE);
+	gtk_widget_set_tooltip_text(signin->back,
+				    "To user name and password (Esc)");
+	g_signal_connect(signin->back, "clicked", G_CALLBACK(on_back), signin);
+	GtkWidget *row = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 12);
+	gtk_box_pack_start(GTK_BOX(row), signin->back, FALSE, FALSE, 0);
+	gtk_box_pack_start(GTK_BOX(row), signin->button_stack, TRUE, TRUE, 0);
+	return row;
 }
 
 static void on_destroy(GtkWidget *widget, struct signin *signin)
@@ -247,11 +330,11 @@ struct signin *signin_new(struct servers *servers,
 	GtkWidget *icon =
 	    gtk_image_new_from_icon_name("oriel", GTK_ICON_SIZE_DIALOG);
 	gtk_image_set_pixel_size(GTK_IMAGE(icon), 96);
-	GtkWidget *title = gtk_label_new("Your desktop, anywhere");
-	gtk_style_context_add_class(gtk_widget_get_style_context(title),
+	signin->title = gtk_label_new(TITLE);
+	gtk_style_context_add_class(gtk_widget_get_style_context(signin->title),
 				    "signin-title");
 	gtk_container_add(GTK_CONTAINER(form), icon);
-	gtk_container_add(GTK_CONTAINER(form), title);
+	gtk_container_add(GTK_CONTAINER(form), signin->title);
 
 	signin->server_box = gtk_combo_box_text_new_with_entry();
 	signin->server = gtk_bin_get_child(GTK_BIN(signin->server_box));
@@ -259,10 +342,12 @@ struct signin *signin_new(struct servers *servers,
 				       "desk.example or https://desk.example");
 	gtk_entry_set_input_purpose(GTK_ENTRY(signin->server),
 				    GTK_INPUT_PURPOSE_URL);
-	field(form, "Ser_ver", signin->server_box, signin->server);
+	signin->fields[0] =
+	    field(form, "Ser_ver", signin->server_box, signin->server);
 	signin->user = gtk_entry_new();
 	gtk_entry_set_max_length(GTK_ENTRY(signin->user), 128);
-	field(form, "_User name", signin->user, signin->user);
+	signin->fields[1] =
+	    field(form, "_User name", signin->user, signin->user);
 	signin->password = gtk_entry_new();
 	gtk_entry_set_max_length(GTK_ENTRY(signin->password), 1024);
 	gtk_entry_set_visibility(GTK_ENTRY(signin->password), FALSE);
@@ -274,9 +359,10 @@ struct signin *signin_new(struct servers *servers,
 	gtk_entry_set_icon_tooltip_text(GTK_ENTRY(signin->password),
 					GTK_ENTRY_ICON_SECONDARY,
 					"Show the password");
-	GtkWidget *box =
+	signin->fields[2] =
 	    field(form, "_Password", signin->password, signin->password);
-	gtk_container_add(GTK_CONTAINER(box), build_caps(signin));
+	gtk_container_add(GTK_CONTAINER(signin->fields[2]), build_caps(signin));
+	gtk_container_add(GTK_CONTAINER(form), build_code_step(signin));
 	GtkWidget *last = gtk_box_new(GTK_ORIENTATION_VERTICAL, 0);
 	gtk_container_add(GTK_CONTAINER(last), build_error(signin));
 	gtk_container_add(GTK_CONTAINER(last), build_buttons(signin));
@@ -287,8 +373,8 @@ struct signin *signin_new(struct servers *servers,
 				       GTK_POLICY_NEVER, GTK_POLICY_AUTOMATIC);
 	gtk_container_add(GTK_CONTAINER(signin->page), form);
 	GtkWidget *const entries[] = {signin->server, signin->user,
-				      signin->password};
-	for (int i = 0; i < 3; i++) {
+				      signin->password, signin->code};
+	for (gsize i = 0; i < G_N_ELEMENTS(entries); i++) {
 		g_signal_connect(entries[i], "activate",
 				 G_CALLBACK(on_activate), signin);
 		g_signal_connect(entries[i], "changed", G_CALLBACK(on_changed),
@@ -359,8 +445,8 @@ void signin_set_busy(struct signin *signin, gboolean busy)
 	gboolean was = signin->busy;
 	signin->busy = busy;
 	GtkWidget *const entries[] = {signin->server_box, signin->user,
-				      signin->password};
-	for (int i = 0; i < 3; i++)
+				      signin->password, signin->code};
+	for (gsize i = 0; i < G_N_ELEMENTS(entries); i++)
 		gtk_widget_set_sensitive(entries[i], !busy);
 	update_button(signin);
 	if (busy)
@@ -392,6 +478,32 @@ void signin_show_error(struct signin *signin, const GError *error,
 	update_button(signin);
 }
 
+void signin_refused(struct signin *signin, const struct api_answer *answer,
+		    const GError *error)
+{
+	gboolean wrong_code = signin->asks_code && answer->status == 401;
+	signin_set_busy(signin, FALSE);
+	if (answer->needs_code) {
+		/* also again, where a code of spaces was as good as none */
+		set_step(signin, TRUE);
+		events_emit("code-wanted", NULL);
+	} else if (wrong_code) {
+		g_autoptr(GError) told = fault_new(
+		    FAULT_DENIED,
+		    "Each code works once and for half a minute: wait for the "
+		    "next one and type that. If it fails too, check the clock "
+		    "of the device that shows it.",
+		    "This code is not accepted");
+		gtk_entry_set_text(GTK_ENTRY(signin->code), "");
+		signin_show_error(signin, told, answer->retry_after_s);
+	} else {
+		if (answer->status == 401)
+			signin_clear_password(signin);
+		signin_show_error(signin, error, answer->retry_after_s);
+	}
+	signin_focus(signin);
+}
+
 void signin_resubmit(struct signin *signin)
 {
 	update_button(signin);
@@ -402,8 +514,8 @@ void signin_focus(struct signin *signin)
 {
 	GtkWidget *const entries[] = {signin->server, signin->user,
 				      signin->password};
-	GtkWidget *target = signin->password;
-	for (int i = 0; i < 3; i++)
+	GtkWidget *target = signin->asks_code ? signin->code : signin->password;
+	for (int i = 0; i < 3 && !signin->asks_code; i++)
 		if (!*gtk_entry_get_text(GTK_ENTRY(entries[i]))) {
 			target = entries[i];
 			break;
@@ -413,6 +525,7 @@ void signin_focus(struct signin *signin)
 
 void signin_clear_password(struct signin *signin)
 {
+	set_step(signin, FALSE);
 	gtk_entry_set_text(GTK_ENTRY(signin->password), "");
 	gtk_entry_set_visibility(GTK_ENTRY(signin->password), FALSE);
 }

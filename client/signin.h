@@ -1,20 +1,23 @@
 /* signin.h - the page where a person says who they are.
  *
- * Threads: main. Ownership: the widget owns the page. The password lives in
- * the entry alone, which is emptied as soon as it has been used. */
+ * Two steps: server, user and password; then, for who has one, the code of an
+ * authenticator. Threads: main. Ownership: the widget owns the page. Password
+ * and code live in their entries alone, which are emptied as soon as they have
+ * been used. */
 #pragma once
 
 #include <gtk/gtk.h>
 
+#include "client/api.h"
 #include "client/servers.h"
 #include "client/url.h"
 
 struct signin;
 
 struct signin_handlers {
-	/* Sign in, please; the page is busy until told otherwise. */
+	/* Sign in, please. code: NULL in the first step. */
 	void (*submit)(const char *server, const char *user,
-		       const char *password, void *data);
+		       const char *password, const char *code, void *data);
 	void (*cancel)(void *data);
 };
 
@@ -31,9 +34,14 @@ void signin_set_busy(struct signin *signin, gboolean busy);
 /* error NULL takes the words away; retry_after_s > 0 holds the button. */
 void signin_show_error(struct signin *signin, const GError *error,
 		       unsigned retry_after_s);
+/* The server said no: asks for a code, or tells why and what may be mended,
+ * and puts the cursor there. The page is no longer busy. */
+void signin_refused(struct signin *signin, const struct api_answer *answer,
+		    const GError *error);
 /* As if the button had been pressed. */
 void signin_resubmit(struct signin *signin);
 /* Puts the cursor where something is missing. */
 void signin_focus(struct signin *signin);
 void signin_reload_servers(struct signin *signin);
+/* Password and code are forgotten; back to the first step. */
 void signin_clear_password(struct signin *signin);

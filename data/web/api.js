@@ -7,11 +7,12 @@ const KEY = "oriel-session";
 
 /* What went wrong, in the server's own words where it has said any. */
 export class Fault extends Error {
-	constructor(code, cause, remedy, wait) {
+	constructor(code, cause, remedy, wait, needs) {
 		super(cause);
 		this.code = code;
 		this.remedy = remedy || "";
 		this.wait = wait || 0; /* seconds */
+		this.needs = needs || ""; /* "code": right so far, a code is wanted */
 	}
 }
 
@@ -71,7 +72,7 @@ async function refusal(answer) {
 		/* from something between us and the server */
 	}
 	return new Fault(error.code || "internal", error.cause || "The server answered with status " + answer.status + ".",
-		error.remedy, Number(answer.headers.get("Retry-After")));
+		error.remedy, Number(answer.headers.get("Retry-After")), error.needs);
 }
 
 async function check(answer) {
@@ -109,9 +110,10 @@ export async function exists(path) {
 	return answer.ok;
 }
 
-export async function signIn(user, password) {
+export async function signIn(user, password, code) {
 	keep(null);
-	const answer = await check(await ask("POST", "/api/v1/sessions", { user, password }, 60));
+	const body = code === undefined ? { user, password } : { user, password, code };
+	const answer = await check(await ask("POST", "/api/v1/sessions", body, 60));
 	const { token, user: name, role } = await answer.json();
 	keep({ token, user: name, role });
 }

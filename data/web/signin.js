@@ -1,15 +1,26 @@
-/* User name and password, and what is wrong with them. */
+/* User name and password, then the code of who has one; what is wrong with them. */
 
 import * as api from "./api.js";
 import { $, show, tell } from "./dom.js";
 
-let go = null, waiting = 0;
+let go = null, waiting = 0, asksCode = false;
+
+/* One more step; the password stays in its field until it is over. */
+function step(code) {
+	asksCode = code;
+	$("code").value = "";
+	$("code").removeAttribute("aria-invalid");
+	show($("credentials"), !code);
+	show($("code-step"), code);
+	show($("signin-back"), code);
+}
 
 export function enter(context) {
 	go = context.go;
 	$("signin-host").textContent = location.host;
 	tell($("signin-message"), context.fault);
 	$("signin-message").classList.toggle("calm", Boolean(context.fault));
+	step(false);
 	$("password").value = "";
 	($("user").value ? $("password") : $("user")).focus();
 }
@@ -18,7 +29,15 @@ export function leave() {
 	clearInterval(waiting);
 	busy(false);
 	reveal(false);
+	step(false);
 	$("password").value = "";
+}
+
+function back() {
+	step(false);
+	tell($("signin-message"), null);
+	$("password").value = "";
+	$("password").focus();
 }
 
 function busy(is, text) {
@@ -64,19 +83,31 @@ function holdOff(seconds) {
 
 async function submit(event) {
 	event.preventDefault();
-	const user = $("user"), password = $("password");
-	if (missing(user, "Type your user name.") || missing(password, "Type your password."))
+	const user = $("user"), password = $("password"), code = $("code");
+	if (missing(user, "Type your user name.") || missing(password, "Type your password.") ||
+	    asksCode && missing(code, "Type the code."))
 		return;
 	tell($("signin-message"), null);
 	busy(true);
 	try {
-		await api.signIn(user.value.trim(), password.value);
+		await api.signIn(user.value.trim(), password.value, asksCode ? code.value.replace(/\s/g, "") : undefined);
 	} catch (fault) {
-		tell($("signin-message"), fault);
-		$("signin-message").classList.remove("calm");
 		busy(false);
+		if (fault.needs === "code") {
+			step(true);
+			code.focus();
+			return;
+		}
+		tell($("signin-message"), asksCode && fault.code === "denied" ? new api.Fault("denied", "This code is not accepted.",
+			"Each code works once and for half a minute: wait for the next one and type that. If it fails too, check the clock of the device that shows it.") : fault);
+		$("signin-message").classList.remove("calm");
 		if (fault.wait)
 			holdOff(fault.wait);
+		if (asksCode) {
+			code.value = "";
+			code.focus();
+			return;
+		}
 		password.select();
 		password.focus();
 		return;
@@ -90,6 +121,7 @@ function caps(event) {
 }
 
 $("signin-form").addEventListener("submit", submit);
+$("signin-back").addEventListener("click", back);
 $("reveal").addEventListener("click", () => reveal($("password").type === "password"));
 $("password").addEventListener("keydown", caps);
 $("password").addEventListener("keyup", caps);

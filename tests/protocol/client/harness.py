@@ -302,6 +302,7 @@ class Gateway:
         self.folder = folder
         self.certificate = certificate or make_certificate(folder)
         self.users = {"ada": "lovelace"}
+        self.codes = {}        # user -> code asked for besides the password
         self.tokens = set()
         self.tickets = {}      # ticket -> desktop id
         self.sessions = {}     # secret -> desktop id
@@ -480,6 +481,13 @@ class Gateway:
         if (method, path) == ("POST", "/sessions"):
             if self.users.get(body.get("user")) != body.get("password"):
                 raise Refusal(401, "denied", "User name or password is wrong", "Check both, and Caps Lock.")
+            if code := self.codes.get(body["user"]):
+                if not body.get("code"):
+                    refusal = Refusal(401, "denied", "A code is needed as well.", "Give the code.")
+                    refusal.body["error"]["needs"] = "code"
+                    raise refusal
+                if body["code"] != code:
+                    raise Refusal(401, "denied", "User name or password is wrong", "Check both, and Caps Lock.")
             token = "tok%032x" % random.getrandbits(128)
             self.tokens.add(token)
             return 201, {"token": token, "user": body["user"], "role": "user", "expires": 9999999999}
