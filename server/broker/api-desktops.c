@@ -335,8 +335,7 @@ void handle_desktop_disconnect(struct request *request)
 	if (!desktop)
 		return;
 	if (!attachment_revoke(request->broker, ATTACH_OF_DESKTOP, desktop->id,
-			       NULL, "The desktop was disconnected on request.",
-			       &error)) {
+			       NULL, ATTACH_DISCONNECTED, &error)) {
 		request_fail(request, error);
 		return;
 	}

@@ -340,7 +340,7 @@ static gboolean remove_user(struct request *request, const char *user,
 		return FALSE;
 	gint64 changed = 0;
 	gboolean ok = attachment_revoke(broker, ATTACH_OF_USER, user, NULL,
-					"The user has been removed.", error) &&
+					ATTACH_USER_REMOVED, error) &&
 		      store_run(broker->store, &changed, error,
 				"DELETE FROM users WHERE name = $1", "s", user);
 	if (ok && !changed) {

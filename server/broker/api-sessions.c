@@ -74,11 +74,11 @@ static gboolean end(struct request *request, const char *user, const char *id,
 	for (gsize i = 0; i < store_rows_count(rows); i++)
 		if (!attachment_revoke(broker, ATTACH_OF_SESSION,
 				       store_rows_text(rows, i, 0), NULL,
-				       "The session was ended.", error))
+				       ATTACH_SESSION_ENDED, error))
 			return FALSE;
 	/* those of a viewer's own sign-in belong to no session */
 	if (!id && !attachment_revoke(broker, ATTACH_OF_USER, user, NULL,
-				      "The session was ended.", error))
+				      ATTACH_SESSION_ENDED, error))
 		return FALSE;
 	if (id && !store_rows_count(rows)) {
 		fault_set(error, FAULT_NOT_FOUND,
@@ -121,6 +121,16 @@ void handle_own_session_end(struct request *request)
 	error = fault_new(FAULT_NOT_FOUND, "GET /me/sessions lists them.",
 			  "There is no such session.");
 	request_fail(request, error);
+}
+
+void handle_attaches(struct request *request)
+{
+	g_autoptr(GError) error = NULL;
+	json_t *list = attachments_json(request->broker, &error);
+	if (list)
+		request_done(request, request_page(request, "attaches", list));
+	else
+		request_fail(request, error);
 }
 
 void handle_user_sessions(struct request *request)

@@ -7,7 +7,6 @@
 
 /* Only words: what is forgotten here is refused all the same. */
 #define TAKEN_KEPT 1000
-static const char elsewhere[] = "The desktop was opened at another place.";
 
 /* What `resume` needs, in memory too: a session with a desktop goes on while
  * the store is away. */
@@ -121,7 +120,8 @@ static void take_over(struct broker *broker, struct attachment *attach)
 		if (g_hash_table_size(broker->taken) >= TAKEN_KEPT)
 			g_hash_table_remove_all(broker->taken);
 		g_hash_table_add(broker->taken, g_strdup(hash));
-		tunnels_revoke(broker->tunnels, hash, elsewhere);
+		tunnels_revoke(broker->tunnels, hash,
+			       attach_cause_text(ATTACH_ELSEWHERE));
 	}
 	hold(broker, attach->hash, attach->desktop, attach->user);
 }
@@ -208,7 +208,7 @@ gboolean attachment_resume(struct broker *broker, const char *secret,
 		fault_set(error, FAULT_DENIED, "Sign in and open it again.",
 			  "%s",
 			  g_hash_table_contains(broker->taken, hash)
-			      ? elsewhere
+			      ? attach_cause_text(ATTACH_ELSEWHERE)
 			      : "This session with the desktop has "
 				"ended.");
 		return FALSE;
@@ -230,24 +230,27 @@ void attachment_drop(struct broker *broker, const char *hash)
 
 gboolean attachment_revoke(struct broker *broker, enum attach_of of,
 			   const char *value, const char *except,
-			   const char *cause, GError **error)
+			   enum attach_cause cause, GError **error)
 {
 	/* "session IS NULL OR" since NULL <> 'x' is not true in SQL */
 	static const char *const statements[][2] = {
-	    [ATTACH_OF_DESKTOP] = {"DELETE FROM tickets WHERE desktop = $1"
-				   " AND (session IS NULL OR session <> $2)",
-				   "DELETE FROM attaches WHERE desktop = $1"
-				   " AND (session IS NULL OR session <> $2)"
-				   " RETURNING hash"},
-	    [ATTACH_OF_USER] = {"DELETE FROM tickets WHERE user_name = $1"
-				" AND (session IS NULL OR session <> $2)",
-				"DELETE FROM attaches WHERE user_name = $1"
-				" AND (session IS NULL OR session <> $2)"
-				" RETURNING hash"},
+	    [ATTACH_OF_DESKTOP] =
+		{"DELETE FROM tickets WHERE desktop = $1"
+		 " AND (session IS NULL OR session <> $2)",
+		 "DELETE FROM attaches WHERE desktop = $1"
+		 " AND (session IS NULL OR session <> $2)"
+		 " RETURNING hash, desktop, user_name, protocol"},
+	    [ATTACH_OF_USER] =
+		{"DELETE FROM tickets WHERE user_name = $1"
+		 " AND (session IS NULL OR session <> $2)",
+		 "DELETE FROM attaches WHERE user_name = $1"
+		 " AND (session IS NULL OR session <> $2)"
+		 " RETURNING hash, desktop, user_name, protocol"},
 	    [ATTACH_OF_SESSION] = {"DELETE FROM tickets WHERE session = $1"
 				   " AND session <> $2",
 				   "DELETE FROM attaches WHERE session = $1"
-				   " AND session <> $2 RETURNING hash"},
+				   " AND session <> $2 RETURNING hash, "
+				   "desktop, user_name, protocol"},
 	};
 	const char *but = except ? except : "";
 	if (!store_run(broker->store, NULL, error, statements[of][0], "ss",
@@ -259,8 +262,40 @@ gboolean attachment_revoke(struct broker *broker, enum attach_of of,
 		return FALSE;
 	for (gsize i = 0; i < store_rows_count(rows); i++) {
 		const char *hash = store_rows_text(rows, i, 0);
-		tunnels_revoke(broker->tunnels, hash, cause);
+		const char *user = store_rows_text(rows, i, 2);
+		/* part of the transaction, if there is one */
+		event_add(broker, "attach-end", store_rows_text(rows, i, 1),
+			  user, "%s's session over %s ended: %s", user,
+			  store_rows_text(rows, i, 3),
+			  attach_cause_text(cause));
+		tunnels_revoke(broker->tunnels, hash, attach_cause_text(cause));
 		g_hash_table_remove(broker->attached, hash);
 	}
 	return TRUE;
+}
+
+json_t *attachments_json(struct broker *broker, GError **error)
+{
+	g_autoptr(store_rows) rows = store_query(
+	    broker->store, error,
+	    "SELECT hash, desktop, user_name, protocol, peer, created"
+	    " FROM attaches ORDER BY created DESC, hash",
+	    NULL);
+	json_t *list = rows ? json_array() : NULL;
+	for (gsize i = 0; rows && i < store_rows_count(rows); i++) {
+		const char *hash = store_rows_text(rows, i, 0);
+		/* the hash's beginning tells nothing about the secret */
+		g_autofree char *id = g_strndup(hash, 16);
+		json_array_append_new(
+		    list,
+		    json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:b}", "id", id,
+			      "desktop", store_rows_text(rows, i, 1), "user",
+			      store_rows_text(rows, i, 2), "protocol",
+			      store_rows_text(rows, i, 3), "peer",
+			      store_rows_text(rows, i, 4), "created",
+			      (json_int_t)store_rows_int(rows, i, 5),
+			      "connected",
+			      tunnels_connected(broker->tunnels, hash)));
+	}
+	return list ? json_pack("{s:o}", "attaches", list) : NULL;
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "server/broker/internal.h"
+#include "server/broker/states.h"
 
 #define TICKET_LIFE_S 60
 
@@ -46,9 +47,12 @@ enum attach_of {
 	ATTACH_OF_USER,
 	ATTACH_OF_SESSION,
 };
-/* Ends them all, with tickets not yet used; except is the hash of an API
- * session whose attach sessions stay, or NULL. FALSE: the store is at fault,
- * and nothing was revoked. */
+/* Ends them all, with tickets not yet used, and tells of it; except is the hash
+ * of an API session whose attach sessions stay, or NULL. FALSE: the store is at
+ * fault, and nothing was revoked. */
 gboolean attachment_revoke(struct broker *broker, enum attach_of of,
 			   const char *value, const char *except,
-			   const char *cause, GError **error);
+			   enum attach_cause cause, GError **error);
+
+/* Who has what open: {"attaches": [...]}, newest first; NULL is a failure. */
+json_t *attachments_json(struct broker *broker, GError **error);

@@ -344,7 +344,7 @@ void desktop_discard(struct desktops *self, struct desktop *desktop,
 	}
 	gboolean ok =
 	    attachment_revoke(broker, ATTACH_OF_DESKTOP, desktop->id, NULL,
-			      "The desktop has ended.", &error) &&
+			      ATTACH_DESKTOP_ENDED, &error) &&
 	    store_run(broker->store, NULL, &error,
 		      "UPDATE desktops SET removing = 1 WHERE id = $1", "s",
 		      desktop->id);

@@ -283,7 +283,7 @@ static gboolean save_change(struct desktops *self, struct desktop *desktop,
 	if (ok &&
 	    (desktop->state == DESKTOP_OFF || desktop->state == DESKTOP_FAILED))
 		ok = attachment_revoke(broker, ATTACH_OF_DESKTOP, desktop->id,
-				       NULL, "The desktop has ended.", error);
+				       NULL, ATTACH_DESKTOP_ENDED, error);
 	return store_end(broker->store, ok, error);
 }
 

@@ -20,8 +20,11 @@ static json_t *versions_json(struct broker *broker, const char *name,
 {
 	g_autoptr(store_rows) rows = store_query(
 	    broker->store, error,
-	    "SELECT version, state, recipe, created FROM image_versions"
-	    " WHERE image = $1 ORDER BY version DESC",
+	    "SELECT v.version, v.state, v.recipe, v.created, v.cause, v.since,"
+	    " t.id FROM image_versions v LEFT JOIN tasks t"
+	    " ON t.image = v.image AND t.version = v.version"
+	    " AND t.state IN ('queued', 'running')"
+	    " WHERE v.image = $1 ORDER BY v.version DESC",
 	    "s", name);
 	if (!rows)
 		return NULL;
@@ -29,14 +32,20 @@ static json_t *versions_json(struct broker *broker, const char *name,
 	for (gsize i = 0; i < store_rows_count(rows); i++) {
 		gint64 version = store_rows_int(rows, i, 0);
 		json_array_append_new(
-		    list, json_pack("{s:I, s:s, s:s, s:I, s:i}", "version",
-				    (json_int_t)version, "state",
-				    store_rows_text(rows, i, 1), "recipe",
-				    store_rows_text(rows, i, 2), "created",
-				    (json_int_t)store_rows_int(rows, i, 3),
-				    "desktops",
-				    (int)desktops_count(broker->desktops, NULL,
-							name, version, NULL)));
+		    list,
+		    json_pack("{s:I, s:s, s:s, s:I, s:i, s:o, s:I, s:o}",
+			      "version", (json_int_t)version, "state",
+			      store_rows_text(rows, i, 1), "recipe",
+			      store_rows_text(rows, i, 2), "created",
+			      (json_int_t)store_rows_int(rows, i, 3),
+			      "desktops",
+			      (int)desktops_count(broker->desktops, NULL, name,
+						  version, NULL),
+			      "cause",
+			      json_text(image_cause_text(
+				  store_rows_text(rows, i, 4))),
+			      "since", (json_int_t)store_rows_int(rows, i, 5),
+			      "task", json_text(store_rows_text(rows, i, 6))));
 	}
 	return list;
 }
@@ -132,7 +141,9 @@ gint64 images_current(struct broker *broker, const char *name, GError **error)
 		g_propagate_error(error, no_such_image(name));
 		return 0;
 	}
-	if (strcmp(store_rows_text(rows, 0, 0), IMAGE_READY) == 0)
+	enum image_state state;
+	if (image_state_parse(store_rows_text(rows, 0, 0), &state) &&
+	    state == IMAGE_READY)
 		return store_rows_int(rows, 0, 1);
 	fault_set(error, FAULT_CONFLICT,
 		  "Wait until it is built ('oriel task list').",
@@ -201,12 +212,37 @@ static gint64 new_version(struct broker *broker, const char *name,
 	if (!rows ||
 	    !store_run(broker->store, NULL, error,
 		       "INSERT INTO image_versions(image, version, recipe,"
-		       " recipe_hash, state, host, created)"
-		       " VALUES($1, $2, $3, $4, 'building', $5, $6)",
-		       "sisssi", name, version, recipe, hash, host,
-		       store_now(broker->store)))
+		       " recipe_hash, state, host, created, since, cause)"
+		       " VALUES($1, $2, $3, $4, 'building', $5, $6, $6, $7)",
+		       "sisssis", name, version, recipe, hash, host,
+		       store_now(broker->store), image_cause_name(IMAGE_ASKED)))
 		return 0;
 	return version;
+}
+
+static gboolean start_task(struct broker *broker, const char *name,
+			   const char *kind, const char *recipe,
+			   const char *hash, json_t *args, const char *how,
+			   const char *who, struct image_build *build,
+			   GError **error)
+{
+	/* no host: the task waits for the first that connects */
+	g_autofree char *host = g_strdup(hosts_pick(broker->hosts, NULL));
+	if (!store_begin(broker->store, error))
+		return FALSE;
+	build->version = new_version(broker, name, recipe, hash, host, error);
+	if (build->version)
+		build->task =
+		    tasks_make(broker->tasks, kind, name, build->version, args,
+			       how, host, who, error);
+	if (store_end(broker->store, build->task != NULL, error)) {
+		tasks_send(broker->tasks, build->task);
+		return TRUE;
+	}
+	if (build->task)
+		tasks_forget(broker->tasks, build->task);
+	g_clear_pointer(&build->task, g_free);
+	return FALSE;
 }
 
 gboolean images_build(struct broker *broker, const char *name,
@@ -221,22 +257,44 @@ gboolean images_build(struct broker *broker, const char *name,
 		return FALSE;
 	if (done)
 		return TRUE;
-	/* no host: the task waits for the first that connects */
-	g_autofree char *host = g_strdup(hosts_pick(broker->hosts, NULL));
-	if (!store_begin(broker->store, error))
+	json_t *args = json_pack("{s:s}", "recipe", recipe);
+	g_autofree char *how = g_strdup_printf("from recipe %s", recipe);
+	gboolean ok = start_task(broker, name, "image.build", recipe, hash,
+				 args, how, who, build, error);
+	json_decref(args);
+	return ok;
+}
+
+/* One transition of one version; *changed says whether it was possible. */
+static gboolean version_change(struct broker *broker, const char *name,
+			       gint64 version, enum image_cause cause,
+			       gboolean *changed, GError **error)
+{
+	g_autoptr(store_rows) rows =
+	    store_query(broker->store, error,
+			"SELECT state FROM image_versions WHERE image = $1"
+			" AND version = $2",
+			"si", name, version);
+	enum image_state state = IMAGE_NONE, to;
+	if (!rows)
 		return FALSE;
-	build->version = new_version(broker, name, recipe, hash, host, error);
-	if (build->version)
-		build->task = tasks_build(broker->tasks, name, build->version,
-					  recipe, host, who, error);
-	if (store_end(broker->store, build->task != NULL, error)) {
-		tasks_send(broker->tasks, build->task);
+	image_state_parse(store_rows_text(rows, 0, 0), &state);
+	gboolean may =
+	    store_rows_count(rows) && image_state_after(state, cause, &to);
+	if (changed)
+		*changed = may;
+	if (!may)
 		return TRUE;
-	}
-	if (build->task)
-		tasks_forget(broker->tasks, build->task);
-	g_clear_pointer(&build->task, g_free);
-	return FALSE;
+	if (to == IMAGE_NONE)
+		return store_run(broker->store, NULL, error,
+				 "DELETE FROM image_versions WHERE image = $1"
+				 " AND version = $2",
+				 "si", name, version);
+	return store_run(broker->store, NULL, error,
+			 "UPDATE image_versions SET state = $1, cause = $2,"
+			 " since = $3 WHERE image = $4 AND version = $5",
+			 "ssisi", image_state_name(to), image_cause_name(cause),
+			 store_now(broker->store), name, version);
 }
 
 gboolean images_built(struct broker *broker, const char *name, gint64 version,
@@ -245,12 +303,16 @@ gboolean images_built(struct broker *broker, const char *name, gint64 version,
 	char *text = json_is_object(manifest)
 			 ? json_dumps(manifest, JSON_COMPACT)
 			 : NULL;
+	gboolean changed;
 	gboolean ok =
-	    store_run(broker->store, NULL, error,
-		      "UPDATE image_versions SET state = 'ready',"
-		      " manifest = $1, created = $2"
-		      " WHERE image = $3 AND version = $4",
-		      "sisi", text, store_now(broker->store), name, version);
+	    version_change(broker, name, version, IMAGE_BUILT, &changed,
+			   error) &&
+	    (!changed ||
+	     store_run(broker->store, NULL, error,
+		       "UPDATE image_versions SET manifest = $1,"
+		       " created = $2"
+		       " WHERE image = $3 AND version = $4",
+		       "sisi", text, store_now(broker->store), name, version));
 	free(text);
 	return ok;
 }
@@ -258,10 +320,8 @@ gboolean images_built(struct broker *broker, const char *name, gint64 version,
 gboolean images_not_built(struct broker *broker, const char *name,
 			  gint64 version, GError **error)
 {
-	return store_run(broker->store, NULL, error,
-			 "DELETE FROM image_versions WHERE image = $1"
-			 " AND version = $2 AND state = 'building'",
-			 "si", name, version);
+	return version_change(broker, name, version, IMAGE_NOT_BUILT, NULL,
+			      error);
 }
 
 /* ---- removing ---- */
@@ -309,10 +369,8 @@ static void on_removed(struct jsonline *channel, json_t *reply,
 	gint64 version = g_array_index(removal->versions, gint64, 0);
 	g_autoptr(GError) failure = NULL;
 	if (!error || fault_code(error) == FAULT_NOT_FOUND) {
-		if (store_run(broker->store, NULL, &failure,
-			      "DELETE FROM image_versions WHERE image = $1"
-			      " AND version = $2",
-			      "si", removal->name, version))
+		if (version_change(broker, removal->name, version,
+				   IMAGE_REMOVED, NULL, &failure))
 			event_add(broker, "image", removal->name, NULL,
 				  "Image %s version %" G_GINT64_FORMAT
 				  " was removed.",
@@ -321,10 +379,8 @@ static void on_removed(struct jsonline *channel, json_t *reply,
 	} else if (channel && jsonline_is_open(channel)) {
 		/* refused: it is there still, and may be used. Without an
 		 * answer it stays "removing" and can be removed again. */
-		store_run(broker->store, NULL, NULL,
-			  "UPDATE image_versions SET state = 'ready'"
-			  " WHERE image = $1 AND version = $2",
-			  "si", removal->name, version);
+		version_change(broker, removal->name, version,
+			       IMAGE_REMOVE_REFUSED, NULL, NULL);
 	}
 	if (error) {
 		removal_end(removal, error);
@@ -344,7 +400,9 @@ static gboolean may_remove(struct broker *broker, const char *name,
 		return FALSE;
 	}
 	for (gsize i = 0; i < count; i++) {
-		if (strcmp(store_rows_text(rows, i, 1), IMAGE_BUILDING) != 0)
+		enum image_state state = IMAGE_NONE, to;
+		image_state_parse(store_rows_text(rows, i, 1), &state);
+		if (image_state_after(state, IMAGE_ASKED_REMOVE, &to))
 			continue;
 		fault_set(error, FAULT_CONFLICT,
 			  "Cancel the task first ('oriel task list').",
@@ -378,6 +436,19 @@ static gboolean may_remove(struct broker *broker, const char *name,
 	return pools && !store_rows_count(pools);
 }
 
+/* All of them or none. */
+static gboolean mark_removing(struct broker *broker, const char *name,
+			      store_rows *rows, GError **error)
+{
+	if (!store_begin(broker->store, error))
+		return FALSE;
+	gboolean ok = TRUE;
+	for (gsize i = 0; ok && i < store_rows_count(rows); i++)
+		ok = version_change(broker, name, store_rows_int(rows, i, 0),
+				    IMAGE_ASKED_REMOVE, NULL, error);
+	return store_end(broker->store, ok, error);
+}
+
 void images_remove(struct broker *broker, const char *name, gint64 version,
 		   const char *who, image_removed removed, void *data)
 {
@@ -389,10 +460,7 @@ void images_remove(struct broker *broker, const char *name, gint64 version,
 			" ORDER BY version",
 			"si", name, version);
 	if (!rows || !may_remove(broker, name, version, rows, &error) ||
-	    !store_run(broker->store, NULL, &error,
-		       "UPDATE image_versions SET state = 'removing'"
-		       " WHERE image = $1 AND ($2 = 0 OR version = $2)",
-		       "si", name, version)) {
+	    !mark_removing(broker, name, rows, &error)) {
 		removed(error, data);
 		return;
 	}

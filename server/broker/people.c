@@ -218,7 +218,7 @@ gboolean people_set_password(struct broker *broker, const char *user,
 		       " AND hash <> $2",
 		       "ss", user, except ? except : "") &&
 	     attachment_revoke(broker, ATTACH_OF_USER, user, except,
-			       "The password has been changed.", error);
+			       ATTACH_PASSWORD_CHANGED, error);
 	if (ok)
 		event_add(broker, "user", user, NULL,
 			  "User %s has a new password.", user);
@@ -307,7 +307,7 @@ gboolean people_close_session(struct broker *broker, const char *hash,
 				   "DELETE FROM sessions WHERE hash = $1", "s",
 				   hash) &&
 			     attachment_revoke(broker, ATTACH_OF_SESSION, hash,
-					       NULL, "Signed out.", error),
+					       NULL, ATTACH_SIGNED_OUT, error),
 			 error);
 }
 

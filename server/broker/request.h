@@ -141,6 +141,7 @@ void handle_recipes(struct request *request);
 void handle_tasks(struct request *request);
 void handle_task(struct request *request);
 void handle_task_cancel(struct request *request);
+void handle_attaches(struct request *request);
 void handle_status(struct request *request);
 void handle_events(struct request *request);
 void handle_events_stream(struct request *request);

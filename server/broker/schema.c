@@ -122,11 +122,20 @@ static const char once[] =
     "body TEXT NOT NULL, status BIGINT NOT NULL, answer TEXT,"
     "created BIGINT NOT NULL, PRIMARY KEY(who, key))";
 
+static const char causes[] =
+    "ALTER TABLE tasks ADD COLUMN cause TEXT;\n"
+    /* JSON: what its host is asked with, beside task, image and version */
+    "ALTER TABLE tasks ADD COLUMN args TEXT;\n"
+    "ALTER TABLE image_versions ADD COLUMN cause TEXT;\n"
+    "ALTER TABLE image_versions ADD COLUMN since BIGINT NOT NULL DEFAULT 0;\n"
+    "UPDATE image_versions SET since = created";
+
 static const struct store_migration schema_migrations[] = {
     {1, "People, images, pools, desktops, tickets, tasks, events", first},
     {2, "Floating pools, spares, quotas", pools_and_limits},
     {3, "Groups, codes at sign-in", groups_and_codes},
     {4, "Calls that are done once", once},
+    {5, "Why tasks and images are in their states", causes},
 };
 
 /* Those referred to before those that refer. */

@@ -13,9 +13,12 @@
 #define TEXT_MAX    1000
 #define LISTED      100
 #define ASKED_AGAIN 3
+/* longest silence of a host that needs no words */
+#define SILENT_S 60
 
 struct task { /* one that has not ended; the rest of it is in the store */
-	char *id, *host, *image, *recipe;
+	char *id, *kind, *host, *image;
+	json_t *args; /* NULL where a store of before has none */
 	gint64 version;
 	enum task_state state;
 	char *stage, *message;
@@ -23,6 +26,7 @@ struct task { /* one that has not ended; the rest of it is in the store */
 	gint64 serial;
 	gboolean cancelling;
 	unsigned asked_again; /* of a host that came back without it */
+	gint64 heard_us;
 };
 
 struct tasks {
@@ -38,22 +42,26 @@ static void task_free(void *data)
 	g_free(task->id);
 	g_free(task->host);
 	g_free(task->image);
-	g_free(task->recipe);
+	g_free(task->kind);
+	json_decref(task->args);
 	g_free(task->stage);
 	g_free(task->message);
 	g_free(task);
 }
 
+/* Takes args. */
 static struct task *live_add(struct tasks *self, const char *id,
-			     const char *image, gint64 version,
-			     const char *recipe, const char *host,
+			     const char *kind, const char *image,
+			     gint64 version, json_t *args, const char *host,
 			     enum task_state state)
 {
 	struct task *task = g_new0(struct task, 1);
 	task->id = g_strdup(id);
 	task->image = g_strdup(image);
 	task->version = version;
-	task->recipe = g_strdup(recipe);
+	task->kind = g_strdup(kind);
+	task->args = args;
+	task->heard_us = g_get_monotonic_time();
 	task->host = g_strdup(host);
 	task->state = state;
 	task->serial = hub_serial(self->broker->hub);
@@ -61,12 +69,22 @@ static struct task *live_add(struct tasks *self, const char *id,
 	return task;
 }
 
+/* Those of before the column have their recipe with the image. */
+static json_t *args_of(const char *args, const char *recipe)
+{
+	json_t *parsed = args ? json_loads(args, 0, NULL) : NULL;
+	if (json_is_object(parsed))
+		return parsed;
+	json_decref(parsed);
+	return recipe ? json_pack("{s:s}", "recipe", recipe) : NULL;
+}
+
 static gboolean load(struct tasks *self, GError **error)
 {
 	g_autoptr(store_rows) rows = store_query(
 	    self->broker->store, error,
-	    "SELECT t.id, t.image, t.version, v.recipe, t.host, t.state"
-	    " FROM tasks t LEFT JOIN image_versions v"
+	    "SELECT t.id, t.image, t.version, v.recipe, t.host, t.state,"
+	    " t.kind, t.args FROM tasks t LEFT JOIN image_versions v"
 	    " ON v.image = t.image AND v.version = t.version"
 	    " WHERE t.state IN ('queued', 'running')",
 	    NULL);
@@ -77,9 +95,11 @@ static gboolean load(struct tasks *self, GError **error)
 			continue;
 		task_state_parse(store_rows_text(rows, i, 5), &state);
 		live_add(self, store_rows_text(rows, i, 0),
+			 store_rows_text(rows, i, 6),
 			 store_rows_text(rows, i, 1),
 			 store_rows_int(rows, i, 2),
-			 store_rows_text(rows, i, 3),
+			 args_of(store_rows_text(rows, i, 7),
+				 store_rows_text(rows, i, 3)),
 			 store_rows_text(rows, i, 4), state);
 	}
 	return rows != NULL;
@@ -137,13 +157,27 @@ static json_t *row_json(struct tasks *self, store_rows *rows, gsize row)
 		stage = "Its host is not connected";
 	else if (task && task->cancelling)
 		stage = "Cancelling";
+	gint64 silent_s =
+	    task ? (g_get_monotonic_time() - task->heard_us) / G_USEC_PER_SEC
+		 : 0;
+	g_autofree char *silence =
+	    silent_s >= SILENT_S
+		? g_strdup_printf("%s%sits host has said nothing about it for "
+				  "%d s",
+				  stage ? stage : "", stage ? "; " : "",
+				  (int)silent_s)
+		: NULL;
+	if (silence)
+		stage = silence;
 	return json_pack(
-	    "{s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:o, s:o, s:I, s:I, s:I}",
+	    "{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:o, s:o, s:I, s:I,"
+	    " s:I}",
 	    "id", id, "kind", store_rows_text(rows, row, 1), "subject",
 	    store_rows_text(rows, row, 2), "state",
-	    store_rows_text(rows, row, 3), "stage", json_text(stage), "done",
-	    (json_int_t)(task ? task->done : 0), "total",
-	    (json_int_t)(task ? task->total : 0), "message",
+	    store_rows_text(rows, row, 3), "cause",
+	    json_text(task_cause_text(store_rows_text(rows, row, 8))), "stage",
+	    json_text(stage), "done", (json_int_t)(task ? task->done : 0),
+	    "total", (json_int_t)(task ? task->total : 0), "message",
 	    json_text(task ? task->message : store_rows_text(rows, row, 4)),
 	    "error", fault ? fault : json_null(), "since",
 	    (json_int_t)store_rows_int(rows, row, 6), "created",
@@ -156,7 +190,7 @@ json_t *tasks_json(struct tasks *self, const char *id, GError **error)
 	g_autoptr(store_rows) rows = store_query(
 	    self->broker->store, error,
 	    "SELECT id, kind, subject, state, message, error, since,"
-	    " created FROM tasks WHERE ($1 = '' OR id = $1)"
+	    " created, cause FROM tasks WHERE ($1 = '' OR id = $1)"
 	    " ORDER BY created DESC, id LIMIT $2",
 	    "si", id ? id : "", (gint64)LISTED);
 	if (!rows)
@@ -185,8 +219,8 @@ static void touch(struct tasks *self, struct task *task)
 /* ---- changes ---- */
 
 static gboolean save_end(struct tasks *self, struct task *task,
-			 enum task_state state, json_t *fault, json_t *manifest,
-			 GError **error)
+			 enum task_state state, enum task_cause cause,
+			 json_t *fault, json_t *manifest, GError **error)
 {
 	struct broker *broker = self->broker;
 	char *text = fault ? json_dumps(fault, JSON_COMPACT) : NULL;
@@ -198,32 +232,37 @@ static gboolean save_end(struct tasks *self, struct task *task,
 	gboolean ok =
 	    store_run(broker->store, NULL, error,
 		      "UPDATE tasks SET state = $1, error = $2,"
-		      " message = $3, since = $4 WHERE id = $5",
-		      "sssis", task_state_name(state), text, task->message,
-		      store_now(broker->store), task->id) &&
+		      " message = $3, since = $4, cause = $5 WHERE id = $6",
+		      "sssiss", task_state_name(state), text, task->message,
+		      store_now(broker->store), task_cause_name(cause),
+		      task->id) &&
 	    (state == TASK_DONE
 		 ? images_built(broker, task->image, task->version, manifest,
 				error)
 		 : images_not_built(broker, task->image, task->version, error));
 	if (ok)
 		event_add(broker, "task", task->id, NULL,
-			  "Building image %s version %" G_GINT64_FORMAT
-			  " is %s%s%s",
+			  "%s image %s version %" G_GINT64_FORMAT
+			  " is %s: %s%s%s",
+			  strcmp(task->kind, "image.import") == 0 ? "Importing"
+								  : "Building",
 			  task->image, task->version, task_state_name(state),
-			  why ? ": " : ".", why ? why : "");
+			  task_cause_text(task_cause_name(cause)),
+			  why ? ". " : ".", why ? why : "");
 	free(text);
 	return store_end(broker->store, ok, error);
 }
 
 /* A store that cannot take it now: the task stays as it was, and whatever
  * the host says next (or its next hello) brings the end again. */
-static void end(struct tasks *self, struct task *task, enum task_state state,
+static void end(struct tasks *self, struct task *task, enum task_cause cause,
 		json_t *fault, json_t *manifest)
 {
 	g_autoptr(GError) error = NULL;
-	if (!task_state_may(task->state, state))
+	enum task_state state;
+	if (!task_state_after(task->state, cause, &state))
 		return;
-	if (!save_end(self, task, state, fault, manifest, &error)) {
+	if (!save_end(self, task, state, cause, fault, manifest, &error)) {
 		log_fault(NULL, error);
 		return;
 	}
@@ -235,17 +274,23 @@ static void end(struct tasks *self, struct task *task, enum task_state state,
 	g_hash_table_remove(self->live, task->id);
 }
 
-static void running(struct tasks *self, struct task *task)
+static void running(struct tasks *self, struct task *task,
+		    enum task_cause cause)
 {
-	if (task->state != TASK_QUEUED)
+	enum task_state state;
+	task->heard_us = g_get_monotonic_time();
+	if (!task_state_after(task->state, cause, &state) ||
+	    task->state == state)
 		return;
-	task->state = TASK_RUNNING;
+	task->state = state;
 	g_autoptr(GError) error = NULL;
 	/* not lost if the store has no room: the next hello tells it again */
 	if (!store_run(self->broker->store, NULL, &error,
-		       "UPDATE tasks SET state = 'running', since = $1"
-		       " WHERE id = $2",
-		       "is", store_now(self->broker->store), task->id))
+		       "UPDATE tasks SET state = $1, since = $2, cause = $3"
+		       " WHERE id = $4",
+		       "siss", task_state_name(state),
+		       store_now(self->broker->store), task_cause_name(cause),
+		       task->id))
 		log_fault(NULL, error);
 	touch(self, task);
 }
@@ -271,10 +316,10 @@ static void on_accepted(struct jsonline *channel, json_t *reply,
 	struct ask *ask = data;
 	struct task *task = g_hash_table_lookup(ask->owner->live, ask->id);
 	if (task && !error) {
-		running(ask->owner, task);
+		running(ask->owner, task, TASK_ACCEPTED);
 	} else if (task && channel && jsonline_is_open(channel)) {
 		json_t *fault = jsonline_from_error(error);
-		end(ask->owner, task, TASK_FAILED, fault, NULL);
+		end(ask->owner, task, TASK_REFUSED, fault, NULL);
 		json_decref(fault);
 	} /* else the host went away: asked again when it is back */
 	g_free(ask->id);
@@ -288,16 +333,17 @@ void tasks_send(struct tasks *self, const char *id)
 		return;
 	g_autofree char *version =
 	    g_strdup_printf("%" G_GINT64_FORMAT, task->version);
-	hosts_call(self->broker->hosts, task->host,
-		   json_pack("{s:s, s:s, s:s, s:s, s:s}", "op", "image.build",
-			     "task", task->id, "image", task->image, "version",
-			     version, "recipe", task->recipe),
-		   ACCEPT_MS, on_accepted, ask_new(self, task->id));
+	json_t *message =
+	    json_pack("{s:s, s:s, s:s, s:s}", "op", task->kind, "task",
+		      task->id, "image", task->image, "version", version);
+	json_object_update_missing(message, task->args);
+	hosts_call(self->broker->hosts, task->host, message, ACCEPT_MS,
+		   on_accepted, ask_new(self, task->id));
 }
 
-char *tasks_build(struct tasks *self, const char *image, gint64 version,
-		  const char *recipe, const char *host, const char *who,
-		  GError **error)
+char *tasks_make(struct tasks *self, const char *kind, const char *image,
+		 gint64 version, json_t *args, const char *how,
+		 const char *host, const char *who, GError **error)
 {
 	struct broker *broker = self->broker;
 	g_autofree char *random = secret_new(32);
@@ -305,17 +351,22 @@ char *tasks_build(struct tasks *self, const char *image, gint64 version,
 	g_autofree char *subject =
 	    g_strdup_printf("%s:%" G_GINT64_FORMAT, image, version);
 	gint64 now = store_now(broker->store);
-	if (!store_run(broker->store, NULL, error,
-		       "INSERT INTO tasks(id, kind, subject, state, image,"
-		       " version, host, since, created) VALUES"
-		       "($1, 'image.build', $2, 'queued', $3, $4, $5, $6, $6)",
-		       "sssisi", id, subject, image, version, host, now))
+	char *text = json_dumps(args, JSON_COMPACT);
+	gboolean ok = store_run(
+	    broker->store, NULL, error,
+	    "INSERT INTO tasks(id, kind, subject, state, image, version, host,"
+	    " since, created, cause, args) VALUES"
+	    "($1, $2, $3, 'queued', $4, $5, $6, $7, $7, $8, $9)",
+	    "ssssisiss", id, kind, subject, image, version, host, now,
+	    task_cause_name(TASK_ASKED), text);
+	free(text);
+	if (!ok)
 		return NULL;
 	event_add(broker, "task", id, who,
-		  "Image %s version %" G_GINT64_FORMAT
-		  " is to be built from recipe %s.",
-		  image, version, recipe);
-	live_add(self, id, image, version, recipe, host, TASK_QUEUED);
+		  "Image %s version %" G_GINT64_FORMAT " is to be made %s.",
+		  image, version, how);
+	live_add(self, id, kind, image, version, json_incref(args), host,
+		 TASK_QUEUED);
 	return g_steal_pointer(&id);
 }
 
@@ -331,7 +382,7 @@ static void on_cancelled(struct jsonline *channel, json_t *reply,
 	struct task *task = g_hash_table_lookup(ask->owner->live, ask->id);
 	/* a host that knows no such task is done with it */
 	if (task && error && fault_code(error) == FAULT_NOT_FOUND)
-		end(ask->owner, task, TASK_CANCELLED, NULL, NULL);
+		end(ask->owner, task, TASK_NOT_THERE, NULL, NULL);
 	else if (task && error)
 		task->cancelling = FALSE;
 	g_free(ask->id);
@@ -354,7 +405,7 @@ gboolean tasks_cancel(struct tasks *self, const char *id, const char *who,
 	event_add(broker, "task", id, who, "Task %s is to be cancelled.", id);
 	if (!hosts_connected(broker->hosts, task->host)) {
 		/* when the host comes back with it, it is told to stop */
-		end(self, task, TASK_CANCELLED, NULL, NULL);
+		end(self, task, TASK_DROPPED, NULL, NULL);
 		return TRUE;
 	}
 	task->cancelling = TRUE;
@@ -399,12 +450,13 @@ void tasks_host_event(struct tasks *self, const char *host, json_t *message)
 	    !task_state_parse(
 		json_string_value(json_object_get(message, "state")), &state))
 		return;
+	task->heard_us = g_get_monotonic_time();
 	take_text(&task->stage, message, "stage");
 	take_text(&task->message, message, "message");
 	take_count(&task->total, message, "total");
 	take_count(&task->done, message, "done");
 	if (state <= TASK_RUNNING) {
-		running(self, task);
+		running(self, task, TASK_SEEN_RUNNING);
 		touch(self, task);
 		return;
 	}
@@ -414,7 +466,11 @@ void tasks_host_event(struct tasks *self, const char *host, json_t *message)
 		g_autoptr(GError) error = jsonline_to_error(given);
 		fault = jsonline_from_error(error);
 	}
-	end(self, task, state, fault, json_object_get(message, "manifest"));
+	end(self, task,
+	    state == TASK_DONE     ? TASK_SEEN_DONE
+	    : state == TASK_FAILED ? TASK_SEEN_FAILED
+				   : TASK_SEEN_CANCELLED,
+	    fault, json_object_get(message, "manifest"));
 	json_decref(fault);
 }
 
@@ -490,16 +546,16 @@ void tasks_host_hello(struct tasks *self, const char *host, json_t *list)
 			continue;
 		/* The order was lost, or the host ended while it worked on it.
 		 * A version that it has finished meanwhile is done at once. */
-		if (task->recipe && task->asked_again++ < ASKED_AGAIN) {
+		if (task->args && task->asked_again++ < ASKED_AGAIN) {
 			tasks_send(self, task->id);
 			continue;
 		}
 		g_autoptr(GError) error = fault_new(
-		    FAULT_UNAVAILABLE, "Build the image again.",
+		    FAULT_UNAVAILABLE, "Build or import the image again.",
 		    "The host ended while it worked on this, again and "
 		    "again.");
 		json_t *fault = jsonline_from_error(error);
-		end(self, task, TASK_FAILED, fault, NULL);
+		end(self, task, TASK_ABANDONED, fault, NULL);
 		json_decref(fault);
 	}
 	gsize i;

@@ -1,4 +1,4 @@
-/* tasks.h - long work that hosts do: building images.
+/* tasks.h - long work that hosts do: building and importing images.
  *
  * Progress lives in memory, beginning and end in the store. After a restart
  * of either side the host's hello tells which tasks go on.
@@ -13,11 +13,14 @@ void tasks_destroy(struct tasks *tasks);
 /* After the store was gone for a while: what it has and we have not. */
 void tasks_store_back(struct tasks *tasks);
 
-/* A task that builds a version whose row is there (IMAGE_BUILDING). New
- * string: the task's id. Inside a transaction; tasks_send() after it. */
-char *tasks_build(struct tasks *tasks, const char *image, gint64 version,
-		  const char *recipe, const char *host, const char *who,
-		  GError **error);
+/* A task that makes a version whose row is there (IMAGE_BUILDING). kind is the
+ * host's operation, "image.build" or "image.import"; args are its members
+ * beside task, image and version (borrowed); how is told in its event, "from
+ * recipe office". New string: the task's id. Inside a transaction;
+ * tasks_send() after it. */
+char *tasks_make(struct tasks *tasks, const char *kind, const char *image,
+		 gint64 version, json_t *args, const char *how,
+		 const char *host, const char *who, GError **error);
 /* When that transaction was rolled back. */
 void tasks_forget(struct tasks *tasks, const char *id);
 void tasks_send(struct tasks *tasks, const char *id);

@@ -446,6 +446,16 @@ void tunnels_revoke(struct tunnels *self, const char *hash, const char *cause)
 	}
 }
 
+gboolean tunnels_connected(struct tunnels *self, const char *hash)
+{
+	for (guint i = 0; i < self->list->len; i++) {
+		struct tunnel *tunnel = self->list->pdata[i];
+		if (g_strcmp0(tunnel->attach.hash, hash) == 0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
 unsigned tunnels_count(struct tunnels *self)
 {
 	unsigned count = 0;

@@ -14,5 +14,7 @@ void tunnels_destroy(struct tunnels *tunnels);
 /* Ends the tunnels of the attach session with this hash. */
 void tunnels_revoke(struct tunnels *tunnels, const char *hash,
 		    const char *cause);
+/* Whether the attach session with this hash has one at the moment. */
+gboolean tunnels_connected(struct tunnels *tunnels, const char *hash);
 /* Tunnels held at the moment. */
 unsigned tunnels_count(struct tunnels *tunnels);

@@ -35,7 +35,7 @@ struct verb {
 
 extern const struct verb image_verbs[], desktop_verbs[], user_verbs[],
     pool_verbs[], task_verbs[], store_verbs[], group_verbs[], quota_verbs[],
-    plan_verbs[], server_verbs[];
+    plan_verbs[], server_verbs[], session_verbs[];
 
 /* Exit statuses, documented in oriel(1): 2 + the fault's place. */
 int cli_status(const GError *error);

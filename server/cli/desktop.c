@@ -135,6 +135,8 @@ static gboolean list(struct cli *cli, GError **error)
 					    "cause");
 			if (!*remark)
 				remark = text_of(desktop, "stage");
+			if (!*remark)
+				remark = text_of(desktop, "cause");
 			g_autofree char *image =
 			    g_strdup_printf("%s:%s", text_of(desktop, "image"),
 					    text_of(desktop, "version"));
@@ -147,6 +149,18 @@ static gboolean list(struct cli *cli, GError **error)
 		}
 		table_print(table, "There is no desktop yet; one is made when "
 				   "somebody opens a pool.");
+		json_t *status =
+		    client_call(cli->client, "GET", "/status", NULL, error);
+		json_t *waiting = json_object_get(status, "waiting");
+		if (json_array_size(waiting)) {
+			printf("\n");
+			table_waiting(waiting);
+		}
+		json_decref(status);
+		if (!status) {
+			json_decref(answer);
+			return FALSE;
+		}
 	}
 	json_decref(answer);
 	return TRUE;
@@ -449,8 +463,9 @@ static gboolean open_desktop(struct cli *cli, GError **error)
 
 #define D "desktop"
 const struct verb desktop_verbs[] = {
-    {D, "list", NULL, 0, 0, "What desktops there are", "  oriel desktop list\n",
-     NULL, list, FALSE},
+    {D, "list", NULL, 0, 0,
+     "What desktops there are, who waits for one and why",
+     "  oriel desktop list\n", NULL, list, FALSE},
     {D, "show", "DESKTOP", 1, 1, "A desktop, its state and why",
      "  oriel desktop show office-ada\n  oriel desktop show office/ada\n"
      "A DESKTOP is named by its id, its name, or POOL/USER.\n",

@@ -92,14 +92,14 @@ static void show_text(json_t *image)
 				 json_object_size(packages)));
 	printf("\n");
 	struct table *table = table_create("VERSION", "STATE", "RECIPE", "MADE",
-					   "DESKTOPS", NULL);
+					   "DESKTOPS", "REMARK", NULL);
 	gsize i;
 	json_t *version;
 	json_array_foreach(json_object_get(image, "versions"), i, version)
 	    table_row(table, text_of(version, "version"),
 		      text_of(version, "state"), text_of(version, "recipe"),
 		      text_ago(version, "created"),
-		      text_of(version, "desktops"));
+		      text_of(version, "desktops"), text_of(version, "cause"));
 	table_print(table, "It has no version.");
 }
 

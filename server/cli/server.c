@@ -65,21 +65,6 @@ static void print_hosts(json_t *hosts)
 			   "Look at orield's log.");
 }
 
-static void print_waiting(json_t *waiting)
-{
-	if (!json_array_size(waiting))
-		return;
-	gsize i;
-	json_t *each;
-	struct table *table =
-	    table_create("WAITS", "FOR POOL", "SINCE", "WHY", NULL);
-	json_array_foreach(waiting, i, each)
-	    table_row(table, text_of(each, "user"), text_of(each, "pool"),
-		      text_ago(each, "since"), text_of(each, "why"));
-	table_print(table, "");
-	printf("\n");
-}
-
 static gboolean status(struct cli *cli, GError **error)
 {
 	json_t *answer =
@@ -103,7 +88,11 @@ static gboolean status(struct cli *cli, GError **error)
 			   text_of(counts, "users"), text_of(counts, "pools"),
 			   text_of(counts, "images"));
 		printf("\n");
-		print_waiting(json_object_get(answer, "waiting"));
+		json_t *waiting = json_object_get(answer, "waiting");
+		if (json_array_size(waiting)) {
+			table_waiting(waiting);
+			printf("\n");
+		}
 		print_hosts(json_object_get(answer, "hosts"));
 	}
 	json_decref(answer);

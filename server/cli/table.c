@@ -140,3 +140,15 @@ const char *text_ago(json_t *object, const char *key)
 	}
 	return text;
 }
+
+void table_waiting(json_t *waiting)
+{
+	gsize i;
+	json_t *each;
+	struct table *table =
+	    table_create("WAITS", "FOR POOL", "SINCE", "WHY", NULL);
+	json_array_foreach(waiting, i, each)
+	    table_row(table, text_of(each, "user"), text_of(each, "pool"),
+		      text_ago(each, "since"), text_of(each, "why"));
+	table_print(table, "Nobody waits.");
+}

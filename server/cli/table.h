@@ -14,6 +14,9 @@ void table_row(struct table *table, ...);
 /* Prints to stdout and frees. `empty` is said where there are no rows. */
 void table_print(struct table *table, const char *empty);
 
+/* Who waits for a desktop, since when and why: `waiting` of GET /status. */
+void table_waiting(json_t *waiting);
+
 /* "name: value" lines, aligned. */
 void table_fact(const char *name, const char *format, ...) G_GNUC_PRINTF(2, 3);
 

@@ -31,7 +31,9 @@ static gboolean list(struct cli *cli, GError **error)
 			    table, text_of(task, "id"), text_of(task, "kind"),
 			    text_of(task, "subject"), text_of(task, "state"),
 			    text_ago(task, "since"),
-			    *remark ? remark : text_of(task, "stage"));
+			    *remark                   ? remark
+			    : *text_of(task, "stage") ? text_of(task, "stage")
+						      : text_of(task, "cause"));
 		}
 		table_print(table, "There has been no task yet.");
 	}
@@ -56,8 +58,8 @@ static gboolean show(struct cli *cli, GError **error)
 		table_fact("Task", "%s", text_of(task, "id"));
 		table_fact("What", "%s %s", text_of(task, "kind"),
 			   text_of(task, "subject"));
-		table_fact("State", "%s, %s", text_of(task, "state"),
-			   text_ago(task, "since"));
+		table_fact("State", "%s, %s: %s", text_of(task, "state"),
+			   text_ago(task, "since"), text_of(task, "cause"));
 		table_fact("Stage", "%s", text_of(task, "stage"));
 		table_fact("Done", "%s of %s", text_of(task, "done"),
 			   text_of(task, "total"));

@@ -279,9 +279,58 @@ static void test_states(void)
 		g_assert_cmpint(desktop_cause_parse(
 				    desktop_cause_name((enum desktop_cause)i)),
 				==, i);
-	g_assert_true(task_state_may(TASK_RUNNING, TASK_CANCELLED));
-	g_assert_false(task_state_may(TASK_DONE, TASK_FAILED));
-	g_assert_false(task_state_may(TASK_RUNNING, TASK_QUEUED));
+}
+
+/* An end is an end, and every name leads back to its words. */
+static void test_other_states(void)
+{
+	enum task_state task;
+	for (int from = TASK_DONE; from < TASK_STATES; from++)
+		for (int cause = 0; cause < TASK_CAUSES; cause++)
+			g_assert_false(task_state_after((enum task_state)from,
+							(enum task_cause)cause,
+							&task));
+	for (int from = TASK_QUEUED; from < TASK_DONE; from++) {
+		g_assert_true(task_state_after((enum task_state)from,
+					       TASK_SEEN_DONE, &task));
+		g_assert_cmpint(task, ==, TASK_DONE);
+		g_assert_true(task_state_after((enum task_state)from,
+					       TASK_ABANDONED, &task));
+		g_assert_cmpint(task, ==, TASK_FAILED);
+	}
+	g_assert_false(task_state_after(TASK_RUNNING, TASK_ASKED, &task));
+	for (int i = 0; i < TASK_CAUSES; i++)
+		g_assert_nonnull(
+		    task_cause_text(task_cause_name((enum task_cause)i)));
+	g_assert_null(task_cause_text("whim"));
+	g_assert_null(task_cause_text(NULL));
+
+	enum image_state image;
+	g_assert_true(image_state_after(IMAGE_BUILDING, IMAGE_BUILT, &image));
+	g_assert_cmpint(image, ==, IMAGE_READY);
+	g_assert_false(image_state_after(IMAGE_REMOVING, IMAGE_BUILT, &image));
+	g_assert_false(
+	    image_state_after(IMAGE_BUILDING, IMAGE_ASKED_REMOVE, &image));
+	g_assert_true(
+	    image_state_after(IMAGE_REMOVING, IMAGE_REMOVE_REFUSED, &image));
+	g_assert_cmpint(image, ==, IMAGE_READY);
+	for (int i = 0; i < IMAGE_CAUSES; i++)
+		g_assert_nonnull(
+		    image_cause_text(image_cause_name((enum image_cause)i)));
+
+	enum attach_state attach;
+	g_assert_true(
+	    attach_state_after(ATTACH_TICKET, ATTACH_REDEEMED, &attach));
+	g_assert_cmpint(attach, ==, ATTACH_OPEN);
+	g_assert_false(
+	    attach_state_after(ATTACH_OPEN, ATTACH_REDEEMED, &attach));
+	for (int cause = ATTACH_ELSEWHERE; cause < ATTACH_CAUSES; cause++) {
+		g_assert_true(attach_state_after(
+		    ATTACH_OPEN, (enum attach_cause)cause, &attach));
+		g_assert_cmpint(attach, ==, ATTACH_NONE);
+		g_assert_false(attach_state_after(
+		    ATTACH_NONE, (enum attach_cause)cause, &attach));
+	}
 }
 
 /* ---- hub ---- */
@@ -363,6 +412,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/shape/requests", test_shapes);
 	g_test_add_func("/http-guard", test_heads);
 	g_test_add_func("/states", test_states);
+	g_test_add_func("/states/others", test_other_states);
 	g_test_add_func("/hub", test_hub);
 	g_test_add_func("/secrets", test_secrets);
 	return g_test_run();
