@@ -10,15 +10,18 @@
 #define HEAT_MAX 12u
 /* A hot tile that has not changed for so long is hot no more. */
 #define COOL_MS 400
-/* Rest before a part is shown exactly: a line of typing pauses longer, and two
- * frames of a 10 Hz animation are not taken for rest. */
-#define REST_MS     50
-#define REST_HOT_MS 110
+/* Rest before a part is shown exactly: a line of typing pauses longer. What
+ * moves again and again has missed two of its frames by then, but two frames
+ * of a 10 Hz animation are not taken for rest. */
+#define REST_MS      50
+#define REST_HOT_MS  110
+#define REST_LATE_MS 20
 
 struct tile {
 	uint32_t changed_ms; /* last change of its pixels */
 	uint8_t heat;
 	uint8_t kind;
+	uint16_t between_ms; /* its changes, of lately; 0: not known */
 	bool judged;
 	int8_t like_picture; /* memory: above 0 it mostly was one */
 };
@@ -55,6 +58,12 @@ static void changed(struct activity *self, unsigned column, unsigned row)
 	struct tile *tile = at(self, column, row);
 	uint32_t since = self->now_ms - tile->changed_ms;
 	tile->judged = false;
+	if (since > AGAIN_MS)
+		tile->between_ms = 0;
+	else if (since)
+		tile->between_ms = tile->between_ms
+				       ? (tile->between_ms * 3 + since + 2) / 4
+				       : since;
 	if (since > AGAIN_MS) {
 		tile->heat = 1;
 	} else if (since && tile->heat < HEAT_MAX) {
@@ -132,7 +141,10 @@ bool activity_rested(const struct activity *self, unsigned column, unsigned row,
 		return true;
 	const struct tile *tile = at(self, column, row);
 	uint32_t since = (uint32_t)(now_us / 1000) - tile->changed_ms;
-	return since >= (tile->heat >= HOT ? REST_HOT_MS : REST_MS);
+	if (tile->heat < HOT)
+		return since >= REST_MS;
+	return since >= CLAMP(tile->between_ms * 2u + REST_LATE_MS, REST_MS,
+			      REST_HOT_MS);
 }
 
 /* ---- looks ---- */
@@ -152,8 +164,9 @@ static bool soft(uint32_t a, uint32_t b)
 }
 
 /* Text has a ground: most pixels equal their neighbour, and where they do not
- * the edge is hard or one of few shades. A photograph hardly ever has two
- * equal neighbours. */
+ * the edge is hard or one of few shades. In a photograph neighbours are seldom
+ * equal but where it is smooth: a sky, a shadow. Those tiles have no edges and
+ * go along with whatever is around them, as shaded bars and buttons do. */
 static enum tile_kind judge(const struct desktop *desktop,
 			    const struct rect *rect)
 {
@@ -167,7 +180,7 @@ static enum tile_kind judge(const struct desktop *desktop,
 			else
 				near += soft(row[x], row[x - 1]);
 		}
-	if (equal == all)
+	if (near * 20 >= (all - equal) * 19 && equal * 5 >= all * 2)
 		return TILE_PLAIN;
 	if (equal * 5 >= all * 2) /* 40 % */
 		return TILE_TEXT;

@@ -13,7 +13,7 @@
 #include "display/desktop.h"
 
 enum tile_kind {
-	TILE_PLAIN,   /* one colour, or too little to tell */
+	TILE_PLAIN,   /* one colour or softly shaded: goes with either */
 	TILE_TEXT,    /* edges between equal pixels: to be shown exactly */
 	TILE_PICTURE, /* many colours that change softly: JPEG suits it */
 };

@@ -8,7 +8,7 @@
 /* Smaller pictures are cheaper exact: a JPEG's tables alone are 600 bytes. */
 #define LOSSY_MIN_PIXELS 2048u
 /* A film whose next frame did not come for so long stands still. */
-#define FILM_STILL_US 110000
+#define FILM_STILL_US 80000
 #define ALL_ROWS      0xffffu
 
 void view_init(struct view *self, unsigned width, unsigned height)
