@@ -21,7 +21,7 @@ static bool can_write(int32_t encoding)
 static void set_encodings(struct rfb_client *self,
 			  const struct rfb_message *message)
 {
-	bool chosen = false, h264 = false,
+	bool chosen = false, h264 = false, png = false, buttons = false,
 	     had_extended = self->extended_clipboard;
 	bool had_size = self->can_resize_extended,
 	     had_key = self->can_extended_key;
@@ -35,7 +35,6 @@ static void set_encodings(struct rfb_client *self,
 		self->can_fence = self->can_continuous = self->can_copy =
 		    self->extended_clipboard = false;
 	self->quality_level = -1;
-	self->can_gradient = true;
 	self->compress = 2;
 	for (unsigned i = 0; i < message->encodings.count; i++) {
 		int32_t encoding = rfb_encoding_at(message, i);
@@ -80,8 +79,10 @@ static void set_encodings(struct rfb_client *self,
 			self->can_extended_key = true;
 			break;
 		case RFB_ENC_TIGHT_PNG:
-			/* noVNC, which before 1.5 ends on a gradient */
-			self->can_gradient = false;
+			png = true;
+			break;
+		case RFB_ENC_EXTENDED_MOUSE_BUTTONS:
+			buttons = true;
 			break;
 		case RFB_ENC_H264:
 			h264 = true;
@@ -100,6 +101,8 @@ static void set_encodings(struct rfb_client *self,
 			break;
 		}
 	}
+	/* noVNC ends on a gradient before 1.5; from 1.6 on it names buttons */
+	self->can_gradient = !png || buttons;
 	self->quality = rfb_jpeg_quality(self->quality_level);
 	/* who gave no quality wants everything exact */
 	self->can_h264 = h264 && self->quality_level >= 0 &&

@@ -166,6 +166,7 @@ class Viewer:
             self.socket.connect(address)
         self.cursor = self.cursor_hot = self.leds = None
         self.rects, self.texts, self.extended, self.fences, self.sizes, self.films = [], [], [], [], [], []
+        self.filters = set()  # of Tight, as were sent
         self.updates = self.ended_continuous = self.taken = 0
         self.absolute = self.extended_keys = None
         self.zlib, self.zrle, self.tight = zlib.decompressobj(), zlib.decompressobj(), [None] * 4
@@ -387,6 +388,7 @@ class Viewer:
             return UNKNOWN * (w * h)
         assert form < 8, "control byte %#x" % control
         which = self.u("B") if form & 4 else 0
+        self.filters.add(which)
         if which == 1:
             count = self.u("B") + 1
             palette = [bytes((c[2], c[1], c[0], 0)) for c in (self.read(3) for _ in range(count))]
