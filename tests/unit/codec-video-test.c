@@ -162,7 +162,7 @@ static void test_rate(void)
 	struct codec_view view = {pixels, W, W, H};
 	for (int codec = VIDEO_H264; codec <= VIDEO_MJPEG; codec++) {
 		struct video_settings settings = {codec,    W,  H,
-						  rates[0], 95, FPS};
+						  rates[0], 100, FPS};
 		g_autoptr(GError) error = NULL;
 		g_autoptr(video_encoder_t) video =
 		    video_encoder_create(&settings, &error);
@@ -170,7 +170,7 @@ static void test_rate(void)
 		size_t bytes[3];
 		for (int phase = 0; phase < 3; phase++) {
 			g_autoptr(GByteArray) out = g_byte_array_new();
-			video_encoder_set_rate(video, rates[phase], 95, FPS);
+			video_encoder_set_rate(video, rates[phase], 100, FPS);
 			for (int i = 0; i < 60; i++) {
 				codec_picture_fill(PICTURE_PHOTO, i + 1, pixels,
 						   W, W, H);
