@@ -264,6 +264,7 @@ struct agent *agent_new(struct clipboard *clipboard)
 {
 	struct agent *self = g_new0(struct agent, 1);
 	self->party.ops = &clipboard_ops;
+	self->party.guest = true;
 	self->clipboard = clipboard;
 	self->fd = -1;
 	self->out = g_byte_array_new();

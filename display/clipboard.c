@@ -7,12 +7,14 @@ struct clipboard {
 	bool asked;
 	/* Owns what an owner gave before it left: has text, is never asked. */
 	struct clipboard_party departed;
+	bool into_guest, out_of_guest;
 };
 
 struct clipboard *clipboard_new(void)
 {
 	struct clipboard *self = g_new0(struct clipboard, 1);
 	self->parties = g_ptr_array_new();
+	self->into_guest = self->out_of_guest = true;
 	return self;
 }
 
@@ -32,10 +34,20 @@ void clipboard_join(struct clipboard *self, struct clipboard_party *party)
 	g_ptr_array_add(self->parties, party);
 }
 
+/* Between viewers, too: they are one person's, or share what they see. */
+static bool may_go(const struct clipboard *self,
+		   const struct clipboard_party *from,
+		   const struct clipboard_party *to)
+{
+	return from->guest == to->guest ||
+	       (from->guest ? self->out_of_guest : self->into_guest);
+}
+
 bool clipboard_has_text(const struct clipboard_party *party)
 {
 	const struct clipboard *self = party->clipboard;
-	return self && self->owner && self->owner != party;
+	return self && self->owner && self->owner != party &&
+	       may_go(self, self->owner, party);
 }
 
 /* Answers everyone who waits. Callbacks may ask anew: the list is walked
@@ -66,7 +78,33 @@ static void set_owner(struct clipboard *self, struct clipboard_party *owner)
 		struct clipboard_party *party = parties->pdata[i];
 		if (party != owner &&
 		    g_ptr_array_find(self->parties, party, NULL))
-			party->ops->offered(party, owner != NULL);
+			party->ops->offered(party, clipboard_has_text(party));
+	}
+}
+
+void clipboard_set_ways(struct clipboard *self, bool into_guest,
+			bool out_of_guest)
+{
+	if (self->into_guest == into_guest &&
+	    self->out_of_guest == out_of_guest)
+		return;
+	self->into_guest = into_guest;
+	self->out_of_guest = out_of_guest;
+	struct clipboard_party *owner = self->owner;
+	g_autoptr(GPtrArray) parties =
+	    g_ptr_array_copy(self->parties, NULL, NULL);
+	for (guint i = 0; owner && i < parties->len && self->owner == owner;
+	     i++) {
+		struct clipboard_party *party = parties->pdata[i];
+		if (party == owner ||
+		    !g_ptr_array_find(self->parties, party, NULL))
+			continue;
+		bool text = clipboard_has_text(party);
+		if (!text && party->waits) {
+			party->waits = false;
+			party->ops->given(party, NULL);
+		}
+		party->ops->offered(party, text);
 	}
 }
 
@@ -79,10 +117,12 @@ void clipboard_leave(struct clipboard_party *party)
 	party->clipboard = NULL;
 	if (self->owner == party) {
 		/* What it already gave stays to be pasted. */
-		if (self->text)
+		if (self->text) {
+			self->departed.guest = party->guest;
 			self->owner = &self->departed;
-		else
+		} else {
 			set_owner(self, NULL);
+		}
 	}
 }
 

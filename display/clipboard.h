@@ -4,6 +4,9 @@
  * others hear of it and may ask. Text is UTF-8 with "\n" line ends, without a
  * final NUL, at most CLIPBOARD_MAX bytes.
  *
+ * Which way text may go is a matter of policy: into the guest and out of it
+ * are allowed or not, each for itself. What may not be pasted is not offered.
+ *
  * Threads: the main loop's. Ownership: a party is the caller's memory, joined
  * for as long as it wants to take part. Callbacks may call back in. */
 #pragma once
@@ -30,10 +33,15 @@ struct clipboard_party {
 	const struct clipboard_ops *ops;
 	struct clipboard *clipboard; /* set by clipboard_join() */
 	bool waits;
+	bool guest; /* set by the caller: the machine's side */
 };
 
 struct clipboard *clipboard_new(void);
 void clipboard_free(struct clipboard *self);
+/* Both until this is called. Holds at once: what was offered and may not be
+ * pasted any more is withdrawn, and whoever waits for it gets nothing. */
+void clipboard_set_ways(struct clipboard *self, bool into_guest,
+			bool out_of_guest);
 
 void clipboard_join(struct clipboard *self, struct clipboard_party *party);
 void clipboard_leave(struct clipboard_party *party);

@@ -14,7 +14,9 @@
 /* The host role needs one; people with socat a few. */
 #define CHANNELS_MAX     16
 #define PICTURE_EVENT_US G_USEC_PER_SEC
-#define PICTURES_MAX     4 /* being made at once; each holds a copy */
+/* whoever counts idle minutes needs no more */
+#define INPUT_EVENT_US (5 * G_USEC_PER_SEC)
+#define PICTURES_MAX   4 /* being made at once; each holds a copy */
 
 struct control {
 	struct display *display;
@@ -29,6 +31,7 @@ struct control {
 	gint64 picture_last;
 	guint picture_timer;
 	unsigned pictures;
+	gint64 input_told;
 };
 
 static void broadcast(struct control *self, json_t *event)
@@ -87,7 +90,18 @@ static void on_viewer_changed(void *data, unsigned id, bool attached)
 				  (int)display_viewers(self->display)->len));
 }
 
+static void on_input(void *data)
+{
+	struct control *self = data;
+	gint64 now = g_get_monotonic_time();
+	if (self->input_told && now - self->input_told < INPUT_EVENT_US)
+		return;
+	self->input_told = now;
+	broadcast(self, json_pack("{s:s}", "event", "input"));
+}
+
 static const struct display_hooks hooks = {
+    .input = on_input,
     .source_changed = on_source_changed,
     .first_frame = on_first_frame,
     .picture_changed = on_picture_changed,
@@ -117,11 +131,15 @@ static json_t *status_of(struct control *self)
 			      (json_int_t)viewer->since_unix_s, "bytes_sent",
 			      (json_int_t)viewer->bytes_sent));
 	}
+	gint64 input = display_input_us(display);
+	json_t *idle =
+	    input ? json_integer((g_get_monotonic_time() - input) / 1000)
+		  : json_null();
 	return json_pack(
-	    "{s:s, s:o, s:o, s:o}", "source",
+	    "{s:s, s:o, s:o, s:o, s:o}", "source",
 	    display_source_connected(display) ? "connected" : "lost",
 	    "first_frame_us", first < 0 ? json_null() : json_integer(first),
-	    "heads", heads, "viewers", list);
+	    "heads", heads, "viewers", list, "idle_ms", idle);
 }
 
 struct picture_call {
@@ -192,6 +210,30 @@ static void take_picture(struct control *self, struct jsonline *channel,
 			   on_picture, call);
 }
 
+/* What is not named here is another's to enforce. */
+static bool take_policy(struct control *self, json_t *message, GError **error)
+{
+	static const struct {
+		const char *name;
+		bool in, out;
+	} ways[] = {{"both", true, true},
+		    {"in", true, false},
+		    {"out", false, true},
+		    {"none", false, false}};
+	const char *wanted = jsonline_string(message, "clipboard", error);
+	for (gsize i = 0; wanted && i < G_N_ELEMENTS(ways); i++) {
+		if (strcmp(ways[i].name, wanted) != 0)
+			continue;
+		clipboard_set_ways(display_clipboard(self->display), ways[i].in,
+				   ways[i].out);
+		return true;
+	}
+	if (wanted)
+		fault_set(error, FAULT_INVALID, NULL,
+			  "Member 'clipboard' must be both, in, out or none.");
+	return false;
+}
+
 static void on_request(struct jsonline *channel, json_int_t id, const char *op,
 		       json_t *message, int fd, void *data)
 {
@@ -222,6 +264,9 @@ static void on_request(struct jsonline *channel, json_int_t id, const char *op,
 			fd = -1;
 			jsonline_reply(channel, id, NULL);
 		}
+	} else if (strcmp(op, "policy") == 0) {
+		if (take_policy(self, message, &error))
+			jsonline_reply(channel, id, NULL);
 	} else if (strcmp(op, "quit") == 0) {
 		jsonline_reply(channel, id, NULL);
 		self->quit(self->quit_data);

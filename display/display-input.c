@@ -15,9 +15,22 @@ static bool held_elsewhere(const struct viewer *viewer, unsigned keycode)
 	return false;
 }
 
+void display_note_input(struct display *self)
+{
+	self->input = g_get_monotonic_time();
+	if (self->hooks && self->hooks->input)
+		self->hooks->input(self->hooks_data);
+}
+
+gint64 display_input_us(const struct display *self)
+{
+	return self->input;
+}
+
 void display_key(struct viewer *viewer, unsigned keycode, bool down)
 {
 	guint8 *keys = viewer->keys;
+	display_note_input(viewer->display);
 	if (!keycode || keycode > 255)
 		return;
 	if (down)
@@ -60,6 +73,7 @@ void display_pointer(struct viewer *viewer, unsigned x, unsigned y,
 {
 	struct display *self = viewer->display;
 	unsigned head, changed = viewer->buttons ^ buttons;
+	display_note_input(self);
 	viewer->x = x;
 	viewer->y = y;
 	viewer->buttons = buttons;

@@ -27,7 +27,7 @@ struct display {
 	GPtrArray *viewers;
 	unsigned next_id;
 	guint round; /* source that ends this round; 0: nothing to tell */
-	gint64 started, first_frame;
+	gint64 started, first_frame, input;
 	const struct display_hooks *hooks;
 	void *hooks_data;
 	struct log_limit trouble_limit;

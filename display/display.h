@@ -79,6 +79,10 @@ const char *display_vm(const struct display *self);
 void display_key(struct viewer *viewer, unsigned keycode, bool down);
 void display_pointer(struct viewer *viewer, unsigned x, unsigned y,
 		     unsigned buttons);
+/* Input that does not go through the two above (a single window's). */
+void display_note_input(struct display *self);
+/* Monotonic, of the newest input of any viewer; 0: none yet. */
+gint64 display_input_us(const struct display *self);
 bool display_input_full(const struct display *self);
 
 enum display_resize {
@@ -98,6 +102,7 @@ struct display_hooks { /* all optional */
 	void (*first_frame)(void *data);
 	void (*picture_changed)(void *data); /* often: once per round */
 	void (*viewer_changed)(void *data, unsigned id, bool attached);
+	void (*input)(void *data); /* often: with every event */
 };
 
 /* name: shown in viewers' titles; NULL takes the machine's own. */

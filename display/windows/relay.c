@@ -156,6 +156,13 @@ static void note_from_client(struct windows *self,
 {
 	struct window *window = table_find(self->table, message->window);
 	switch (message->type) {
+	case SEAM_POINTER:
+	case SEAM_BUTTON:
+	case SEAM_AXIS:
+	case SEAM_KEY:
+	case SEAM_TOUCH:
+		display_note_input(self->display);
+		break;
 	case SEAM_FOCUS:
 		self->focus = message->window;
 		break;

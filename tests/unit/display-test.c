@@ -384,6 +384,49 @@ static void test_clipboard(void)
 	g_free(c.text);
 }
 
+static void test_clipboard_ways(void)
+{
+	struct clipboard *clipboard = clipboard_new();
+	struct party viewer = {.base.ops = &party_ops}, other = viewer;
+	struct party guest = {.base = {.ops = &party_ops, .guest = true}};
+	g_autoptr(GBytes) text = g_bytes_new_static("text", 4);
+	clipboard_join(clipboard, &viewer.base);
+	clipboard_join(clipboard, &other.base);
+	clipboard_join(clipboard, &guest.base);
+	clipboard_set_ways(clipboard, false, true);
+	clipboard_provide(&viewer.base, text);
+	g_assert_cmpuint(guest.offers, ==, 0);
+	g_assert_cmpuint(other.offers, ==, 1); /* as it was */
+	clipboard_ask(&guest.base);
+	g_assert_cmpuint(guest.given, ==, 0);
+	g_assert_cmpuint(guest.none, ==, 1);
+	clipboard_offer(&guest.base);
+	g_assert_cmpuint(viewer.offers, ==, 1);
+	clipboard_ask(&viewer.base);
+	g_assert_cmpuint(guest.wanted, ==, 1);
+	/* closed while somebody waits: they get nothing, also not later */
+	clipboard_set_ways(clipboard, false, false);
+	g_assert_cmpuint(viewer.none, ==, 1);
+	g_assert_cmpuint(viewer.withdrawals, >, 0);
+	clipboard_give(&guest.base, text);
+	g_assert_cmpuint(viewer.given, ==, 0);
+	clipboard_ask(&viewer.base);
+	g_assert_cmpuint(viewer.given, ==, 0);
+	clipboard_leave(&guest.base); /* what it gave stays the guest's */
+	g_assert_false(clipboard_has_text(&viewer.base));
+	unsigned offers = viewer.offers;
+	clipboard_set_ways(clipboard, true, true);
+	g_assert_cmpuint(viewer.offers, ==, offers + 1);
+	clipboard_ask(&viewer.base);
+	g_assert_cmpstr(viewer.text, ==, "text");
+	clipboard_leave(&viewer.base);
+	clipboard_leave(&other.base);
+	clipboard_free(clipboard);
+	g_free(viewer.text);
+	g_free(other.text);
+	g_free(guest.text);
+}
+
 static void test_clip_packing(void)
 {
 	g_autoptr(GBytes) text = g_bytes_new_static("zwei\nZeilen ü\n", 15);
@@ -497,6 +540,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/display/desktop/changes", test_desktop_changes);
 	g_test_add_func("/display/placeholder", test_placeholder);
 	g_test_add_func("/display/clipboard", test_clipboard);
+	g_test_add_func("/display/clipboard/ways", test_clipboard_ways);
 	g_test_add_func("/display/clipboard/packing", test_clip_packing);
 	g_test_add_func("/display/agent-wire", test_agent_wire);
 	g_test_add_func("/display/picture/shrink", test_shrink);
