@@ -14,6 +14,9 @@
 /* After the last window: an application that opens its next one only when
  * the first is closed (a splash, a sign-in) gets the time for it. */
 #define GRACE_MS 3000
+/* From an application's start to its first window: a large one on a machine
+ * without hardware acceleration takes most of it. */
+#define EXPECT_MS (120 * 1000)
 
 struct wish { /* an application to be launched */
 	char *app;
@@ -27,8 +30,10 @@ struct runner {
 	struct apps_link *link;
 	GQueue wishes;
 	unsigned launching; /* launches without an answer */
+	unsigned windows;
 	gboolean synced, failed;
 	guint grace;
+	guint expecting; /* runs while a window is to come; 0: none is */
 };
 
 static void wish_free(gpointer data)
@@ -60,12 +65,27 @@ static gboolean on_grace_over(gpointer data)
 static void consider_ending(struct runner *runner)
 {
 	gboolean needed = !runner->synced || runner->launching ||
+			  runner->expecting ||
 			  seamless_count(runner->seamless) > 0 ||
 			  !g_queue_is_empty(&runner->wishes);
 	if (needed)
 		g_clear_handle_id(&runner->grace, g_source_remove);
 	else if (!runner->grace)
 		runner->grace = g_timeout_add(GRACE_MS, on_grace_over, runner);
+}
+
+static gboolean on_nothing_came(gpointer data)
+{
+	struct runner *runner = data;
+	runner->expecting = 0;
+	consider_ending(runner);
+	return G_SOURCE_REMOVE;
+}
+
+static void expect_window(struct runner *runner)
+{
+	g_clear_handle_id(&runner->expecting, g_source_remove);
+	runner->expecting = g_timeout_add(EXPECT_MS, on_nothing_came, runner);
 }
 
 /* ---- what the machine says ---- */
@@ -136,8 +156,12 @@ static void on_synced(void *data)
 
 static void on_windows(unsigned toplevels, void *data)
 {
+	struct runner *runner = data;
 	events_emit("windows", "{s:i}", "count", (int)toplevels);
-	consider_ending(data);
+	if (toplevels > runner->windows)
+		g_clear_handle_id(&runner->expecting, g_source_remove);
+	runner->windows = toplevels;
+	consider_ending(runner);
 }
 
 static void show_trouble(const char *title, const char *text)
@@ -161,6 +185,8 @@ static void on_launched(unsigned token, gboolean failed, const char *text,
 	events_emit("launched", "{s:b,s:s?}", "failed", failed, "text", text);
 	if (failed)
 		show_trouble("The application did not start", text);
+	else if (!runner->windows) /* one that is there may be raised */
+		expect_window(runner);
 	consider_ending(runner);
 }
 
@@ -294,6 +320,7 @@ int apps_run(struct apps_options *options)
 	    g_application_run(runner.gtk, count, (char **)words->pdata);
 	events_emit("exit", "{s:i}", "status", runner.failed || status);
 	g_clear_handle_id(&runner.grace, g_source_remove);
+	g_clear_handle_id(&runner.expecting, g_source_remove);
 	apps_link_free(runner.link);
 	seamless_free(runner.seamless);
 	g_queue_clear_full(&runner.wishes, wish_free);

@@ -6,7 +6,7 @@
 # DEMO_DIR and the image cache as in demo.sh, whose server and user it shares.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
-export DEMO_DIR=${DEMO_DIR:-$top/demo} DEMO_IMAGE=debian-apps DEMO_POOL=apps
+export DEMO_DIR=${DEMO_DIR:-$top/demo} DEMO_IMAGE=debian-apps DEMO_POOL=apps DEMO_MEMORY=2048
 demo=$DEMO_DIR
 bin=$top/${BUILD:-build}/bin
 apps=(libreoffice-writer org.xfce.mousepad)

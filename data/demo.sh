@@ -88,7 +88,7 @@ if ! oriel user list --json | jq -e '.users[] | select(.user == "demo")' >/dev/n
 fi
 if ! oriel pool list --json | jq -e --arg pool "$pool" '.pools[] | select(.pool == $pool)' >/dev/null; then
 	step "Making pool $pool"
-	oriel pool create "$pool" --image "$image" --cpus 2 --memory 1024 --heads 2
+	oriel pool create "$pool" --image "$image" --cpus 2 --memory "${DEMO_MEMORY:-1024}" --heads 2
 fi
 
 https=$(jq -r .https "$root/run/gateway.json")
