@@ -510,6 +510,32 @@ static void give(const struct field *f, const void *at, struct sink *sink)
 	}
 }
 
+/* Header, four numbers and a name: no HELLO is longer. */
+#define HELLO_MAX 256u
+
+size_t seam_seek_hello(const uint8_t *bytes, size_t size, bool *found)
+{
+	static const uint8_t begin[] = {SEAM_HELLO, 0, 0, 0}, none[4];
+	*found = false;
+	for (size_t at = 0; at < size; at++) {
+		size_t have = size - at;
+		if (memcmp(bytes + at, begin,
+			   have < sizeof begin ? have : sizeof begin) != 0)
+			continue;
+		if (have < SEAM_HEADER_SIZE)
+			return at;
+		uint32_t length = (uint32_t)bytes[at + 4] |
+				  (uint32_t)bytes[at + 5] << 8 |
+				  (uint32_t)bytes[at + 6] << 16 |
+				  (uint32_t)bytes[at + 7] << 24;
+		*found = length <= HELLO_MAX &&
+			 memcmp(bytes + at + 8, none, sizeof none) == 0;
+		if (*found)
+			return at;
+	}
+	return size;
+}
+
 enum seam_status seam_write(const struct seam_message *message, uint8_t *bytes,
 			    size_t room, size_t *used)
 {

@@ -355,6 +355,10 @@ const char *seam_type_name(unsigned type); /* "?" for one we do not know */
  * SEAM_UNKNOWN. Every bad status ends the connection. */
 enum seam_status seam_parse(const uint8_t *bytes, size_t size,
 			    struct seam_message *message, size_t *used);
+/* How many bytes to drop so that what is left can only begin with a HELLO;
+ * *found: it does, and enough of it is there to know. For streams whose other
+ * end may have died in the middle of a message: a guest's port. */
+size_t seam_seek_hello(const uint8_t *bytes, size_t size, bool *found);
 /* Checks the same rules, so that what we send is what we would accept. */
 enum seam_status seam_write(const struct seam_message *message, uint8_t *bytes,
 			    size_t room, size_t *used);

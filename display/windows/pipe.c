@@ -18,10 +18,12 @@ struct pipe {
 	uint8_t *in;
 	size_t in_have;
 	GByteArray *out;
-	size_t out_done; /* of out, with the kernel already */
+	size_t out_done;  /* of out, with the kernel already */
+	size_t out_start; /* of out: where the message at out_done begins */
 	size_t drain_bytes;
 	guint64 sent;
 	bool held, deaf;
+	bool seeking; /* nothing counts before the next HELLO */
 	unsigned resets;
 };
 
@@ -68,6 +70,25 @@ guint64 pipe_sent(const struct pipe *self)
 	return self->sent;
 }
 
+static size_t message_size(const uint8_t *header)
+{
+	uint32_t length;
+	memcpy(&length, header + 4, sizeof length);
+	return SEAM_HEADER_SIZE + GUINT32_FROM_LE(length);
+}
+
+/* Whole messages that are with the kernel are behind out_start. */
+static void count_sent(struct pipe *self)
+{
+	while (self->out_start < self->out_done) {
+		size_t next = self->out_start +
+			      message_size(self->out->data + self->out_start);
+		if (next > self->out_done)
+			return;
+		self->out_start = next;
+	}
+}
+
 static bool write_some(struct pipe *self)
 {
 	while (pipe_queued(self)) {
@@ -82,7 +103,7 @@ static bool write_some(struct pipe *self)
 		self->sent += (guint64)n;
 	}
 	g_byte_array_set_size(self->out, 0);
-	self->out_done = 0;
+	self->out_done = self->out_start = 0;
 	return true;
 }
 
@@ -96,8 +117,10 @@ static gboolean on_writable(int fd, GIOCondition condition, void *data)
 		return G_SOURCE_REMOVE;
 	}
 	if (self->out_done > IN_SIZE) {
-		g_byte_array_remove_range(self->out, 0, (guint)self->out_done);
-		self->out_done = 0;
+		count_sent(self);
+		g_byte_array_remove_range(self->out, 0, (guint)self->out_start);
+		self->out_done -= self->out_start;
+		self->out_start = 0;
 	}
 	self->refs++;
 	if (was_long && pipe_queued(self) < self->drain_bytes &&
@@ -142,12 +165,27 @@ void pipe_flush(struct pipe *self)
 
 /* ---- reading ---- */
 
+/* What an agent that died has left half written in the port is still to be
+ * read before what the next one says. */
+static void seek_hello(struct pipe *self)
+{
+	bool found;
+	size_t skip = seam_seek_hello(self->in, self->in_have, &found);
+	self->seeking = !found;
+	memmove(self->in, self->in + skip, self->in_have - skip);
+	self->in_have -= skip;
+}
+
 /* Hands over what is complete; false once the pipe has ended. */
 static bool take_messages(struct pipe *self)
 {
 	size_t done = 0;
 	bool alive = true;
 	unsigned resets = self->resets;
+	if (self->seeking)
+		seek_hello(self);
+	if (self->seeking)
+		return true;
 	self->refs++;
 	/* a handler may end, hold or reset us: what is in the buffer is then
 	 * not ours to go on with */
@@ -210,7 +248,8 @@ static gboolean on_let_go(void *data)
 {
 	struct pipe *self = data;
 	self->read_watch = 0;
-	if (!take_messages(self) || self->held)
+	/* a handler that began anew has set a watch of its own */
+	if (!take_messages(self) || self->held || self->read_watch)
 		return G_SOURCE_REMOVE;
 	self->read_watch = g_unix_fd_add(
 	    self->fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable, self);
@@ -237,11 +276,25 @@ void pipe_reset(struct pipe *self, bool deaf)
 	self->in_have = 0;
 	self->deaf = deaf;
 	self->held = false;
-	g_byte_array_set_size(self->out, 0);
-	self->out_done = 0;
+	self->seeking = false;
+	/* a message that is half with the kernel is finished: the next one
+	 * would be taken for the rest of it */
+	count_sent(self);
+	if (self->out_start < self->out_done)
+		g_byte_array_set_size(
+		    self->out,
+		    (guint)(self->out_start +
+			    message_size(self->out->data + self->out_start)));
+	else
+		g_byte_array_set_size(self->out, (guint)self->out_done);
 	g_clear_handle_id(&self->read_watch, g_source_remove);
 	self->read_watch = g_unix_fd_add(
 	    self->fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable, self);
+}
+
+void pipe_seek_hello(struct pipe *self)
+{
+	self->seeking = true;
 }
 
 struct pipe *pipe_new(int fd, const struct pipe_handlers *handlers, void *data,

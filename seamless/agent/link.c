@@ -29,6 +29,7 @@ struct link {
 	char *path;
 	int listener, fd; /* or -1 */
 	bool port, up, told_full;
+	bool seeking; /* what is read before the HELLO is an older one's */
 	guint listen_source, in_source, out_source, look_source, again_source;
 	uint32_t serial;
 	GByteArray *out;
@@ -127,7 +128,12 @@ static gboolean on_again(gpointer data)
 static bool digest(struct link *self)
 {
 	size_t at = 0;
-	while (self->up && at < self->in_used) {
+	if (self->seeking) {
+		bool found;
+		at = seam_seek_hello(self->in, self->in_used, &found);
+		self->seeking = !found;
+	}
+	while (self->up && !self->seeking && at < self->in_used) {
 		struct seam_message message;
 		size_t used = 0;
 		enum seam_status status = seam_parse(
@@ -176,6 +182,7 @@ static void begin_peer(struct link *self)
 {
 	self->up = true;
 	self->told_full = false;
+	self->seeking = self->port;
 	self->in_source =
 	    g_unix_fd_add(self->fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_in, self);
 	self->handlers.opened(self->data);

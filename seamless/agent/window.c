@@ -186,8 +186,6 @@ void window_announce_all(struct agent *agent)
 		struct window *self = agent->windows->pdata[i];
 		if (!link_has_room(agent->link))
 			return;
-		if (self->kept_back)
-			continue;
 		if ((self->dirty & DIRTY_CREATE) && !announce(self))
 			continue;
 		if (self->dirty & DIRTY_PROPS)
@@ -204,11 +202,13 @@ bool window_all_told(const struct agent *agent)
 {
 	for (guint i = 0; i < agent->windows->len; i++) {
 		const struct window *w = agent->windows->pdata[i];
-		if (w->kept_back || w->starved)
+		/* one that is not drawn now is told when it is shown */
+		if (w->starved || (w->announced && !w->shown))
 			continue;
 		if (!w->announced) {
 			if (agent->n_announced >= agent->peer_windows_max ||
-			    count_popups(agent) >= SEAM_POPUPS_MAX)
+			    count_popups(agent) >= SEAM_POPUPS_MAX ||
+			    (w->parent && !w->parent->announced))
 				continue;
 			return false;
 		}

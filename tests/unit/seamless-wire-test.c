@@ -254,6 +254,32 @@ static void test_text_cut(void)
 	g_assert_cmpuint(seam_text_of(NULL, 4).size, ==, 0);
 }
 
+/* What a dead agent left half written is dropped, byte by byte. */
+static void test_seek_hello(void)
+{
+	uint8_t bytes[256] = {0};
+	struct seam_message m = example(SEAM_HELLO);
+	m.window = 0;
+	size_t size;
+	bool found;
+	/* junk that begins like one, then one */
+	memcpy(bytes, "\x01\0\0\0\xff\xff\0\0 \x01\0\0", 12);
+	g_assert_cmpint(seam_write(&m, bytes + 12, sizeof bytes - 12, &size),
+			==, SEAM_OK);
+	g_assert_cmpuint(seam_seek_hello(bytes, 12 + size, &found), ==, 12);
+	g_assert_true(found);
+	/* cut anywhere: nothing of it is lost */
+	for (size_t have = 0; have < 12 + SEAM_HEADER_SIZE; have++) {
+		size_t skip = seam_seek_hello(bytes, have, &found);
+		g_assert_false(found);
+		g_assert_cmpuint(skip, <=, MIN(have, 12));
+	}
+	memset(bytes, 1, sizeof bytes);
+	g_assert_cmpuint(seam_seek_hello(bytes, sizeof bytes, &found), ==,
+			 sizeof bytes - 1);
+	g_assert_false(found);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -265,5 +291,6 @@ int main(int argc, char **argv)
 			test_unknown_and_newer);
 	g_test_add_func("/seamless/wire/small-buffer", test_too_small_a_buffer);
 	g_test_add_func("/seamless/wire/text-cut", test_text_cut);
+	g_test_add_func("/seamless/wire/seek-hello", test_seek_hello);
 	return g_test_run();
 }
