@@ -103,8 +103,10 @@ enum display_resize display_resize(struct display *self,
 	for (unsigned i = 0; i < count; i++) {
 		const struct rect *at = &heads[i].at;
 		struct rect common;
-		if (heads[i].number >= have || !at->w || !at->h ||
-		    at->w > DESKTOP_SIDE_MAX || at->h > DESKTOP_SIDE_MAX ||
+		if (heads[i].number >= have ||
+		    (int)heads[i].number == self->atlas_head || !at->w ||
+		    !at->h || at->w > DESKTOP_SIDE_MAX ||
+		    at->h > DESKTOP_SIDE_MAX ||
 		    (guint64)at->w * at->h > DESKTOP_HEAD_PIXELS_MAX)
 			return DISPLAY_RESIZE_INVALID;
 		pixels += (guint64)at->w * at->h;
@@ -126,6 +128,8 @@ enum display_resize display_resize(struct display *self,
 		display_begin_round(self);
 	for (unsigned n = 0; n < have; n++) {
 		const struct rect *at = NULL;
+		if ((int)n == self->atlas_head)
+			continue; /* no viewer's */
 		for (unsigned i = 0; i < count; i++)
 			if (heads[i].number == n)
 				at = &heads[i].at;

@@ -12,6 +12,8 @@ struct display {
 	char *source_path; /* where a lost one is looked for; NULL: nowhere */
 	guint retry;
 	struct desktop *desktop;
+	struct desktop *atlas; /* NULL: no head is one */
+	int atlas_head;
 	struct activity *activity;
 	struct jobs *jobs;
 	struct film *film;
@@ -35,3 +37,9 @@ struct display {
 
 /* Something is to be told to viewers at the end of this round. */
 void display_begin_round(struct display *self);
+
+/* ---- display-atlas.c ---- */
+/* The picture that a head is part of. */
+struct desktop *display_picture_of(struct display *self, unsigned head);
+/* Tells viewers what of the atlas is new. */
+void display_atlas_round(struct display *self);

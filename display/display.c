@@ -53,6 +53,7 @@ static gboolean end_round(gpointer data)
 			viewer->ops->changed(viewer, &change);
 		}
 	}
+	display_atlas_round(self);
 	flush_viewers(self);
 	if (painted && self->hooks && self->hooks->picture_changed)
 		self->hooks->picture_changed(self->hooks_data);
@@ -101,9 +102,11 @@ static bool on_resize(void *data, unsigned head, unsigned width,
 		      unsigned height, GError **error)
 {
 	struct display *self = data;
-	if (!desktop_set_head(self->desktop, head, width, height, error))
+	struct desktop *picture = display_picture_of(self, head);
+	if (!desktop_set_head(picture, head, width, height, error))
 		return false;
-	if (desktop_layout_serial(self->desktop) != self->layout_serial)
+	if (picture != self->desktop ||
+	    desktop_layout_serial(self->desktop) != self->layout_serial)
 		display_begin_round(self);
 	return true;
 }
@@ -149,6 +152,7 @@ static void on_lost(void *data, const GError *why)
 {
 	struct display *self = data;
 	detach_ports(self);
+	display_set_atlas(self, -1);
 	if (why) {
 		g_autofree char *cause = fault_cause(why);
 		log_warn(&self->about, "machine's display lost: %s", cause);
@@ -173,10 +177,11 @@ static bool on_write(void *data, unsigned head, const struct rect *part,
 		     const uint8_t *pixels, size_t length, GError **error)
 {
 	struct display *self = data;
-	if (!desktop_write(self->desktop, head, part, stride_bytes, format,
-			   pixels, length, error))
+	struct desktop *picture = display_picture_of(self, head);
+	if (!desktop_write(picture, head, part, stride_bytes, format, pixels,
+			   length, error))
 		return false;
-	if (self->first_frame < 0) {
+	if (self->first_frame < 0 && picture == self->desktop) {
 		self->first_frame = g_get_monotonic_time() - self->started;
 		if (self->hooks && self->hooks->first_frame)
 			self->hooks->first_frame(self->hooks_data);
@@ -341,6 +346,7 @@ struct display *display_new(const char *name, const char *vm)
 	self->about.vm = self->vm;
 	self->started = g_get_monotonic_time();
 	self->first_frame = -1;
+	self->atlas_head = -1;
 	self->trouble_limit.burst = 5;
 	self->viewers = g_ptr_array_new();
 	self->desktop = desktop_new();
@@ -370,6 +376,7 @@ void display_free(struct display *self)
 	source_free(self->source);
 	clipboard_free(self->clipboard);
 	desktop_free(self->desktop);
+	desktop_free(self->atlas);
 	cursor_free(self->cursor);
 	g_ptr_array_unref(self->viewers);
 	g_free(self->name);
@@ -401,6 +408,7 @@ void display_attach_source(struct display *self, int fd)
 	self->retry = 0;
 	detach_ports(self);
 	source_attach(self->source, fd);
+	display_set_atlas(self, -1);
 }
 
 bool display_follow_source(struct display *self, const char *path,

@@ -40,6 +40,9 @@ struct viewer_ops {
 	void (*input_ready)(struct viewer *viewer);
 	/* Frees the viewer; must call display_detach() first. */
 	void (*destroy)(struct viewer *viewer);
+	/* As `changed`, of the atlas. Optional. */
+	void (*atlas_changed)(struct viewer *viewer,
+			      const struct desktop_change *change);
 };
 
 /* Embedded by the protocol's own struct. */
@@ -94,6 +97,19 @@ enum display_resize {
 enum display_resize display_resize(struct display *self,
 				   const struct desktop_head *heads,
 				   unsigned count);
+
+/* ---- the atlas: a head that is no screen ---- */
+
+/* Makes a head the atlas, into which the guest's agent paints single windows
+ * (docs/seamless.md); -1: none. It leaves the desktop, so that no viewer sees
+ * it, and has a picture of its own. The machine's end ends it too. */
+void display_set_atlas(struct display *self, int head);
+int display_atlas_head(const struct display *self);
+/* Its picture, with the one head; NULL while there is none. */
+const struct desktop *display_atlas(const struct display *self);
+/* Asks the guest for its size. */
+void display_size_atlas(struct display *self, unsigned width, unsigned height);
+unsigned display_heads(const struct display *self); /* of the machine */
 
 /* ---- the whole ---- */
 

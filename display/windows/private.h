@@ -19,6 +19,12 @@
  * paints late, and half-painted windows are worse than late ones. */
 #define STAMP_PATIENCE_US (2000 * 1000)
 
+/* Of the atlas head, pixels. First: some windows of a usual size, at 16 MiB.
+ * Most: a framebuffer of virtio-gpu, and of QEMU's messages. */
+#define ATLAS_SIDE_FIRST 2048u
+#define ATLAS_SIDE_MAX   8192u
+#define ATLAS_PIXELS_MAX 33000000u
+
 /* First member is the viewer: ops get a pointer to it. */
 struct windows {
 	struct viewer viewer;
@@ -34,6 +40,7 @@ struct windows {
 	bool port_open;    /* the guest has it open */
 	bool agent;        /* a sync has begun since our HELLO */
 	uint32_t agent_capabilities;
+	unsigned atlas_width, atlas_height; /* as asked of the guest */
 	struct table *table;
 	/* id -> serial of the last CONFIGURE, of whichever client: these
 	 * windows have been placed by a person. As long as the agent lives. */
@@ -50,6 +57,9 @@ void windows_drop_client(struct windows *self, uint32_t fault, const char *why);
 /* Tells both ends that the agent is to begin anew. */
 void windows_start_sync(struct windows *self);
 void windows_agent_gone(struct windows *self, const char *why);
+/* The agent has no room: asks the guest for a larger head. false: there is
+ * none, or it is as large as it may be. */
+bool windows_grow_atlas(struct windows *self);
 
 /* relay.c */
 void windows_from_client(void *data, const struct seam_message *message,
@@ -65,5 +75,8 @@ void windows_say_error(struct pipe *pipe, uint32_t fault, uint32_t window,
 void windows_look(struct windows *self);
 /* Encodes and queues as much as the client takes now. */
 void windows_send(struct windows *self);
-/* The client's own picture is stale: heads were laid out anew. */
-void windows_all_stale(struct windows *self);
+/* The client's own picture is stale: that picture was laid out anew. */
+void windows_all_stale(struct windows *self, const struct desktop *picture);
+/* The picture that a head is part of: the atlas has one of its own. */
+const struct desktop *windows_picture(const struct windows *self,
+				      unsigned head);

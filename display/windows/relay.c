@@ -87,6 +87,11 @@ void windows_from_agent(void *data, const struct seam_message *message,
 	case SEAM_COMMIT:
 		take_commit(self, message);
 		return;
+	case SEAM_ERROR:
+		if (message->error.code == SEAM_FAULT_LIMIT &&
+		    !message->window && windows_grow_atlas(self))
+			return; /* there will be room */
+		break;
 	case SEAM_WIN_CREATE:
 		if (!table_add(self->table, message->window,
 			       message->win_create.kind)) {

@@ -40,7 +40,8 @@ static struct window *whose_turn(struct windows *self)
 static void send_tile(struct windows *self, struct window *window,
 		      const struct rect *part)
 {
-	const struct desktop *desktop = display_desktop(self->display);
+	const struct desktop *desktop =
+	    windows_picture(self, window->shown.place.head);
 	size_t stride = desktop_width(desktop);
 	struct seam_message message = {.type = SEAM_PIXELS,
 				       .window = window->id};
@@ -124,8 +125,9 @@ static gboolean on_patience(void *data)
 static bool ready(struct windows *self, struct window *window, struct rect *at,
 		  gint64 now_us)
 {
-	const struct desktop *desktop = display_desktop(self->display);
 	const struct frame *waits = &window->waits;
+	const struct desktop *desktop =
+	    windows_picture(self, waits->place.head);
 	if (!atlas_find(desktop, &waits->place, at))
 		return false; /* the head may be about to grow */
 	return atlas_has_frame(desktop, at, window->id, waits->generation,
@@ -152,13 +154,13 @@ void windows_look(struct windows *self)
 					       on_patience, self);
 }
 
-void windows_all_stale(struct windows *self)
+void windows_all_stale(struct windows *self, const struct desktop *desktop)
 {
-	const struct desktop *desktop = display_desktop(self->display);
 	struct window *window;
 	for (unsigned i = 0; (window = table_at(self->table, i)); i++) {
 		struct rect at;
-		if (!window->valid)
+		if (!window->valid ||
+		    windows_picture(self, window->shown.place.head) != desktop)
 			continue;
 		if (!atlas_find(desktop, &window->shown.place, &at)) {
 			window->at.w = 0; /* until the head is back */

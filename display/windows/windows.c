@@ -13,19 +13,41 @@
 
 /* ---- the viewer: what the display tells us ---- */
 
+const struct desktop *windows_picture(const struct windows *self, unsigned head)
+{
+	const struct desktop *atlas = display_atlas(self->display);
+	return atlas && (int)head == display_atlas_head(self->display)
+		   ? atlas
+		   : display_desktop(self->display);
+}
+
+static void note_change(struct windows *self, const struct desktop *picture,
+			const struct desktop_change *change)
+{
+	struct window *window;
+	if (change->laid_out) {
+		windows_all_stale(self, picture);
+		return;
+	}
+	for (unsigned i = 0; (window = table_at(self->table, i)); i++)
+		if (window->valid && window->at.w &&
+		    windows_picture(self, window->shown.place.head) == picture)
+			atlas_damage_join(&window->changed, &window->at,
+					  change->all);
+}
+
 static void on_changed(struct viewer *viewer,
 		       const struct desktop_change *change)
 {
 	struct windows *self = (struct windows *)viewer;
-	struct window *window;
-	if (change->laid_out) {
-		windows_all_stale(self);
-		return;
-	}
-	for (unsigned i = 0; (window = table_at(self->table, i)); i++)
-		if (window->valid && window->at.w)
-			atlas_damage_join(&window->changed, &window->at,
-					  change->all);
+	note_change(self, display_desktop(self->display), change);
+}
+
+static void on_atlas_changed(struct viewer *viewer,
+			     const struct desktop_change *change)
+{
+	struct windows *self = (struct windows *)viewer;
+	note_change(self, display_atlas(self->display), change);
 }
 
 static void on_flush(struct viewer *viewer)
@@ -55,6 +77,7 @@ static const struct viewer_ops viewer_ops = {
     .flush = on_flush,
     .input_ready = on_nothing,
     .destroy = on_destroy,
+    .atlas_changed = on_atlas_changed,
 };
 
 /* ---- beginnings and ends ---- */
@@ -166,6 +189,35 @@ static void port_detach(void *data)
 		on_port_ended(self, NULL);
 }
 
+/* The last of several heads is the agent's. It gets a size before anybody
+ * asks for windows, so that the first one finds it ready. */
+static void begin_atlas(struct windows *self)
+{
+	unsigned heads = display_heads(self->display);
+	if (heads < 2)
+		return;
+	display_set_atlas(self->display, (int)heads - 1);
+	self->atlas_width = self->atlas_height = ATLAS_SIDE_FIRST;
+	display_size_atlas(self->display, self->atlas_width,
+			   self->atlas_height);
+}
+
+bool windows_grow_atlas(struct windows *self)
+{
+	unsigned width = self->atlas_width, height = self->atlas_height;
+	/* nearly square packs best */
+	unsigned *side = width <= height ? &width : &height;
+	*side = MIN((*side + *side / 2 + 63) / 64 * 64, ATLAS_SIDE_MAX);
+	if (display_atlas_head(self->display) < 0 ||
+	    (uint64_t)width * height > ATLAS_PIXELS_MAX ||
+	    (width == self->atlas_width && height == self->atlas_height))
+		return false;
+	self->atlas_width = width;
+	self->atlas_height = height;
+	display_size_atlas(self->display, width, height);
+	return true;
+}
+
 static void port_opened(void *data, bool open)
 {
 	struct windows *self = data;
@@ -174,10 +226,14 @@ static void port_opened(void *data, bool open)
 	self->port_open = open;
 	if (self->port)
 		pipe_reset(self->port, !open);
-	if (open)
+	if (open) {
+		if (self->port)
+			pipe_seek_hello(self->port);
+		begin_atlas(self);
 		windows_start_sync(self);
-	else
+	} else {
 		windows_agent_gone(self, "The guest's agent has ended.");
+	}
 }
 
 static const struct display_port_ops port_ops = {

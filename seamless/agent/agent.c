@@ -341,6 +341,9 @@ static void on_extension(struct agent *self, XEvent *event)
 		XRRUpdateConfiguration(event);
 		screen_default(self);
 		head_follow(self);
+		/* a screen of another size begins empty */
+		for (guint i = 0; i < self->windows->len; i++)
+			paint_whole(self->windows->pdata[i]);
 	} else if (event->type == self->randr_event + RRNotify) {
 		head_follow(self);
 	} else if (event->type == self->xkb_event) {
@@ -562,7 +565,8 @@ static bool open_extensions(struct agent *self, GError **error)
 					 XkbAudibleBellMask, 0);
 	}
 	XRRSelectInput(display, self->root,
-		       RRScreenChangeNotifyMask | RRCrtcChangeNotifyMask);
+		       RRScreenChangeNotifyMask | RRCrtcChangeNotifyMask |
+			   RROutputChangeNotifyMask);
 	return true;
 }
 

@@ -88,7 +88,6 @@ struct window {
 
 	/* paint.c */
 	bool announced, shown, starved, committed;
-	bool kept_back; /* not for the client's eyes */
 	Damage damage;
 	Pixmap pixmap;   /* its contents as they were named last */
 	Picture picture; /* of windows whose depth is not the root's */
@@ -140,7 +139,7 @@ struct agent {
 	struct atlas *atlas;
 	const char *atlas_spec; /* as given; NULL: found out */
 	unsigned head;
-	bool head_given, may_grow;
+	bool head_given, may_grow, grow_failed;
 	int atlas_x, atlas_y; /* on the X screen */
 	int head_x, head_y;   /* of the head's picture there */
 	gint64 told_full_us;  /* when the client last heard that it is full */
@@ -288,8 +287,13 @@ void screen_to_guest(const struct agent *agent, const struct seam_rect *area,
 /* head.c */
 bool head_open(struct agent *agent, const char *spec, int head, GError **error);
 void head_follow(struct agent *agent);
-/* At least this large, or half as large again; true where that is under way. */
-bool head_grow(struct agent *agent, unsigned width, unsigned height);
+
+/* output.c */
+/* Turns the atlas's output on, as large as the host prefers it. */
+void output_adopt(struct agent *agent);
+/* The atlas at least this large, or half as large again; true where that is
+ * under way. */
+bool output_grow(struct agent *agent, unsigned width, unsigned height);
 
 /* cursor.c */
 bool cursor_open(struct agent *agent);

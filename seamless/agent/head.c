@@ -1,9 +1,7 @@
 /* Where on the X screen the atlas is: an output of the machine that only the
  * agent uses, a part of the screen that was named, or all of it.
  *
- * Whoever sets an output's mode decides its size: the host, or with --grow the
- * agent itself, when windows find no room or the client's screens are larger
- * than the X screen, beyond which no pointer gets. When the size changes,
+ * Which output, and which mode it has, is output.c's. When the size changes,
  * rectangles stay where they are in it if it has only grown; otherwise every
  * window gets a new one. RandR tells, nothing is polled. */
 #include "seamless/agent/agent.h"
@@ -14,9 +12,6 @@
 
 #include "common/fault.h"
 #include "common/log.h"
-
-#define SIDE_MAX   8192     /* of a framebuffer of virtio-gpu */
-#define PIXELS_MAX 33000000 /* of a head in QEMU's messages */
 
 struct place {
 	int x, y, width, height, head_x, head_y;
@@ -92,6 +87,8 @@ void head_follow(struct agent *agent)
 {
 	struct place place;
 	uint32_t width = 0, height = 0;
+	if (agent->may_grow && !agent->atlas_spec)
+		output_adopt(agent);
 	find_place(agent, &place);
 	if (agent->atlas)
 		atlas_size(agent->atlas, &width, &height);
@@ -105,6 +102,10 @@ void head_follow(struct agent *agent)
 		     place.head_y != agent->head_y;
 	if (!larger && !smaller && !moved && agent->atlas)
 		return;
+	/* nobody paints there from now on */
+	if (agent->atlas && place.head != agent->head)
+		XClearArea(agent->display, agent->root, agent->atlas_x,
+			   agent->atlas_y, width, height, False);
 	agent->atlas_x = place.x;
 	agent->atlas_y = place.y;
 	agent->head_x = place.head_x;
@@ -149,144 +150,4 @@ bool head_open(struct agent *agent, const char *spec, int head, GError **error)
 	}
 	head_follow(agent);
 	return true;
-}
-
-/* ---- growth ---- */
-
-/* A mode of the output that is large enough, or a new one; None where the
- * server will not have it. */
-static RRMode choose_mode(struct agent *agent, XRRScreenResources *resources,
-			  RROutput id, const XRROutputInfo *output,
-			  unsigned width, unsigned height)
-{
-	char name[32];
-	uint64_t best_area = UINT64_MAX;
-	RRMode best = None;
-	for (int i = 0; i < resources->nmode; i++) {
-		const XRRModeInfo *mode = &resources->modes[i];
-		uint64_t area = (uint64_t)mode->width * mode->height;
-		bool of_output = false;
-		for (int k = 0; k < output->nmode && !of_output; k++)
-			of_output = output->modes[k] == mode->id;
-		if (!of_output || mode->width < width ||
-		    mode->height < height || area >= best_area ||
-		    area > 2 * (uint64_t)width * height)
-			continue;
-		best = mode->id;
-		best_area = area;
-	}
-	if (best != None)
-		return best;
-	/* no screen is behind it: any timing does, at some 50 Hz */
-	XRRModeInfo mode = {.width = width,
-			    .height = height,
-			    .hSyncStart = width + 16,
-			    .hSyncEnd = width + 32,
-			    .hTotal = width + 64,
-			    .vSyncStart = height + 2,
-			    .vSyncEnd = height + 4,
-			    .vTotal = height + 8};
-	mode.dotClock = (unsigned long)mode.hTotal * mode.vTotal * 50;
-	mode.nameLength =
-	    (unsigned)snprintf(name, sizeof name, "oriel-%ux%u", width, height);
-	mode.name = name;
-	for (int i = 0; i < resources->nmode; i++)
-		if (strcmp(resources->modes[i].name, name) == 0)
-			best = resources->modes[i].id;
-	if (best == None)
-		best = XRRCreateMode(agent->display, agent->root, &mode);
-	if (best != None)
-		XRRAddOutputMode(agent->display, id, best);
-	return best;
-}
-
-static bool set_mode(struct agent *agent, XRRScreenResources *resources,
-		     RROutput id, XRROutputInfo *output, unsigned width,
-		     unsigned height)
-{
-	Display *display = agent->display;
-	XRRCrtcInfo *crtc =
-	    output->crtc ? XRRGetCrtcInfo(display, resources, output->crtc)
-			 : NULL;
-	RRMode mode =
-	    crtc ? choose_mode(agent, resources, id, output, width, height)
-		 : None;
-	bool done = false;
-	if (mode != None) {
-		int screen_width = MAX(agent->room_width, crtc->x + (int)width);
-		int screen_height =
-		    MAX(agent->room_height, crtc->y + (int)height);
-		for (int i = 0; i < resources->nmode; i++)
-			if (resources->modes[i].id == mode) {
-				screen_width = MAX(
-				    screen_width,
-				    crtc->x + (int)resources->modes[i].width);
-				screen_height = MAX(
-				    screen_height,
-				    crtc->y + (int)resources->modes[i].height);
-			}
-		XGrabServer(display);
-		if (screen_width > agent->room_width ||
-		    screen_height > agent->room_height)
-			XRRSetScreenSize(display, agent->root, screen_width,
-					 screen_height,
-					 screen_width * 254 / 960,
-					 screen_height * 254 / 960);
-		done =
-		    XRRSetCrtcConfig(display, resources, output->crtc,
-				     CurrentTime, crtc->x, crtc->y, mode,
-				     RR_Rotate_0, &id, 1) == RRSetConfigSuccess;
-		XUngrabServer(display);
-		XSync(display, False);
-		/* what is placed before the event of it comes may use it */
-		if (done) {
-			agent->room_width = screen_width;
-			agent->room_height = screen_height;
-		}
-	}
-	if (crtc)
-		XRRFreeCrtcInfo(crtc);
-	return done;
-}
-
-bool head_grow(struct agent *agent, unsigned width, unsigned height)
-{
-	uint32_t have_width, have_height;
-	bool done = false;
-	if (!agent->may_grow || !agent->atlas)
-		return false;
-	atlas_size(agent->atlas, &have_width, &have_height);
-	width = MAX(width, have_width);
-	height = MAX(height, have_height);
-	if (width == have_width && height == have_height) {
-		/* the shorter side first: what is nearly square packs best */
-		if (width < height && width + width / 2 <= SIDE_MAX)
-			width += width / 2;
-		else
-			height += height / 2;
-	}
-	width = MIN((width + 63) / 64 * 64, SIDE_MAX);
-	height = MIN((height + 63) / 64 * 64, SIDE_MAX);
-	if ((uint64_t)width * height > PIXELS_MAX ||
-	    (width <= have_width && height <= have_height))
-		return false;
-	XRRScreenResources *resources =
-	    XRRGetScreenResourcesCurrent(agent->display, agent->root);
-	if (resources && agent->head < (unsigned)resources->noutput) {
-		RROutput id = resources->outputs[agent->head];
-		XRROutputInfo *output =
-		    XRRGetOutputInfo(agent->display, resources, id);
-		done = output &&
-		       set_mode(agent, resources, id, output, width, height);
-		if (output)
-			XRRFreeOutputInfo(output);
-	}
-	if (resources)
-		XRRFreeScreenResources(resources);
-	if (!done) {
-		log_warn(NULL, "The atlas cannot grow to %ux%u.", width,
-			 height);
-		agent->may_grow = false; /* it would be asked all the time */
-	}
-	return done;
 }

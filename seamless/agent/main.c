@@ -31,7 +31,8 @@ static const GOptionEntry entries[] = {
     {"ready", 0, 0, G_OPTION_ARG_FILENAME, &opt_ready,
      "A file that appears once the X screen is taken care of", "FILE"},
     {"grow", 0, 0, G_OPTION_ARG_NONE, &opt_grow,
-     "Enlarge the output when windows find no room", NULL},
+     "Turn the atlas's output on, and enlarge it when windows find no room",
+     NULL},
     {"replace", 0, 0, G_OPTION_ARG_NONE, &opt_replace,
      "Take over from another window manager", NULL},
     {"verbose", 'v', 0, G_OPTION_ARG_NONE, &opt_verbose, "Say more", NULL},
@@ -59,6 +60,8 @@ int main(int argc, char **argv)
 	log_open("oriel-agent", opt_verbose);
 	signal(SIGPIPE, SIG_IGN);
 	struct agent *agent = agent_create(opt_display, opt_replace, &error);
+	if (agent)
+		agent->may_grow = opt_grow;
 	if (!agent || !head_open(agent, opt_atlas, opt_head, &error)) {
 		fault_print("oriel-agent", error);
 		agent_destroy(agent);
@@ -74,7 +77,6 @@ int main(int argc, char **argv)
 		agent_destroy(agent);
 		return 1;
 	}
-	agent->may_grow = opt_grow;
 	apps_open(agent);
 	notices_open(agent);
 	manage_existing(agent);

@@ -118,7 +118,8 @@ void screen_outputs(struct agent *agent, struct seam_array outputs)
 	}
 	/* where the pointer does not get, nothing can be pressed */
 	if (right > agent->room_width || bottom > agent->room_height)
-		head_grow(agent, (unsigned)right, (unsigned)bottom);
+		output_grow(agent, (unsigned)MAX(right - agent->atlas_x, 1),
+			    (unsigned)MAX(bottom - agent->atlas_y, 1));
 	set_monitors(agent, output, n);
 	set_work(agent);
 	for (guint i = 0; i < agent->windows->len; i++) {

@@ -87,10 +87,10 @@ bool slots_take(struct window *self)
 		uint32_t have_width, have_height;
 		atlas_size(agent->atlas, &have_width, &have_height);
 		/* the events of its new size bring everybody here again */
-		if (head_grow(agent, width,
-			      self->height + 1 > (int)have_height
-				  ? (unsigned)self->height + 1
-				  : 0))
+		if (output_grow(agent, width,
+				self->height + 1 > (int)have_height
+				    ? (unsigned)self->height + 1
+				    : 0))
 			return false;
 		make_room(agent);
 		tell_full(agent);

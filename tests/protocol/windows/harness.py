@@ -89,10 +89,11 @@ class Client:
 class Guest:
     """The played machine with its display process; a context manager."""
 
-    def __init__(self, width=800, height=600):
+    def __init__(self, width=800, height=600, screens=()):
         self.folder = tempfile.mkdtemp(prefix="oriel-windows-")
         self.path = os.path.join(self.folder, "windows.sock")
-        self.program = base.Program("%dx%d" % (width, height), player_flags=("--port", "org.oriel.seamless.0"),
+        self.head = len(screens)  # the atlas is the last one
+        self.program = base.Program(*screens, "%dx%d" % (width, height), player_flags=("--port", "org.oriel.seamless.0"),
                                     flags=("--windows", "unix:" + self.path))
         self.width, self.height = width, height
         self.player = self.program.player
@@ -136,10 +137,10 @@ class Guest:
         self.say("SYNC_BEGIN")
 
     def paint(self, x, y, w, h, kind="noise", seed=1):
-        assert self.player.say("paint 0 %s %d %d %d %d %d" % (kind, seed, x, y, w, h)) == "done"
+        assert self.player.say("paint %d %s %d %d %d %d %d" % (self.head, kind, seed, x, y, w, h)) == "done"
 
     def stamp(self, window, x, y, generation, frame):
-        assert self.player.say("pixels 0 %d %d 4f5249 %x %x %x" % (x, y - 1, window, generation, frame)) == "done"
+        assert self.player.say("pixels %d %d %d 4f5249 %x %x %x" % (self.head, x, y - 1, window, generation, frame)) == "done"
 
     def create(self, window, kind=seam.TOPLEVEL, parent=0, area=(10, 20, 100, 80), **props):
         self.say("WIN_CREATE", window, kind=kind, parent=parent, area=area)
@@ -150,13 +151,13 @@ class Guest:
         frame = frame or self.frames[window]
         if stamp:
             self.stamp(window, x, y, generation, frame)
-        self.say("COMMIT", window, generation=generation, frame=frame, width=w, height=h, scale=120, atlas_x=x,
-                 atlas_y=y, damage=damage or [(0, 0, w, h)], **values)
+        self.say("COMMIT", window, generation=generation, frame=frame, width=w, height=h, scale=120, head=self.head,
+                 atlas_x=x, atlas_y=y, damage=damage or [(0, 0, w, h)], **values)
         return frame
 
     def atlas(self, x, y, w, h):
         """What is painted there, as the wire has it."""
-        data = self.player.picture()
+        data = self.player.picture(self.head)
         rows = [data[((y + r) * self.width + x) * 4:((y + r) * self.width + x + w) * 4] for r in range(h)]
         out = bytearray(b"".join(rows))
         out[3::4] = bytes(w * h)
