@@ -59,8 +59,11 @@ objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(filter %.c,$($(1)_SRC))) \
 archives = $(foreach l,$($(1)_LIBS),$(BUILD)/lib/lib$(l).a)
 # pkg-config names of a target and of every library of ours it links
 allpkgs = $(sort $($(1)_PKG) $(foreach l,$($(1)_LIBS),$($(l)_PKG)))
-pkgcflags = $(if $(1),$(shell pkg-config --cflags $(1) 2>/dev/null))
-pkglibs = $(if $(1),$(shell pkg-config --libs $(1) 2>/dev/null))
+# pkg-config is asked once for each set of packages: a hundred targets share few
+empty :=
+pkgask = $(if $(filter undefined,$(origin $(2))),$(eval $(2) := $$(shell pkg-config $(1) 2>/dev/null)))$($(2))
+pkgcflags = $(if $(1),$(call pkgask,--cflags $(1),pkgcflags_$(subst $(empty) ,+,$(1))))
+pkglibs = $(if $(1),$(call pkgask,--libs $(1),pkglibs_$(subst $(empty) ,+,$(1))))
 
 define compile_flags
 $(call objs,$(1)): private TCFLAGS := $$(patsubst -I/%,-isystem /%,$$(call pkgcflags,$$(call allpkgs,$(1)))) $$($(1)_CFLAGS)
