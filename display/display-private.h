@@ -17,6 +17,7 @@ struct display {
 	struct activity *activity;
 	struct jobs *jobs;
 	struct film *film;
+	struct film_streams *film_streams;
 	unsigned layout_serial; /* of what viewers were told */
 	struct clipboard *clipboard;
 	struct agent *agent;

@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "common/paths.h"
 #include "display/agent.h"
+#include "display/film-stream.h"
 
 /* Between tries to reach a machine that was lost. */
 #define RETRY_MS 500
@@ -314,6 +315,11 @@ const struct rect *display_film(const struct display *self)
 	return film_at(self->film);
 }
 
+struct film_streams *display_film_streams(const struct display *self)
+{
+	return self->film_streams;
+}
+
 unsigned display_leds(const struct display *self)
 {
 	return self->leds;
@@ -353,6 +359,7 @@ struct display *display_new(const char *name, const char *vm)
 	self->activity = activity_new();
 	self->film = film_new();
 	self->jobs = jobs_new(0, on_jobs_ready, self);
+	self->film_streams = film_streams_new(self->jobs);
 	self->clipboard = clipboard_new();
 	self->agent = agent_new(self->clipboard);
 	self->source = source_new(&sink, self);
@@ -369,6 +376,7 @@ void display_free(struct display *self)
 		g_source_remove(self->round);
 	if (self->retry)
 		g_source_remove(self->retry);
+	film_streams_free(self->film_streams);
 	jobs_free(self->jobs);
 	film_free(self->film);
 	activity_free(self->activity);

@@ -69,6 +69,8 @@ struct activity *display_activity(const struct display *self);
 struct jobs *display_jobs(const struct display *self);
 /* Where a film plays, or NULL. */
 const struct rect *display_film(const struct display *self);
+/* Its frames (film-stream.h), for viewers that take a stream. */
+struct film_streams *display_film_streams(const struct display *self);
 /* NULL: the machine never defined one, and viewers keep their own. 0 x 0: it
  * is hidden. */
 const struct cursor *display_cursor(const struct display *self);

@@ -57,6 +57,12 @@ static gboolean key_equal(gconstpointer a, gconstpointer b)
 
 /* ---- life ---- */
 
+struct job *job_ref(struct job *job)
+{
+	job->refs++;
+	return job;
+}
+
 void job_unref(struct job *job)
 {
 	if (!job || --job->refs)

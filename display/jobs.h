@@ -58,6 +58,7 @@ struct job *jobs_begin_own(
 		       unsigned width, unsigned height, GByteArray *out),
     void *data, GDestroyNotify release, const struct desktop *desktop,
     const struct rect *rect);
+struct job *job_ref(struct job *job);
 void job_unref(struct job *job);
 bool job_done(const struct job *job);
 /* Of a job that is done. */

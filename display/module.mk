@@ -34,3 +34,9 @@ display-test_LIBS := display codec display1 common
 TESTS += pipeline-test
 pipeline-test_SRC := tests/unit/pipeline-test.c
 pipeline-test_LIBS := display codec display1 common
+
+TESTS += film-test
+film-test_SRC := tests/unit/film-test.c tests/unit/codec-pictures.c
+film-test_LIBS := display codec display1 common
+film-test_PKG := libavcodec libavutil
+film-test_LDLIBS := -lm

@@ -14,6 +14,7 @@
  * is idle, so that any function may fail it; `dead` says so. */
 #pragma once
 
+#include "display/film-stream.h"
 #include "display/pacer.h"
 #include "display/rfb/encoder.h"
 #include "display/rfb/rfb.h"
@@ -68,7 +69,7 @@ struct rfb_client {
 
 	/* updates */
 	struct view view;
-	struct rfb_film *film; /* the stream it gets, NULL: none yet */
+	struct film_seat *film; /* NULL: it had no film yet */
 	struct pacer pacer;
 	struct rfb_format format; /* of the style's */
 	struct rfb_wire_format wire, next_format;
@@ -170,10 +171,16 @@ bool rfb_plan_carry_out(struct rfb_client *self);
 /* Takes over where a film plays now, if the client can have it as a stream and
  * wants all of it. */
 void rfb_film_follow(struct rfb_client *self, const struct rect *within);
-/* Begins its next frame; only when the last one is done. */
-struct job *rfb_film_begin(struct rfb_client *self, const struct rect *rect);
-/* False: it could not be encoded, and the client gets pictures instead. */
-bool rfb_film_worked(struct rfb_client *self, const struct job *job);
+/* Its next frame; *begins goes to rfb_film_frame(). NULL: not yet, when jobs
+ * are done. */
+struct job *rfb_film_begin(struct rfb_client *self, const struct rect *rect,
+			   bool *begins);
+/* Appends the whole rectangle. False, with nothing appended: it could not be
+ * encoded, and the client gets pictures from now on. */
+bool rfb_film_frame(struct rfb_client *self, const struct job *job,
+		    const struct rect *rect, bool begins);
+/* It has no decoder any more. */
+void rfb_film_renew(struct rfb_client *self);
 void rfb_film_drop(struct rfb_client *self);
 
 /* ---- pseudo.c ---- */

@@ -28,6 +28,7 @@ struct item {
 	struct view_part part;
 	struct rfb_style style;
 	struct job *job;  /* part: NULL until begun */
+	bool begins;      /* part of a film: a stream begins with it */
 	bool fence, full; /* mark: see rfb_plan_add_mark() */
 };
 
@@ -149,7 +150,7 @@ void rfb_plan_give_back(struct rfb_client *self)
 static void begin_parts(struct rfb_client *self, gint64 until)
 {
 	struct display *display = rfb_server_display(self->server);
-	bool shared = display_viewers(display)->len > 1, film_busy = false;
+	bool shared = display_viewers(display)->len > 1;
 	unsigned begun = 0;
 	for (GList *at = self->plan.head; at && begun < BEGUN_MAX;
 	     at = at->next) {
@@ -158,11 +159,11 @@ static void begin_parts(struct rfb_client *self, gint64 until)
 			continue;
 		if (!item->job && item->part.what == VIEW_FILM) {
 			/* each frame refers to the last one */
-			if (film_busy)
+			item->job = rfb_film_begin(self, &item->part.rect,
+						   &item->begins);
+			if (!item->job)
 				break;
-			item->job = rfb_film_begin(self, &item->part.rect);
 		}
-		film_busy |= item->part.what == VIEW_FILM;
 		if (!item->job)
 			item->job = jobs_begin(
 			    display_jobs(display), &rfb_job_kind, &item->style,
@@ -193,20 +194,23 @@ static void append_part(struct rfb_client *self, const struct item *item)
 	uint32_t outcome = job_outcome(item->job);
 	const struct desktop *desktop =
 	    display_desktop(rfb_server_display(self->server));
-	if (item->part.what == VIEW_FILM && !rfb_film_worked(self, item->job)) {
-		/* the update has promised a rectangle: an empty one, and what
-		 * should have been there is still to come */
-		rfb_frame(RFB_ENC_RAW, 0, 0, 0, 0, NULL, 0, &self->streams,
-			  self->out);
-		view_add(&self->view, rect);
+	if (item->part.what == VIEW_FILM) {
+		if (rfb_film_frame(self, item->job, rect, item->begins)) {
+			learn_cost(self, item);
+		} else {
+			/* the update has promised a rectangle: an empty one,
+			 * and what should have been there is still to come */
+			rfb_frame(RFB_ENC_RAW, 0, 0, 0, 0, NULL, 0,
+				  &self->streams, self->out);
+			view_add(&self->view, rect);
+		}
 		self->parts--;
 		return;
 	}
 	rfb_frame((enum rfb_encoding)(outcome & 0xffff), rect->x, rect->y,
 		  rect->w, rect->h, body->data, body->len, &self->streams,
 		  self->out);
-	if (item->part.what != VIEW_FILM && !item->part.exact &&
-	    !(outcome & RFB_OUTCOME_LOSSY) &&
+	if (!item->part.exact && !(outcome & RFB_OUTCOME_LOSSY) &&
 	    desktop_serial(desktop, rect) == job_frame(item->job))
 		view_was_exact(&self->view, rect);
 	learn_cost(self, item);

@@ -104,6 +104,7 @@ void rfb_update_request(struct rfb_client *self, bool incremental,
 	if (!incremental) {
 		view_add(&self->view, area);
 		self->whole = true;
+		rfb_film_renew(self);
 		/* rfbproto, ExtendedDesktopSize: so a client learns of it */
 		self->size_due |= self->can_resize_extended;
 	}
