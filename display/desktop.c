@@ -15,6 +15,7 @@ struct desktop {
 	unsigned serial;
 	bool laid_out;             /* since the last commit */
 	struct damage changed;     /* tiles in which the two may differ */
+	struct damage prompt;      /* those that need not wait */
 	struct damage damage, all; /* of the last commit */
 	struct moves *moves;
 	struct move moved[MOVES_MAX];
@@ -47,6 +48,7 @@ struct desktop *desktop_new(void)
 	self->moves = moves_new();
 	self->row = g_new0(uint32_t, DESKTOP_SIDE_MAX);
 	damage_init(&self->changed, self->width, self->height);
+	damage_init(&self->prompt, self->width, self->height);
 	damage_init(&self->damage, self->width, self->height);
 	damage_init(&self->all, self->width, self->height);
 	forget_frames(self);
@@ -58,6 +60,7 @@ void desktop_free(struct desktop *self)
 	if (!self)
 		return;
 	damage_finish(&self->changed);
+	damage_finish(&self->prompt);
 	damage_finish(&self->damage);
 	damage_finish(&self->all);
 	moves_free(self->moves);
@@ -211,6 +214,7 @@ static bool lay_out(struct desktop *self,
 	self->serial++;
 	self->laid_out = true;
 	damage_init(&self->changed, width, height);
+	damage_init(&self->prompt, width, height);
 	damage_init(&self->damage, width, height);
 	damage_init(&self->all, width, height);
 	forget_frames(self);
@@ -253,22 +257,26 @@ void desktop_arrange(struct desktop *self, const struct desktop_head *wanted,
 /* Pixels of the source as they lie in a message. */
 typedef uint32_t foreign_pixel __attribute__((aligned(1), may_alias));
 
-/* Copies n pixels; whether any of them differed. The fixed inner count lets
- * the compiler use vectors. */
+/* Copies n pixels, at most a tile's; whether any of them differed. They are
+ * read once: the machine may change them meanwhile, and what is compared has
+ * to be what is kept. The fixed inner count lets the compiler use vectors. */
 static bool renew(uint32_t *restrict to, const foreign_pixel *restrict from,
 		  unsigned n)
 {
-	uint32_t differ = 0;
+	uint32_t row[DAMAGE_TILE], differ = 0;
 	if (n == DAMAGE_TILE) {
+		memcpy(row, from, sizeof row);
+		__asm__("" : "+m"(row));
 		for (unsigned i = 0; i < DAMAGE_TILE; i++) {
-			uint32_t pixel = from[i] & 0xffffff;
+			uint32_t pixel = row[i] & 0xffffff;
 			differ |= to[i] ^ pixel;
 			to[i] = pixel;
 		}
 		return differ;
 	}
 	for (unsigned i = 0; i < n; i++) {
-		uint32_t pixel = from[i] & 0xffffff;
+		uint32_t pixel = *(const volatile foreign_pixel *)&from[i];
+		pixel &= 0xffffff;
 		differ |= to[i] ^ pixel;
 		to[i] = pixel;
 	}
@@ -346,6 +354,16 @@ bool desktop_write(struct desktop *self, unsigned number,
 	return true;
 }
 
+void desktop_prompt(struct desktop *self, unsigned number,
+		    const struct rect *part)
+{
+	struct rect at;
+	if (!desktop_head(self, number, &at))
+		return;
+	at = (struct rect){at.x + part->x, at.y + part->y, part->w, part->h};
+	damage_add(&self->prompt, &at);
+}
+
 /* ---- frames ---- */
 
 /* Brings a tile up to date; which of its rows differed. */
@@ -375,19 +393,47 @@ static void note_frame(struct desktop *self, const struct rect *rect)
 			    self->frame;
 }
 
+/* Brings tiles up to date and lists those that differed in `damage`. */
+static void commit_tiles(struct desktop *self, const struct damage *tiles)
+{
+	for (unsigned row = 0; row < tiles->rows; row++)
+		for (unsigned i = 0; i < tiles->words; i++) {
+			uint64_t rest =
+			    tiles->bits[(size_t)row * tiles->words + i];
+			for (; rest; rest &= rest - 1) {
+				unsigned column =
+				    i * 64 + __builtin_ctzll(rest);
+				uint16_t rows = commit_tile(self, column, row);
+				size_t tile =
+				    (size_t)row * tiles->columns + column;
+				self->rows[tile] = rows;
+				if (!rows)
+					continue;
+				damage_add_tile(&self->damage, column, row);
+				self->frames[tile] = self->frame;
+			}
+		}
+}
+
+static void begin_change(struct desktop *self, struct desktop_change *change)
+{
+	damage_clear(&self->damage);
+	damage_clear(&self->all);
+	*change = (struct desktop_change){.moves = self->moved,
+					  .damage = &self->damage,
+					  .rows = self->rows,
+					  .all = &self->all};
+}
+
 bool desktop_commit(struct desktop *self, const struct rect *still,
 		    struct desktop_change *change)
 {
-	struct damage *changed = &self->changed, *damage = &self->damage;
-	*change = (struct desktop_change){.moves = self->moved,
-					  .damage = damage,
-					  .rows = self->rows,
-					  .all = &self->all,
-					  .laid_out = self->laid_out};
+	struct damage *changed = &self->changed;
 	bool laid_out = self->laid_out;
+	begin_change(self, change);
+	change->laid_out = laid_out;
 	self->laid_out = false;
-	damage_clear(damage);
-	damage_clear(&self->all);
+	damage_clear(&self->prompt);
 	if (!laid_out && !damage_any(changed))
 		return false;
 	self->frame++;
@@ -401,30 +447,30 @@ bool desktop_commit(struct desktop *self, const struct rect *still,
 		damage_add(&self->all, &self->moved[i].to);
 		note_frame(self, &self->moved[i].to);
 	}
-	bool differs = change->moves_count > 0;
-	for (unsigned row = 0; row < changed->rows; row++)
-		for (unsigned i = 0; i < changed->words; i++) {
-			uint64_t rest =
-			    changed->bits[(size_t)row * changed->words + i];
-			for (; rest; rest &= rest - 1) {
-				unsigned column =
-				    i * 64 + __builtin_ctzll(rest);
-				uint16_t rows = commit_tile(self, column, row);
-				size_t tile =
-				    (size_t)row * changed->columns + column;
-				self->rows[tile] = rows;
-				if (!rows)
-					continue;
-				damage_add_tile(damage, column, row);
-				self->frames[tile] = self->frame;
-				differs = true;
-			}
-		}
+	commit_tiles(self, changed);
 	damage_clear(changed);
 	if (laid_out)
-		damage_all(damage);
-	damage_join(&self->all, damage);
-	return differs || laid_out;
+		damage_all(&self->damage);
+	damage_join(&self->all, &self->damage);
+	return change->moves_count || damage_any(&self->damage) || laid_out;
+}
+
+bool desktop_commit_prompt(struct desktop *self, struct desktop_change *change)
+{
+	struct damage *prompt = &self->prompt, *changed = &self->changed;
+	size_t words = (size_t)prompt->words * prompt->rows;
+	begin_change(self, change);
+	for (size_t i = 0; i < words; i++)
+		prompt->bits[i] &= changed->bits[i];
+	if (self->laid_out || !damage_any(prompt))
+		return false;
+	self->frame++;
+	commit_tiles(self, prompt);
+	for (size_t i = 0; i < words; i++)
+		changed->bits[i] &= ~prompt->bits[i];
+	damage_clear(prompt);
+	damage_join(&self->all, &self->damage);
+	return damage_any(&self->damage);
 }
 
 uint32_t desktop_serial(const struct desktop *self, const struct rect *rect)

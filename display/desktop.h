@@ -11,6 +11,11 @@
  * writes it came in: what moved becomes a copy (moves.h), what is then still
  * different is damage, and nobody reads half a frame in between.
  *
+ * A large write may come in pieces, with small ones in between. Until it is
+ * whole, desktop_commit_prompt() brings only the tiles of small ones up to date
+ * that desktop_prompt() named: the echo of a key does not wait for a scrolling
+ * window.
+ *
  * Every tile carries the number of the frame that changed it last: while the
  * greatest number in a rectangle is the same, so are its pixels.
  *
@@ -90,5 +95,10 @@ struct desktop_change {
  * where no movement is looked for, or NULL. */
 bool desktop_commit(struct desktop *self, const struct rect *still,
 		    struct desktop_change *change);
+/* The same for tiles of named parts alone; moves are not looked for. A new
+ * layout waits. */
+void desktop_prompt(struct desktop *self, unsigned number,
+		    const struct rect *part);
+bool desktop_commit_prompt(struct desktop *self, struct desktop_change *change);
 /* Greatest number of a frame that changed something in these tiles. */
 uint32_t desktop_serial(const struct desktop *self, const struct rect *rect);

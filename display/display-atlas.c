@@ -73,7 +73,7 @@ void display_atlas_round(struct display *self)
 	struct desktop_change change;
 	/* no movement is looked for: each window is compared by its tiles */
 	struct rect everywhere = {0};
-	if (!self->atlas)
+	if (!self->atlas || self->reading >> self->atlas_head & 1)
 		return;
 	everywhere.w = desktop_width(self->atlas);
 	everywhere.h = desktop_height(self->atlas);

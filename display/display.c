@@ -42,8 +42,12 @@ static gboolean end_round(gpointer data)
 	struct display *self = data;
 	struct desktop_change change;
 	self->round = 0;
-	bool painted =
-	    desktop_commit(self->desktop, film_at(self->film), &change);
+	unsigned reading = self->reading;
+	if (self->atlas_head >= 0)
+		reading &= ~(1u << self->atlas_head);
+	bool painted = reading ? desktop_commit_prompt(self->desktop, &change)
+			       : desktop_commit(self->desktop,
+						film_at(self->film), &change);
 	self->layout_serial = desktop_layout_serial(self->desktop);
 	if (painted) {
 		gint64 now = g_get_monotonic_time();
@@ -149,11 +153,20 @@ static void detach_ports(struct display *self)
 		self->port_ops->detach(self->port_data);
 }
 
+/* What was half read is shown as it is: no more of it will come. */
+static void stop_reading(struct display *self)
+{
+	if (self->reading)
+		display_begin_round(self);
+	self->reading = 0;
+}
+
 static void on_lost(void *data, const GError *why)
 {
 	struct display *self = data;
 	detach_ports(self);
 	display_set_atlas(self, -1);
+	stop_reading(self);
 	if (why) {
 		g_autofree char *cause = fault_cause(why);
 		log_warn(&self->about, "machine's display lost: %s", cause);
@@ -189,6 +202,21 @@ static bool on_write(void *data, unsigned head, const struct rect *part,
 	}
 	display_begin_round(self);
 	return true;
+}
+
+static void on_reading(void *data, unsigned head, bool reading)
+{
+	struct display *self = data;
+	self->reading &= ~(1u << head);
+	self->reading |= (unsigned)reading << head;
+	if (!reading)
+		display_begin_round(self);
+}
+
+static void on_prompt(void *data, unsigned head, const struct rect *part)
+{
+	struct display *self = data;
+	desktop_prompt(self->desktop, head, part);
 }
 
 static void on_cursor(void *data, unsigned head, struct cursor *cursor)
@@ -251,6 +279,8 @@ static const struct source_sink sink = {
     .trouble = on_trouble,
     .resize = on_resize,
     .write = on_write,
+    .reading = on_reading,
+    .prompt = on_prompt,
     .cursor = on_cursor,
     .cursor_visible = on_cursor_visible,
     .leds = on_leds,
@@ -415,6 +445,7 @@ void display_attach_source(struct display *self, int fd)
 		g_source_remove(self->retry);
 	self->retry = 0;
 	detach_ports(self);
+	stop_reading(self);
 	source_attach(self->source, fd);
 	display_set_atlas(self, -1);
 }

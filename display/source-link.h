@@ -36,8 +36,12 @@ struct console {
 	QemuDisplay1ListenerUnixMap *map;
 	int map_fd; /* memory file of a mapped scanout, or -1 */
 	uint32_t map_offset, map_width, map_height, map_stride, map_format;
+	uint8_t *mapped; /* all of it, if it is sealed; else read into: */
 	uint8_t *map_buffer;
-	size_t map_buffer_size;
+	size_t mapped_size, map_buffer_size;
+	GQueue map_waiting; /* parts to be read: source-map.c */
+	guint map_step;
+	bool map_reading; /* as the sink was told */
 	/* SetUIInfo: what was asked for last, and whether it is sent */
 	struct rect wanted;
 	bool wanted_waits, wanted_flies;
@@ -71,6 +75,26 @@ void console_finish(struct console *console);
 /* Gives the console's head a size, telling the sink. */
 bool console_resize(struct console *console, unsigned width, unsigned height,
 		    GError **error);
+
+/* TRUE is "handled": the answer is the error, or the caller's to give. Takes
+ * the error. */
+gboolean console_refuse(struct console *console, GDBusMethodInvocation *call,
+			GError *error);
+/* Both numbers of a place may come negative. */
+bool console_part(int x, int y, int w, int h, struct rect *out, GError **error);
+
+/* ---- source-map.c: a screen in shared memory ---- */
+
+/* It is no longer there; what was still to be read is answered. */
+void console_map_forget(struct console *console);
+gboolean console_on_scanout_map(QemuDisplay1ListenerUnixMap *map,
+				GDBusMethodInvocation *call, GUnixFDList *fds,
+				GVariant *handle, guint offset, guint width,
+				guint height, guint stride, guint format,
+				gpointer data);
+gboolean console_on_update_map(QemuDisplay1ListenerUnixMap *map,
+			       GDBusMethodInvocation *call, gint x, gint y,
+			       gint width, gint height, gpointer data);
 
 /* The text that QEMU paints on a screen without a guest's picture: 640 x 480,
  * or as large as it was before, black, one line in the middle. */

@@ -1,11 +1,6 @@
 /* The machine paints into these objects: one per console, each on a
  * connection of its own that the machine makes out of the socket we pass.
- *
- * A mapped scanout is read with pread() instead of mmap(): the machine could
- * shrink the file, and a read then comes up short where a mapping would end
- * the process. */
-#include <errno.h>
-#include <fcntl.h>
+ * Screens in shared memory: source-map.c. */
 #include <gio/gunixfdlist.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,8 +12,7 @@
 
 #define LISTENER_PATH "/org/qemu/Display1/Listener"
 
-/* TRUE is "handled": the answer is the error, or the caller's to give. */
-static gboolean refuse(struct console *console, GDBusMethodInvocation *call,
+gboolean console_refuse(struct console *console, GDBusMethodInvocation *call,
 		       GError *error)
 {
 	void *data;
@@ -32,8 +26,7 @@ static gboolean refuse(struct console *console, GDBusMethodInvocation *call,
 	return TRUE;
 }
 
-/* Both numbers of a place may come negative. */
-static bool part_from(int x, int y, int w, int h, struct rect *out,
+bool console_part(int x, int y, int w, int h, struct rect *out,
 		      GError **error)
 {
 	if (x < 0 || y < 0 || w < 0 || h < 0) {
@@ -50,15 +43,6 @@ static bool part_from(int x, int y, int w, int h, struct rect *out,
 static const uint8_t *bytes_of(GVariant *data, size_t *length)
 {
 	return g_variant_get_fixed_array(data, length, 1);
-}
-
-static void forget_map(struct console *console)
-{
-	if (console->map_fd >= 0)
-		close(console->map_fd);
-	console->map_fd = -1;
-	g_clear_pointer(&console->map_buffer, g_free);
-	console->map_buffer_size = 0;
 }
 
 bool console_resize(struct console *console, unsigned width, unsigned height,
@@ -102,7 +86,7 @@ static gboolean on_scanout(QemuDisplay1Listener *listener,
 	struct rect all = {0, 0, width, height};
 	if (!sink)
 		return FALSE;
-	forget_map(console);
+	console_map_forget(console);
 	/* A second screen that says only that it is off, is off. */
 	if (console->head && (uint64_t)stride * height <= length &&
 	    console_is_placeholder(bytes, stride, format, width, height))
@@ -110,7 +94,7 @@ static gboolean on_scanout(QemuDisplay1Listener *listener,
 	if (!console_resize(console, width, height, &error) ||
 	    (width && !sink->write(sink_data, console->head, &all, stride,
 				   format, bytes, length, &error)))
-		return refuse(console, call, error);
+		return console_refuse(console, call, error);
 	qemu_display1_listener_complete_scanout(listener, call);
 	return TRUE;
 }
@@ -129,11 +113,11 @@ static gboolean on_update(QemuDisplay1Listener *listener,
 	struct rect part;
 	if (!sink)
 		return FALSE;
-	if (!part_from(x, y, width, height, &part, &error) ||
+	if (!console_part(x, y, width, height, &part, &error) ||
 	    !fit_update(console, &part, &error) ||
 	    !sink->write(sink_data, console->head, &part, stride, format, bytes,
 			 length, &error))
-		return refuse(console, call, error);
+		return console_refuse(console, call, error);
 	qemu_display1_listener_complete_update(listener, call);
 	return TRUE;
 }
@@ -146,7 +130,7 @@ static gboolean on_disable(QemuDisplay1Listener *listener,
 	const struct source_sink *sink = link_sink(console->link, &sink_data);
 	if (!sink)
 		return FALSE;
-	forget_map(console);
+	console_map_forget(console);
 	console_resize(console, 0, 0, NULL);
 	qemu_display1_listener_complete_disable(listener, call);
 	return TRUE;
@@ -181,7 +165,7 @@ static gboolean on_cursor_define(QemuDisplay1Listener *listener,
 	if (width < 0 || height < 0 || (unsigned)width > CURSOR_SIDE_MAX ||
 	    (unsigned)height > CURSOR_SIDE_MAX ||
 	    length < (size_t)width * height * 4)
-		return refuse(console, call,
+		return console_refuse(console, call,
 			      fault_new(FAULT_INVALID, NULL,
 					"A cursor of %d x %d came with "
 					"%" G_GSIZE_FORMAT " bytes.",
@@ -206,139 +190,6 @@ static gboolean on_dmabuf(QemuDisplay1Listener *listener,
 	return TRUE;
 }
 
-/* ---- shared memory ---- */
-
-/* Of a mapped picture at once: what fits a processor's second cache beside
- * the picture it is compared with. */
-#define MAP_CHUNK (128u << 10)
-
-static bool read_map(struct console *console, uint64_t from, size_t length,
-		     GError **error)
-{
-	for (size_t done = 0; done < length;) {
-		ssize_t n = pread(console->map_fd, console->map_buffer + done,
-				  length - done, from + done);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			fault_set(error, FAULT_INVALID, NULL,
-				  "A mapped picture is shorter than it says.");
-			return false;
-		}
-		done += n;
-	}
-	return true;
-}
-
-static bool write_mapped(struct console *console, const struct rect *part,
-			 GError **error)
-{
-	void *data;
-	const struct source_sink *sink = link_sink(console->link, &data);
-	unsigned bytes = pixels_bytes(console->map_format);
-	if (console->map_fd < 0 || part->w > console->map_width ||
-	    part->x > console->map_width - part->w ||
-	    part->h > console->map_height ||
-	    part->y > console->map_height - part->h) {
-		fault_set(error, FAULT_INVALID, NULL,
-			  "A mapped update of %u x %u at %u, %u lies outside.",
-			  part->w, part->h, part->x, part->y);
-		return false;
-	}
-	if (!part->w || !part->h)
-		return true;
-	/* Some rows at a time, so that they are compared while they are still
-	 * in the processor's cache; the last row only as far as needed. */
-	unsigned rows = CLAMP(MAP_CHUNK / console->map_stride, 1, part->h);
-	size_t most = (size_t)rows * console->map_stride;
-	if (most > console->map_buffer_size) {
-		g_free(console->map_buffer);
-		console->map_buffer = g_try_malloc(most);
-		console->map_buffer_size = console->map_buffer ? most : 0;
-	}
-	if (!console->map_buffer) {
-		fault_set(error, FAULT_BUSY, "Give the host more memory.",
-			  "There is no memory for a picture.");
-		return false;
-	}
-	for (unsigned y = 0; y < part->h; y += rows) {
-		struct rect some = {part->x, part->y + y, part->w,
-				    MIN(rows, part->h - y)};
-		uint64_t from = console->map_offset +
-				(uint64_t)some.y * console->map_stride +
-				(uint64_t)some.x * bytes;
-		size_t length = (size_t)(some.h - 1) * console->map_stride +
-				(size_t)some.w * bytes;
-		if (!read_map(console, from, length, error) ||
-		    !sink->write(data, console->head, &some,
-				 console->map_stride, console->map_format,
-				 console->map_buffer, length, error))
-			return false;
-	}
-	return true;
-}
-
-static gboolean on_scanout_map(QemuDisplay1ListenerUnixMap *map,
-			       GDBusMethodInvocation *call, GUnixFDList *fds,
-			       GVariant *handle, guint offset, guint width,
-			       guint height, guint stride, guint format,
-			       gpointer data)
-{
-	struct console *console = data;
-	GError *error = NULL;
-	void *sink_data;
-	const struct source_sink *sink = link_sink(console->link, &sink_data);
-	unsigned bytes = pixels_bytes(format);
-	if (!sink)
-		return FALSE;
-	if (!bytes || width > DESKTOP_SIDE_MAX || height > DESKTOP_SIDE_MAX ||
-	    stride / bytes < width || stride > DESKTOP_SIDE_MAX * 16)
-		return refuse(console, call,
-			      fault_new(FAULT_INVALID, NULL,
-					"A mapped screen of %u x %u in rows of "
-					"%u bytes, format 0x%08x, makes no "
-					"sense.",
-					width, height, stride, format));
-	int fd =
-	    fds ? g_unix_fd_list_get(fds, g_variant_get_handle(handle), &error)
-		: -1;
-	if (fd < 0)
-		return refuse(console, call,
-			      error ? error
-				    : fault_new(FAULT_INVALID, NULL,
-						"A mapped screen came without "
-						"its memory."));
-	forget_map(console);
-	console->map_fd = fd;
-	console->map_offset = offset;
-	console->map_width = width;
-	console->map_height = height;
-	console->map_stride = stride;
-	console->map_format = format;
-	struct rect all = {0, 0, width, height};
-	if (!console_resize(console, width, height, &error) ||
-	    !write_mapped(console, &all, &error))
-		return refuse(console, call, error);
-	qemu_display1_listener_unix_map_complete_scanout_map(map, call, NULL);
-	return TRUE;
-}
-
-static gboolean on_update_map(QemuDisplay1ListenerUnixMap *map,
-			      GDBusMethodInvocation *call, gint x, gint y,
-			      gint width, gint height, gpointer data)
-{
-	struct console *console = data;
-	GError *error = NULL;
-	struct rect part;
-	if (console->link->ended)
-		return FALSE;
-	if (!part_from(x, y, width, height, &part, &error) ||
-	    !write_mapped(console, &part, &error))
-		return refuse(console, call, error);
-	qemu_display1_listener_unix_map_complete_update_map(map, call);
-	return TRUE;
-}
-
 /* ---- registration ---- */
 
 static void export_listener(struct console *console)
@@ -357,8 +208,8 @@ static void export_listener(struct console *console)
 	    "signal::handle-update-dmabuf", on_dmabuf, console, NULL);
 	console->map = qemu_display1_listener_unix_map_skeleton_new();
 	g_object_connect(console->map, "signal::handle-scanout-map",
-			 on_scanout_map, console, "signal::handle-update-map",
-			 on_update_map, console, NULL);
+			 console_on_scanout_map, console,
+			 "signal::handle-update-map", console_on_update_map, console, NULL);
 	g_dbus_interface_skeleton_export(
 	    G_DBUS_INTERFACE_SKELETON(console->listener), console->connection,
 	    LISTENER_PATH, NULL);
@@ -446,6 +297,6 @@ void console_finish(struct console *console)
 	if (console->connection)
 		g_dbus_connection_close(console->connection, NULL, NULL, NULL);
 	g_clear_object(&console->connection);
-	forget_map(console);
+	console_map_forget(console);
 	g_clear_pointer(&console->path, g_free);
 }

@@ -44,6 +44,11 @@ struct source_sink {
 	bool (*write)(void *data, unsigned head, const struct rect *part,
 		      uint32_t stride_bytes, uint32_t format,
 		      const uint8_t *pixels, size_t length, GError **error);
+	/* A large part is being read in pieces: until it is, what was written
+	 * is no whole frame, but for what `prompt` names. Ends with the
+	 * connection, untold. */
+	void (*reading)(void *data, unsigned head, bool reading);
+	void (*prompt)(void *data, unsigned head, const struct rect *part);
 	/* Takes the cursor. */
 	void (*cursor)(void *data, unsigned head, struct cursor *cursor);
 	void (*cursor_visible)(void *data, unsigned head, bool visible);

@@ -75,9 +75,15 @@ void head_take_pixels(struct head *head, unsigned width, unsigned height)
 	size_t size = (size_t)width * height * 4;
 	if (!size)
 		return;
-	head->map_fd = memfd_create("scanout", MFD_CLOEXEC);
+	head->map_fd =
+	    memfd_create("scanout", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (head->map_fd < 0 || ftruncate(head->map_fd, size) < 0)
 		g_error("no memory for a picture");
+	/* machines of both sorts: the first screen may be mapped, others have
+	 * to be read */
+	if (head == machine.heads &&
+	    fcntl(head->map_fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0)
+		g_error("a picture's memory cannot be sealed");
 	head->pixels = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
 			    head->map_fd, 0);
 	if (head->pixels == MAP_FAILED)
