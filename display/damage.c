@@ -114,8 +114,10 @@ void damage_remove(struct damage *self, const struct rect *rect)
 	struct rect in = *rect;
 	if (!rect_clip(&in, self->width, self->height))
 		return;
-	for (unsigned row = 0; row < self->rows; row++)
-		for (unsigned column = 0; column < self->columns; column++) {
+	for (unsigned row = in.y / DAMAGE_TILE;
+	     row <= (in.y + in.h - 1) / DAMAGE_TILE; row++)
+		for (unsigned column = in.x / DAMAGE_TILE;
+		     column <= (in.x + in.w - 1) / DAMAGE_TILE; column++) {
 			struct rect tile = damage_tile(self, column, row);
 			if (tile.x >= in.x && tile.y >= in.y &&
 			    tile.x + tile.w <= in.x + in.w &&

@@ -442,12 +442,10 @@ bool desktop_commit(struct desktop *self, const struct rect *still,
 		    moves_find(self->moves, self->pixels, self->painted,
 			       changed, still, self->moved);
 	for (unsigned i = 0; i < change->moves_count; i++) {
-		/* what was moved is compared with the rest */
-		damage_add(changed, &self->moved[i].to);
 		damage_add(&self->all, &self->moved[i].to);
 		note_frame(self, &self->moved[i].to);
 	}
-	commit_tiles(self, changed);
+	commit_tiles(self, laid_out ? changed : moves_rest(self->moves));
 	damage_clear(changed);
 	if (laid_out)
 		damage_all(&self->damage);

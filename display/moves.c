@@ -10,7 +10,14 @@
  * Where the tiles of the new frame equal the old ones at that distance, they
  * are joined to rectangles, and these grown by pixels beyond the tiles' grid.
  * Tiles that did not change but fit as well (the blank between words) help to
- * make them large. */
+ * make them large.
+ *
+ * What moved in the frames before mostly goes on in the same way: those
+ * displacements are tried first, on a sample of tiles, and when they explain
+ * the frame no features are looked for.
+ *
+ * Frames are larger than the processor's caches, so what counts is how often
+ * pixels are looked at: what a copy was compared for is not compared again. */
 #include "display/moves.h"
 
 #include <glib.h>
@@ -28,6 +35,10 @@
 #define TILES_MIN 12u
 /* Changed tiles that a copy must save to be worth a rectangle. */
 #define TILES_WORTH 2u
+/* Displacements remembered of earlier frames: a dragged window's vary. */
+#define REMEMBERED 4u
+/* Tiles of which at least half have to fit a remembered one. */
+#define SAMPLE 96u
 
 struct place {
 	uint32_t key; /* 0: empty */
@@ -45,7 +56,10 @@ struct moves {
 	struct vote votes[VOTES];
 	unsigned used_places, used_votes;
 	struct damage left; /* changed and not explained yet */
-	struct damage done; /* in a rectangle of this displacement */
+	struct damage
+	    rest; /* where the frames may differ; also what is still */
+	struct damage done;            /* in a rectangle of this displacement */
+	struct vote known[REMEMBERED]; /* count: of tiles, in the last frame */
 };
 
 struct moves *moves_new(void)
@@ -58,6 +72,7 @@ void moves_free(struct moves *self)
 	if (!self)
 		return;
 	damage_finish(&self->left);
+	damage_finish(&self->rest);
 	damage_finish(&self->done);
 	g_free(self);
 }
@@ -213,6 +228,19 @@ static bool tile_came(const struct moves *self, const struct shift *shift,
 	       came(shift, tile.x, tile.y, tile.w, tile.h);
 }
 
+/* A run of tiles at once: long rows are compared fastest. */
+static bool row_came(const struct moves *self, const struct shift *shift,
+		     unsigned column, unsigned row, unsigned wide)
+{
+	struct rect first = damage_tile(&self->left, column, row);
+	struct rect last = damage_tile(&self->left, column + wide - 1, row);
+	for (unsigned i = 0; i < wide; i++)
+		if (damage_has_tile(&self->done, column + i, row))
+			return false;
+	return came(shift, first.x, first.y, last.x + last.w - first.x,
+		    first.h);
+}
+
 /* Adds lines of pixels beyond the tiles, as long as they fit. */
 static void grow(const struct shift *shift, struct rect *rect)
 {
@@ -252,6 +280,8 @@ static struct rect join_tiles(struct moves *self, const struct shift *shift,
 	       tile_came(self, shift, column + wide, row))
 		wide++;
 	for (; row + high < self->left.rows; high++) {
+		if (row_came(self, shift, column, row + high, wide))
+			continue;
 		unsigned run = 0;
 		while (run < wide &&
 		       tile_came(self, shift, column + run, row + high))
@@ -288,75 +318,123 @@ static int by_direction(const void *a, const void *b)
 	return at < 0 ? -1 : at > 0;
 }
 
+/* Copies [0, at) have been carried out; what copy `at` reads may be theirs,
+ * and then it does not bring what was compared. */
+static bool disturbed(const struct move *moves, unsigned at)
+{
+	struct rect from = move_from(&moves[at]), both;
+	for (unsigned i = 0; i < at; i++)
+		if (rect_intersect(&from, &moves[i].to, &both))
+			return true;
+	return false;
+}
+
+/* Tiles that a copy covers are as the new frame is; a tile of which it covers
+ * a part is no worse than it was. */
+static void explain(struct moves *self, const struct move *move)
+{
+	damage_remove(&self->left, &move->to);
+	damage_remove(&self->rest, &move->to);
+}
+
 static unsigned try_shift(struct moves *self, const struct shift *shift,
-			  struct move *out, unsigned room)
+			  struct move *out, unsigned room, unsigned *saved)
 {
 	unsigned count = 0;
 	damage_clear(&self->done);
+	*saved = 0;
 	for (unsigned row = 0; row < self->left.rows && count < room; row++)
 		for (unsigned column = 0;
 		     column < self->left.columns && count < room; column++) {
-			unsigned saved;
+			unsigned tiles;
 			if (!damage_has_tile(&self->left, column, row) ||
 			    !tile_came(self, shift, column, row))
 				continue;
 			struct rect rect =
-			    join_tiles(self, shift, column, row, &saved);
-			if (saved < TILES_WORTH)
+			    join_tiles(self, shift, column, row, &tiles);
+			if (tiles < TILES_WORTH)
 				continue;
 			grow(shift, &rect);
+			*saved += tiles;
 			out[count++] =
 			    (struct move){rect, shift->dx, shift->dy};
 		}
 	qsort(out, count, sizeof *out, by_direction);
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < count; i++) {
 		moves_apply(shift->old, shift->width, &out[i]);
+		if (!disturbed(out, i)) {
+			explain(self, &out[i]);
+			continue;
+		}
+		damage_add(&self->left, &out[i].to);
+		damage_add(&self->rest, &out[i].to);
+	}
 	return count;
 }
 
-static bool tile_differs(const struct moves *self, const struct shift *shift,
-			 unsigned column, unsigned row)
-{
-	struct rect tile = damage_tile(&self->left, column, row);
-	const struct shift still = {shift->old,    shift->new_, shift->width,
-				    shift->height, 0,           0};
-	return !came(&still, tile.x, tile.y, tile.w, tile.h);
-}
+/* ---- displacements ---- */
 
-/* What is left to explain: of the tiles that had changed, those that differ.
- * Returns how many. */
-static unsigned look_again(struct moves *self, const struct shift *shift)
+/* Whether at least half of what changed came that far, by a sample. */
+static bool fits(const struct moves *self, const struct shift *shift,
+		 unsigned tiles)
 {
-	unsigned count = 0;
+	unsigned every = tiles / SAMPLE + 1, i = 0, looked = 0, good = 0;
 	for (unsigned row = 0; row < self->left.rows; row++)
-		for (unsigned i = 0; i < self->left.words; i++) {
-			uint64_t *word =
-			    &self->left
-				 .bits[(size_t)row * self->left.words + i];
-			for (uint64_t rest = *word; rest; rest &= rest - 1) {
-				unsigned bit = __builtin_ctzll(rest);
-				if (tile_differs(self, shift, i * 64 + bit,
-						 row))
-					count++;
-				else
-					*word &= ~(1ull << bit);
+		for (unsigned w = 0; w < self->left.words; w++) {
+			uint64_t rest =
+			    self->left.bits[(size_t)row * self->left.words + w];
+			for (; rest; rest &= rest - 1) {
+				if (i++ % every)
+					continue;
+				struct rect tile = damage_tile(
+				    &self->left,
+				    w * 64 + (unsigned)__builtin_ctzll(rest),
+				    row);
+				looked++;
+				good +=
+				    came(shift, tile.x, tile.y, tile.w, tile.h);
 			}
 		}
+	return good * 2 >= looked;
+}
+
+static void know(struct moves *self, int dx, int dy, unsigned saved)
+{
+	unsigned at = 0;
+	while (at < REMEMBERED - 1 &&
+	       (self->known[at].dx != dx || self->known[at].dy != dy))
+		at++;
+	memmove(&self->known[1], &self->known[0], at * sizeof self->known[0]);
+	self->known[0] = (struct vote){dx, dy, saved};
+}
+
+/* What the frames before did, again. */
+static unsigned try_known(struct moves *self, struct shift shift,
+			  struct move *out)
+{
+	unsigned count = 0;
+	struct vote known[REMEMBERED];
+	memcpy(known, self->known, sizeof known);
+	for (unsigned i = 0; i < REMEMBERED && count < MOVES_MAX; i++) {
+		unsigned tiles = damage_count(&self->left), saved;
+		shift.dx = known[i].dx;
+		shift.dy = known[i].dy;
+		if (!known[i].count || tiles < TILES_MIN ||
+		    !fits(self, &shift, tiles))
+			continue;
+		unsigned found = try_shift(self, &shift, out + count,
+					   MOVES_MAX - count, &saved);
+		if (found)
+			know(self, shift.dx, shift.dy, saved);
+		count += found;
+	}
 	return count;
 }
 
-unsigned moves_find(struct moves *self, uint32_t *old, const uint32_t *new_,
-		    const struct damage *changed, const struct rect *still,
-		    struct move *out)
+/* Counts which displacements features agree on; false for none. */
+static bool collect_votes(struct moves *self, const struct shift *shift,
+			  unsigned tiles)
 {
-	damage_init(&self->left, changed->width, changed->height);
-	damage_join(&self->left, changed);
-	if (still)
-		damage_remove(&self->left, still);
-	unsigned tiles = damage_count(&self->left), count = 0;
-	if (tiles < TILES_MIN || changed->height <= FEATURE_ROWS ||
-	    changed->width < WINDOW)
-		return 0;
 	/* at most a few thousand features: of so many pixels one */
 	unsigned bits = 3;
 	while (bits < 12 && tiles * 256u >> bits > PLACES / 2)
@@ -364,31 +442,59 @@ unsigned moves_find(struct moves *self, uint32_t *old, const uint32_t *new_,
 	memset(self->places, 0, sizeof self->places);
 	memset(self->votes, 0, sizeof self->votes);
 	self->used_places = self->used_votes = 0;
-	struct frame before = {old, changed->width, changed->height};
-	struct frame after = {new_, changed->width, changed->height};
+	struct frame before = {shift->old, shift->width, shift->height};
+	struct frame after = {shift->new_, shift->width, shift->height};
 	scan(self, &before, &self->left, bits, remember);
 	if (self->used_places < VOTES_MIN)
-		return 0;
+		return false;
 	scan(self, &after, &self->left, bits, vote);
 	qsort(self->votes, VOTES, sizeof *self->votes, by_count);
-	if (self->votes[0].count < VOTES_MIN)
+	return self->votes[0].count >= VOTES_MIN;
+}
+
+unsigned moves_find(struct moves *self, uint32_t *old, const uint32_t *new_,
+		    const struct damage *changed, const struct rect *still,
+		    struct move *out)
+{
+	damage_init(&self->left, changed->width, changed->height);
+	damage_init(&self->rest, changed->width, changed->height);
+	damage_join(&self->left, changed);
+	damage_join(&self->rest, changed);
+	if (still)
+		damage_remove(&self->left, still);
+	unsigned tiles = damage_count(&self->left);
+	if (tiles < TILES_MIN || changed->height <= FEATURE_ROWS ||
+	    changed->width < WINDOW)
 		return 0;
+	struct shift shift = {old, new_, changed->width, changed->height, 0, 0};
 	damage_init(&self->done, changed->width, changed->height);
+	unsigned count = try_known(self, shift, out);
+	unsigned unexplained = damage_count(&self->left);
+	if (unexplained < TILES_MIN || unexplained * 4 < tiles ||
+	    !collect_votes(self, &shift, unexplained))
+		return count;
 	for (unsigned i = 0; i < CANDIDATES && count < MOVES_MAX; i++) {
 		const struct vote *voted = &self->votes[i];
+		unsigned saved;
 		if (voted->count < VOTES_MIN ||
 		    voted->count < self->votes[0].count / 64)
 			break;
-		struct shift shift = {
-		    old,       new_,     changed->width, changed->height,
-		    voted->dx, voted->dy};
-		unsigned found =
-		    try_shift(self, &shift, out + count, MOVES_MAX - count);
+		shift.dx = voted->dx;
+		shift.dy = voted->dy;
+		unsigned found = try_shift(self, &shift, out + count,
+					   MOVES_MAX - count, &saved);
+		if (found)
+			know(self, shift.dx, shift.dy, saved);
 		count += found;
-		if (found && look_again(self, &shift) < TILES_MIN)
+		if (found && damage_count(&self->left) < TILES_MIN)
 			break;
 	}
 	return count;
+}
+
+const struct damage *moves_rest(const struct moves *self)
+{
+	return &self->rest;
 }
 
 /* ---- moving ---- */
@@ -396,6 +502,12 @@ unsigned moves_find(struct moves *self, uint32_t *old, const uint32_t *new_,
 void moves_apply(uint32_t *pixels, unsigned width, const struct move *move)
 {
 	struct rect from = move_from(move);
+	if (move->to.w == width) {
+		memmove(pixels + (size_t)move->to.y * width,
+			pixels + (size_t)from.y * width,
+			(size_t)move->to.h * width * 4);
+		return;
+	}
 	for (unsigned i = 0; i < move->to.h; i++) {
 		/* downward from the last row on */
 		unsigned row = move->dy > 0 ? move->to.h - 1 - i : i;

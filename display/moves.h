@@ -41,6 +41,8 @@ void moves_free(struct moves *self);
 unsigned moves_find(struct moves *self, uint32_t *old, const uint32_t *new_,
 		    const struct damage *changed, const struct rect *still,
 		    struct move *out);
+/* Of the last call: tiles in which the two may differ now. */
+const struct damage *moves_rest(const struct moves *self);
 
 /* Moves pixels as a move says; it lies inside. */
 void moves_apply(uint32_t *pixels, unsigned width, const struct move *move);
