@@ -1,6 +1,11 @@
 LIBS += common
-common_SRC := $(filter-out %-fuzz.c,$(wildcard common/*.c))
+common_SRC := $(filter-out common/spice-key.c %-fuzz.c,$(wildcard common/*.c))
 common_PKG := gio-unix-2.0 jansson
+
+# what SPICE encrypts passwords with; apart, since it alone needs libcrypto
+LIBS += spice-key
+spice-key_SRC := common/spice-key.c
+spice-key_PKG := gio-unix-2.0 libcrypto spice-protocol
 
 TESTS += jsonline-test
 jsonline-test_SRC := tests/unit/jsonline-test.c

@@ -23,7 +23,7 @@
 #include "common/log.h"
 #include "server/gateway/limits.h"
 #include "server/gateway/listen.h"
-#include "server/gateway/spice-key.h"
+#include "common/spice-key.h"
 #include "server/gateway/worker.h"
 
 #define HOPELESS 2

@@ -4,7 +4,7 @@ gateway_PKG := gio-unix-2.0 jansson libssl libcrypto libseccomp zlib spice-proto
 
 TESTS += gateway-test
 gateway-test_SRC := tests/unit/gateway-test.c
-gateway-test_LIBS := gateway common
+gateway-test_LIBS := gateway spice-key common
 
 FUZZERS += http-head-fuzz rfb-door-fuzz ws-frame-fuzz spice-door-fuzz
 spice-door-fuzz_SRC := server/gateway/spice-door-fuzz.c

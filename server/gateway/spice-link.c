@@ -5,7 +5,7 @@
 #include "common/fault.h"
 #include "common/spice-caps.h"
 #include "server/gateway/local.h"
-#include "server/gateway/spice-key.h"
+#include "common/spice-key.h"
 
 /* a reply with caps; ours has 186 bytes, spice-server's as many */
 #define REPLY_MAX 1024

@@ -6,7 +6,7 @@
 #include "common/fault.h"
 #include "server/gateway/local.h"
 #include "server/gateway/spice-door.h"
-#include "server/gateway/spice-key.h"
+#include "common/spice-key.h"
 #include "server/gateway/spice-link.h"
 
 /* TLS and link; a viewer asks its user for a ticket before it connects */

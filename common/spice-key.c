@@ -1,4 +1,4 @@
-#include "server/gateway/spice-key.h"
+#include "common/spice-key.h"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>

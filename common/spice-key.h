@@ -2,7 +2,8 @@
  *
  * SPICE encrypts a password with a key of 1024 bits (OAEP, SHA-1) that the
  * server has just sent, since it was made for lines in the clear. Ours are
- * inside TLS, so the key protects nothing: one for each start is enough.
+ * inside TLS or unix sockets, so the key protects next to nothing: one for
+ * each start is enough.
  *
  * Threads: any; a key is not changed once made. Fails: faults. */
 #pragma once
