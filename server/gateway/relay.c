@@ -180,16 +180,22 @@ static gboolean net_flush(struct relay *self, GError **error)
 static gboolean net_write(struct relay *self, gboolean *moved, GError **error)
 {
 	struct stream *down = &self->down;
+	const struct relay_pieces *pieces = self->job->pieces;
 	while (waiting(down) && self->net_out && !self->write_needs_in) {
+		const guint8 *at = down->bytes + down->start;
+		gsize size = pieces
+				 ? pieces->next(pieces->data, at, waiting(down))
+				 : waiting(down);
 		ERR_clear_error();
 		errno = 0;
-		int put = SSL_write(self->ssl, down->bytes + down->start,
-				    (int)waiting(down));
+		int put = SSL_write(self->ssl, at, (int)size);
 		if (put <= 0) {
 			if (!tls_failed(self, put, errno, FALSE, error))
 				return FALSE;
 			break;
 		}
+		if (pieces)
+			pieces->done(pieces->data, at, (gsize)put);
 		consume(down, (gsize)put);
 		self->unflushed = *moved = TRUE;
 	}

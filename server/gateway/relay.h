@@ -51,14 +51,25 @@ struct relay_codec {
 	void *data;
 };
 
+/* Where TLS records toward the client have to end, for clients that do not
+ * look for a second message in one. Without: wherever they do. */
+struct relay_pieces {
+	/* How many of these bytes may share a record, at least 1. */
+	gsize (*next)(const void *data, const guint8 *bytes, gsize size);
+	/* They have gone out. */
+	void (*done)(void *data, const guint8 *bytes, gsize size);
+	void *data;
+};
+
 struct relay_job {
 	struct conn *conn; /* secured */
 	int local;         /* non-blocking stream socket; stays the caller's */
 	const void *first; /* bytes the client sent already, for local; at */
 	gsize first_size;  /* most RELAY_UP */
 	unsigned idle_ms;  /* end when nothing moves for so long; 0 never */
-	const struct relay_aside *aside; /* or NULL */
-	const struct relay_codec *codec; /* or NULL; unwraps `first`, too */
+	const struct relay_aside *aside;   /* or NULL */
+	const struct relay_codec *codec;   /* or NULL; unwraps `first`, too */
+	const struct relay_pieces *pieces; /* or NULL; not with a codec */
 };
 
 gboolean relay_run(const struct relay_job *job, GError **error);

@@ -15,6 +15,60 @@
 #define SEND_US    (10 * G_USEC_PER_SEC)
 #define DISPLAY_US (10 * G_USEC_PER_SEC)
 
+/* ---- one message to a record ----
+ *
+ * spice-gtk asks its socket whether there is more to read, and libssl may have
+ * taken the next message from it already with the end of this one: it would
+ * stay unread until something else comes. So no record holds the beginning of
+ * a second message. */
+
+#define LONG_HEADER  18u /* SpiceDataHeader: serial, type, size, sub_list */
+#define SHORT_HEADER 6u  /* SpiceMiniDataHeader: type, size */
+
+struct messages {
+	gsize header; /* its size */
+	guint8 head[LONG_HEADER];
+	gsize have; /* of the header */
+	gsize left; /* of the body, once the header is whole */
+};
+
+/* Goes to the end of the message or of the bytes; how many those are. */
+static gsize walk(struct messages *self, const guint8 *bytes, gsize size)
+{
+	gsize taken = 0;
+	if (self->have < self->header) {
+		guint32 body;
+		taken = MIN(size, self->header - self->have);
+		memcpy(self->head + self->have, bytes, taken);
+		self->have += taken;
+		if (self->have < self->header)
+			return taken;
+		memcpy(&body,
+		       self->head + (self->header == SHORT_HEADER ? 2 : 10),
+		       sizeof body);
+		self->left = GUINT32_FROM_LE(body);
+	}
+	gsize body = MIN(size - taken, self->left);
+	self->left -= body;
+	if (!self->left)
+		self->have = 0;
+	return taken + body;
+}
+
+static gsize next_message(const void *data, const guint8 *bytes, gsize size)
+{
+	struct messages look = *(const struct messages *)data;
+	return walk(&look, bytes, size);
+}
+
+static void message_sent(void *data, const guint8 *bytes, gsize size)
+{
+	for (gsize at = 0; at < size;)
+		at += walk(data, bytes + at, size - at);
+}
+
+/* ---- the door ---- */
+
 /* Sends what the door has to say, then feeds it until it waits for us. */
 static gboolean talk(struct conn *conn, struct spice_door *door,
 		     gint64 deadline_us, GError **error)
@@ -111,9 +165,16 @@ gboolean spice_serve(const struct worker_world *world, struct conn *conn,
 	if (fine) {
 		g_autofree char *what = g_strdup_printf(
 		    "SPICE channel %u.%u", door.channel_type, door.channel_id);
-		local_relay(world, &attach, "spice",
-			    &(struct local_words){what, "opened", "closed"},
-			    (struct relay_job){.conn = conn});
+		const guint32 mini = 1u << SPICE_COMMON_CAP_MINI_HEADER;
+		struct messages messages = {.header = door.common_caps & mini
+							  ? SHORT_HEADER
+							  : LONG_HEADER};
+		const struct relay_pieces pieces = {next_message, message_sent,
+						    &messages};
+		local_relay(
+		    world, &attach, "spice",
+		    &(struct local_words){what, "opened", "closed"},
+		    (struct relay_job){.conn = conn, .pieces = &pieces});
 	}
 	attach_clear(&attach);
 	return fine;
