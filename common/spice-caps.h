@@ -17,11 +17,13 @@
 	 1u << SPICE_COMMON_CAP_AUTH_SPICE |                                   \
 	 1u << SPICE_COMMON_CAP_MINI_HEADER)
 
-/* Of a channel type. What is a client's to offer - streams of known size,
- * codecs, monitors - is not here: a server only reads it. */
+/* Of a channel type. What is a client's to offer - codecs, kinds of images -
+ * is not here: a server only reads it. */
 static inline uint32_t spice_caps_channel(unsigned type)
 {
 	switch (type) {
+	case SPICE_CHANNEL_DISPLAY:
+		return 1u << SPICE_DISPLAY_CAP_MONITORS_CONFIG;
 	case SPICE_CHANNEL_INPUTS:
 		return 1u << SPICE_INPUTS_CAP_KEY_SCANCODE;
 	case SPICE_CHANNEL_PLAYBACK:

@@ -90,6 +90,11 @@ bool display_input_full(const struct display *self)
 	return source_input_full(self->source);
 }
 
+unsigned display_heads_most(const struct display *self)
+{
+	return source_heads(self->source);
+}
+
 enum display_resize display_resize(struct display *self,
 				   const struct desktop_head *heads,
 				   unsigned count)

@@ -65,6 +65,8 @@ void display_attach(struct display *self, struct viewer *viewer);
 void display_detach(struct viewer *viewer);
 
 const struct desktop *display_desktop(const struct display *self);
+/* Screens that the machine can have, on or off. */
+unsigned display_heads_most(const struct display *self);
 struct activity *display_activity(const struct display *self);
 struct jobs *display_jobs(const struct display *self);
 /* Where a film plays, or NULL. */

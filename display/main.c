@@ -13,18 +13,20 @@
 #include "display/control.h"
 #include "display/display.h"
 #include "display/rfb/rfb.h"
+#include "display/spice/spice.h"
 #include "display/windows/windows.h"
 
 struct program {
 	GMainLoop *loop;
 	struct display *display;
 	struct rfb_server *rfb;
+	struct spice_server *spice;
 	struct windows *windows;
 	struct control *control;
 };
 
 static struct {
-	char *display1, *rfb, *windows, *control, *ticket_file, *name, *vm;
+	char *display1, *rfb, *spice, *windows, *control, *ticket_file, *name, *vm;
 	gint display1_fd;
 	gboolean no_auth, verbose, version;
 } options = {.display1_fd = -1};
@@ -36,6 +38,8 @@ static const GOptionEntry entries[] = {
      "A connected Display1 socket passed to this process", "N"},
     {"rfb", 0, 0, G_OPTION_ARG_STRING, &options.rfb, "Serve VNC viewers here",
      "unix:PATH|HOST:PORT"},
+    {"spice", 0, 0, G_OPTION_ARG_STRING, &options.spice,
+     "Serve SPICE viewers here", "unix:PATH|HOST:PORT"},
     {"windows", 0, 0, G_OPTION_ARG_STRING, &options.windows,
      "Serve the guest's windows here", "unix:PATH"},
     {"control", 0, 0, G_OPTION_ARG_STRING, &options.control,
@@ -142,7 +146,8 @@ static bool attach_source(struct program *self, GError **error)
 static bool serve(struct program *self, GError **error)
 {
 	g_autofree char *ticket = NULL;
-	if (!options.rfb && !options.windows && !options.control) {
+	if (!options.rfb && !options.spice && !options.windows &&
+	    !options.control) {
 		fault_set(error, FAULT_INVALID,
 			  "Give --rfb unix:PATH, or --rfb HOST:PORT.",
 			  "Nobody could view this display.");
@@ -157,6 +162,12 @@ static bool serve(struct program *self, GError **error)
 		self->rfb = rfb_server_new(self->display, options.rfb, ticket,
 					   options.no_auth, error);
 		if (!self->rfb)
+			return false;
+	}
+	if (options.spice) {
+		self->spice = spice_server_new(self->display, options.spice,
+					       ticket, options.no_auth, error);
+		if (!self->spice)
 			return false;
 	}
 	if (options.windows) {
@@ -220,6 +231,7 @@ int main(int argc, char **argv)
 	}
 	control_free(self.control);
 	windows_free(self.windows);
+	spice_server_free(self.spice);
 	rfb_server_free(self.rfb);
 	display_free(self.display);
 	g_main_loop_unref(self.loop);

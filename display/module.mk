@@ -1,6 +1,8 @@
 LIBS += display
-display_SRC := $(filter-out display/main.c %-fuzz.c,$(wildcard display/*.c display/rfb/*.c))
-display_PKG := gio-unix-2.0 jansson zlib libpng libjpeg libcrypto
+display_SRC := $(filter-out display/main.c %-fuzz.c,$(wildcard display/*.c display/rfb/*.c \
+	display/spice/*.c))
+display_PKG := gio-unix-2.0 jansson zlib libpng libjpeg libcrypto liblz4 \
+	spice-protocol
 # loops over pixels become vectors at this level only
 display_CFLAGS := $(if $(SANITIZE),,-O3)
 
@@ -15,7 +17,8 @@ windows-fuzz_LIBS := display-windows display codec display1 seamless-wire common
 
 PROGRAMS += oriel-display
 oriel-display_SRC := display/main.c
-oriel-display_LIBS := display-windows display codec display1 seamless-wire common
+oriel-display_LIBS := display-windows display codec display1 seamless-wire \
+	spice-key common
 oriel-display_DIR := libexec
 
 FUZZERS += rfb-message-fuzz rfb-client-fuzz rfb-encoder-fuzz agent-wire-fuzz

@@ -1,0 +1,366 @@
+#include "display/spice/agent.h"
+
+#include <spice/vd_agent.h>
+
+#include "display/agent-wire.h"
+#include "display/spice/channel.h"
+
+/* Pieces that are given back at once. */
+#define TOKENS_BACK (SPICE_AGENT_TOKENS / 2)
+/* Waiting for a client that gives no tokens: one clipboard and a little. */
+#define WAITING_MAX (2 * AGENT_BODY_MAX)
+#define PIECE_MAX   VD_AGENT_MAX_DATA_SIZE
+
+struct spice_agent {
+	struct clipboard_party party; /* first: ops get a pointer to it */
+	struct spice_channel *channel;
+	struct agent_wire wire;
+	unsigned taken; /* pieces, not given back yet */
+	bool started;
+	uint32_t tokens;
+	GByteArray *waiting; /* pieces as agent_wire_write() makes them */
+	size_t waiting_at;
+	bool joined;    /* the client knows clipboards by demand */
+	bool selection; /* ... and several of them */
+	bool wanted;    /* it waits for our text */
+};
+
+/* ---- out ---- */
+
+/* What was written for a guest's port has a header before each piece: here
+ * each piece is a message. */
+static void send_pieces(struct spice_agent *self)
+{
+	while (self->started && self->tokens &&
+	       self->waiting_at < self->waiting->len) {
+		struct reader in = {self->waiting->data + self->waiting_at, 8,
+				    false};
+		take32(&in);
+		uint32_t size = take32(&in);
+		GByteArray *out = spice_channel_begin(
+		    self->channel, SPICE_MSG_MAIN_AGENT_DATA);
+		g_byte_array_append(out, in.at, size);
+		spice_channel_end(self->channel);
+		self->waiting_at += 8 + size;
+		if (self->tokens != UINT32_MAX)
+			self->tokens--;
+	}
+	if (self->waiting_at == self->waiting->len) {
+		g_byte_array_set_size(self->waiting, 0);
+		self->waiting_at = 0;
+	} else if (self->waiting_at > self->waiting->len / 2) {
+		g_byte_array_remove_range(self->waiting, 0, self->waiting_at);
+		self->waiting_at = 0;
+	}
+}
+
+static void send_message(struct spice_agent *self, uint32_t type,
+			 const void *body, size_t length)
+{
+	if (self->channel->dead || !self->started)
+		return;
+	if (self->waiting->len - self->waiting_at + length > WAITING_MAX) {
+		spice_channel_fail(self->channel,
+				   "no tokens for what it asked for");
+		return;
+	}
+	agent_wire_write(self->waiting, type, body, length);
+	send_pieces(self);
+}
+
+static void announce(struct spice_agent *self)
+{
+	g_autoptr(GByteArray) body = g_byte_array_new();
+	put32(body, 0); /* no answer */
+	put32(body, 1u << VD_AGENT_CAP_MONITORS_CONFIG |
+			1u << VD_AGENT_CAP_REPLY |
+			1u << VD_AGENT_CAP_CLIPBOARD_BY_DEMAND |
+			1u << VD_AGENT_CAP_CLIPBOARD_SELECTION |
+			1u << VD_AGENT_CAP_SPARSE_MONITORS_CONFIG |
+			1u << VD_AGENT_CAP_GUEST_LINEEND_LF |
+			1u << VD_AGENT_CAP_MONITORS_CONFIG_POSITION |
+			1u << VD_AGENT_CAP_FILE_XFER_DISABLED);
+	send_message(self, VD_AGENT_ANNOUNCE_CAPABILITIES, body->data,
+		     body->len);
+}
+
+/* A selection (where the client knows them) and a type come first. */
+static void send_clipboard(struct spice_agent *self, uint32_t message,
+			   bool typed, uint32_t type, GBytes *data)
+{
+	g_autoptr(GByteArray) body = g_byte_array_new();
+	if (self->selection)
+		put32(body, VD_AGENT_CLIPBOARD_SELECTION_CLIPBOARD);
+	if (typed)
+		put32(body, type);
+	if (data)
+		g_byte_array_append(body, g_bytes_get_data(data, NULL),
+				    g_bytes_get_size(data));
+	send_message(self, message, body->data, body->len);
+}
+
+/* ---- screens ---- */
+
+/* Side by side, for who gives no places or impossible ones. */
+static void set_in_row(struct desktop_head *heads, unsigned count)
+{
+	unsigned x = 0;
+	for (unsigned i = 0; i < count; i++) {
+		heads[i].at.x = x;
+		heads[i].at.y = 0;
+		x += heads[i].at.w;
+	}
+}
+
+static bool resize(struct spice_agent *self, struct reader *in)
+{
+	struct display *display = spice_server_display(self->channel->server);
+	struct desktop_head heads[DESKTOP_HEADS_MAX];
+	uint32_t count = take32(in), flags = take32(in);
+	unsigned on = 0, most = display_heads_most(display);
+	bool placed = flags & VD_AGENT_CONFIG_MONITORS_FLAG_USE_POS;
+	for (uint32_t i = 0; i < count && i < DESKTOP_HEADS_MAX; i++) {
+		uint32_t h = take32(in), w = take32(in);
+		take32(in); /* depth */
+		int32_t x = (int32_t)take32(in), y = (int32_t)take32(in);
+		if (in->bad)
+			return false;
+		if (!w || !h || i >= most)
+			continue; /* off, or more than there are */
+		if (w > DESKTOP_SIDE_MAX || h > DESKTOP_SIDE_MAX)
+			return false;
+		placed = placed && x >= 0 && y >= 0 &&
+			 x <= (int32_t)DESKTOP_SIDE_MAX &&
+			 y <= (int32_t)DESKTOP_SIDE_MAX;
+		heads[on++] = (struct desktop_head){
+		    i,
+		    {placed ? (unsigned)x : 0, placed ? (unsigned)y : 0, w, h}};
+	}
+	if (!placed)
+		set_in_row(heads, on);
+	enum display_resize result = display_resize(display, heads, on);
+	if (result == DISPLAY_RESIZE_INVALID && placed) {
+		set_in_row(heads, on);
+		result = display_resize(display, heads, on);
+	}
+	return result == DISPLAY_RESIZE_DONE ||
+	       result == DISPLAY_RESIZE_FORWARDED;
+}
+
+static void on_monitors(struct spice_agent *self, struct reader *in)
+{
+	g_autoptr(GByteArray) body = g_byte_array_new();
+	bool done = resize(self, in);
+	put32(body, VD_AGENT_MONITORS_CONFIG);
+	put32(body, done ? VD_AGENT_SUCCESS : VD_AGENT_ERROR);
+	send_message(self, VD_AGENT_REPLY, body->data, body->len);
+}
+
+/* ---- the client's clipboard ---- */
+
+static void on_announce(struct spice_agent *self, struct reader *in)
+{
+	bool answer = take32(in);
+	uint32_t caps = take32(in);
+	if (in->bad)
+		return;
+	self->selection = caps >> VD_AGENT_CAP_CLIPBOARD_SELECTION & 1;
+	if (answer)
+		announce(self);
+	if (!self->joined && caps >> VD_AGENT_CAP_CLIPBOARD_BY_DEMAND & 1) {
+		self->joined = true;
+		clipboard_join(display_clipboard(
+				   spice_server_display(self->channel->server)),
+			       &self->party);
+		if (clipboard_has_text(&self->party))
+			send_clipboard(self, VD_AGENT_CLIPBOARD_GRAB, true,
+				       VD_AGENT_CLIPBOARD_UTF8_TEXT, NULL);
+	}
+}
+
+static bool has_text(struct reader *types)
+{
+	while (types->left >= 4)
+		if (take32(types) == VD_AGENT_CLIPBOARD_UTF8_TEXT)
+			return true;
+	return false;
+}
+
+static void take_text(struct spice_agent *self, struct reader *in)
+{
+	if (take32(in) != VD_AGENT_CLIPBOARD_UTF8_TEXT) {
+		clipboard_give(&self->party, NULL);
+		return;
+	}
+	size_t length = in->left;
+	while (length && !in->at[length - 1])
+		length--;
+	g_autoptr(GBytes) text = g_bytes_new(in->at, length);
+	clipboard_give(&self->party, text);
+}
+
+static void on_clipboard(struct spice_agent *self, uint32_t type,
+			 struct reader *in)
+{
+	if (!self->joined)
+		return;
+	if (self->selection &&
+	    (take32(in) & 0xff) != VD_AGENT_CLIPBOARD_SELECTION_CLIPBOARD)
+		return;
+	switch (type) {
+	case VD_AGENT_CLIPBOARD_GRAB:
+		if (has_text(in))
+			clipboard_offer(&self->party);
+		else
+			clipboard_withdraw(&self->party);
+		break;
+	case VD_AGENT_CLIPBOARD_RELEASE:
+		clipboard_withdraw(&self->party);
+		break;
+	case VD_AGENT_CLIPBOARD:
+		take_text(self, in);
+		break;
+	default: /* request */
+		if (!has_text(in)) {
+			send_clipboard(self, VD_AGENT_CLIPBOARD, true,
+				       VD_AGENT_CLIPBOARD_NONE, NULL);
+			break;
+		}
+		self->wanted = true;
+		clipboard_ask(&self->party);
+		break;
+	}
+}
+
+/* ---- from the others ---- */
+
+static void on_offered(struct clipboard_party *party, bool text)
+{
+	struct spice_agent *self = (struct spice_agent *)party;
+	if (text)
+		send_clipboard(self, VD_AGENT_CLIPBOARD_GRAB, true,
+			       VD_AGENT_CLIPBOARD_UTF8_TEXT, NULL);
+	else
+		send_clipboard(self, VD_AGENT_CLIPBOARD_RELEASE, false, 0,
+			       NULL);
+	spice_channel_flush(self->channel);
+}
+
+static void on_wanted(struct clipboard_party *party)
+{
+	struct spice_agent *self = (struct spice_agent *)party;
+	send_clipboard(self, VD_AGENT_CLIPBOARD_REQUEST, true,
+		       VD_AGENT_CLIPBOARD_UTF8_TEXT, NULL);
+	spice_channel_flush(self->channel);
+}
+
+static void on_given(struct clipboard_party *party, GBytes *text)
+{
+	struct spice_agent *self = (struct spice_agent *)party;
+	if (!self->wanted)
+		return;
+	self->wanted = false;
+	send_clipboard(self, VD_AGENT_CLIPBOARD, true,
+		       text ? VD_AGENT_CLIPBOARD_UTF8_TEXT
+			    : VD_AGENT_CLIPBOARD_NONE,
+		       text);
+	spice_channel_flush(self->channel);
+}
+
+static const struct clipboard_ops clipboard_ops = {
+    .offered = on_offered,
+    .wanted = on_wanted,
+    .given = on_given,
+};
+
+/* ---- in ---- */
+
+static void on_message(void *data, uint32_t type, const uint8_t *body,
+		       uint32_t length)
+{
+	struct spice_agent *self = data;
+	struct reader in = {body, length, false};
+	if (self->channel->dead)
+		return;
+	switch (type) {
+	case VD_AGENT_ANNOUNCE_CAPABILITIES:
+		on_announce(self, &in);
+		break;
+	case VD_AGENT_MONITORS_CONFIG:
+		on_monitors(self, &in);
+		break;
+	case VD_AGENT_CLIPBOARD:
+	case VD_AGENT_CLIPBOARD_GRAB:
+	case VD_AGENT_CLIPBOARD_REQUEST:
+	case VD_AGENT_CLIPBOARD_RELEASE:
+		on_clipboard(self, type, &in);
+		break;
+	default:
+		break; /* not for us */
+	}
+}
+
+void spice_agent_data(struct spice_agent *self, const uint8_t *bytes,
+		      size_t length)
+{
+	struct spice_channel *channel = self->channel;
+	uint8_t header[8] = {VDP_CLIENT_PORT,   0, 0, 0, length & 0xff,
+			     length >> 8 & 0xff};
+	if (!self->started || length > PIECE_MAX ||
+	    ++self->taken > SPICE_AGENT_TOKENS) {
+		spice_channel_fail(channel, "agent's data out of turn");
+		return;
+	}
+	if (length &&
+	    !(agent_wire_feed(&self->wire, header, sizeof header, on_message,
+			      self) &&
+	      agent_wire_feed(&self->wire, bytes, length, on_message, self)))
+		spice_channel_fail(channel, "agent's data without sense");
+	if (channel->dead || self->taken < TOKENS_BACK)
+		return;
+	put32(spice_channel_begin(channel, SPICE_MSG_MAIN_AGENT_TOKEN),
+	      self->taken);
+	spice_channel_end(channel);
+	self->taken = 0;
+}
+
+void spice_agent_start(struct spice_agent *self, uint32_t tokens)
+{
+	self->started = true;
+	self->tokens = tokens;
+	send_pieces(self);
+}
+
+void spice_agent_tokens(struct spice_agent *self, uint32_t tokens)
+{
+	self->tokens = tokens > UINT32_MAX - self->tokens
+			   ? UINT32_MAX
+			   : self->tokens + tokens;
+	send_pieces(self);
+}
+
+/* ---- life ---- */
+
+struct spice_agent *spice_agent_new(struct spice_channel *channel)
+{
+	struct spice_agent *self = g_new0(struct spice_agent, 1);
+	self->party.ops = &clipboard_ops;
+	self->channel = channel;
+	self->waiting = g_byte_array_new();
+	agent_wire_init(&self->wire);
+	return self;
+}
+
+void spice_agent_leave(struct spice_agent *self)
+{
+	if (self->joined)
+		clipboard_leave(&self->party);
+	self->joined = false;
+}
+
+void spice_agent_free(struct spice_agent *self)
+{
+	agent_wire_finish(&self->wire);
+	g_byte_array_unref(self->waiting);
+	g_free(self);
+}
