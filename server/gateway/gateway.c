@@ -318,15 +318,28 @@ static gboolean open_signals(struct gateway *self, GError **error)
 /* The third port, where it is wanted. */
 static gboolean open_spice(struct gateway *self, GError **error)
 {
-	if (self->options->spice_port < 0)
+	int wanted = self->options->spice_port;
+	bool try = wanted == SPICE_PORT_TRY;
+	g_autoptr(GError) taken = NULL;
+	if (wanted < 0 && !try)
 		return TRUE;
-	self->spice_port = (guint16)self->options->spice_port;
-	self->spice_key = spice_key_new(error);
-	if (!self->spice_key)
+	self->spice_port = (guint16)(try ? SPICE_PORT_USUAL : wanted);
+	self->ports[WORKER_SPICE] =
+	    listen_tcp(self->options->listen, &self->spice_port,
+		       "--spice-port", &taken);
+	if (self->ports[WORKER_SPICE] >= 0) {
+		self->spice_key = spice_key_new(error);
+		return self->spice_key != NULL;
+	}
+	if (!try || fault_code(taken) != FAULT_CONFLICT) {
+		g_propagate_error(error, g_steal_pointer(&taken));
 		return FALSE;
-	self->ports[WORKER_SPICE] = listen_tcp(
-	    self->options->listen, &self->spice_port, "--spice-port", error);
-	return self->ports[WORKER_SPICE] >= 0;
+	}
+	log_info(NULL,
+		 "Port %d is taken: there is none for stock SPICE viewers. "
+		 "Set spice_port in oriel.conf.",
+		 SPICE_PORT_USUAL);
+	return TRUE;
 }
 
 static gboolean open_all(struct gateway *self, GError **error)

@@ -121,6 +121,8 @@ json_t *machine_describe(struct machine *self)
 	if (self->life == LIFE_RUNNING && self->screen) {
 		json_object_set_new(out, "rfb",
 				    json_string(screen_address(self->screen)));
+		json_object_set_new(out, "spice",
+				    json_string(screen_spice(self->screen)));
 		json_object_set_new(out, "windows",
 				    json_string(screen_windows(self->screen)));
 	}

@@ -25,8 +25,8 @@
 /* Ref-counted inside: a handler may free the screen that calls it. */
 struct screen {
 	int refs;
-	char *id, *name, *log, *address, *windows_address;
-	char *pid_file, *rfb, *windows, *control;
+	char *id, *name, *log, *address, *spice_address, *windows_address;
+	char *pid_file, *rfb, *spice, *windows, *control;
 	const struct screen_handlers *handlers;
 	void *data;
 	pid_t pid;
@@ -51,6 +51,8 @@ struct screen *screen_new(const char *id, const char *name, const char *run_dir,
 	self->control = g_build_filename(run_dir, "control.sock", NULL);
 	self->pid_file = g_build_filename(run_dir, "display.pid", NULL);
 	self->address = g_strconcat("unix:", self->rfb, NULL);
+	self->spice = g_build_filename(run_dir, "spice.sock", NULL);
+	self->spice_address = g_strconcat("unix:", self->spice, NULL);
 	self->windows = g_build_filename(run_dir, "windows.sock", NULL);
 	self->windows_address = g_strconcat("unix:", self->windows, NULL);
 	self->handlers = handlers;
@@ -78,7 +80,9 @@ static void release(struct screen *self)
 	g_free(self->name);
 	g_free(self->log);
 	g_free(self->address);
+	g_free(self->spice_address);
 	g_free(self->windows_address);
+	g_free(self->spice);
 	g_free(self->windows);
 	g_free(self->rfb);
 	g_free(self->control);
@@ -119,6 +123,11 @@ gboolean screen_alive(const struct screen *self)
 const char *screen_address(const struct screen *self)
 {
 	return self->address;
+}
+
+const char *screen_spice(const struct screen *self)
+{
+	return self->spice_address;
 }
 
 const char *screen_windows(const struct screen *self)
@@ -260,6 +269,7 @@ gboolean screen_start(struct screen *self, int fd, GError **error)
 	/* stale sockets would be dialled before the new ones are there */
 	unlink(self->control);
 	unlink(self->rfb);
+	unlink(self->spice);
 	unlink(self->windows);
 	g_autofree char *program = paths_program("oriel-display");
 	g_autofree char *control = g_strconcat("unix:", self->control, NULL);
@@ -268,6 +278,8 @@ gboolean screen_start(struct screen *self, int fd, GError **error)
 				    "3",
 				    "--rfb",
 				    self->address,
+				    "--spice",
+				    self->spice_address,
 				    "--windows",
 				    self->windows_address,
 				    "--control",
@@ -407,6 +419,7 @@ void screen_stop(struct screen *self)
 	unlink(self->pid_file);
 	unlink(self->control);
 	unlink(self->rfb);
+	unlink(self->spice);
 	unlink(self->windows);
 	screen_free(self);
 }

@@ -19,8 +19,8 @@ struct screen_handlers {
 	void (*ended)(const GError *why, void *data);
 };
 
-/* run_dir gets rfb.sock windows.sock control.sock display.pid; log is a file's
- * path; name is what viewers show in their title. */
+/* run_dir gets rfb.sock spice.sock windows.sock control.sock display.pid; log
+ * is a file's path; name is what viewers show in their title. */
 struct screen *screen_new(const char *id, const char *name, const char *run_dir,
 			  const char *log,
 			  const struct screen_handlers *handlers, void *data);
@@ -31,7 +31,8 @@ gboolean screen_adopt(struct screen *screen);
 gboolean screen_alive(const struct screen *screen);
 /* "unix:PATH" of RFB. */
 const char *screen_address(const struct screen *screen);
-/* The same of the guest's windows. */
+/* The same of SPICE, and of the guest's windows. */
+const char *screen_spice(const struct screen *screen);
 const char *screen_windows(const struct screen *screen);
 
 /* A new Display1 connection for the running one; takes fd. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/fault.h"
+#include "server/main/role.h"
 
 enum kind { ADDRESS, PORT, MAYBE_PORT, COUNT, STORE };
 
@@ -32,7 +33,7 @@ void config_defaults(struct config *config, gboolean rootless)
 	    .listen = g_strdup(rootless ? "127.0.0.1" : "::"),
 	    .https_port = 8443,
 	    .rfb_port = 5900,
-	    .spice_port = -1,
+	    .spice_port = SPICE_PORT_TRY,
 	    .max_connections = 512,
 	    .max_per_address = 128,
 	};

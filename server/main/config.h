@@ -7,7 +7,7 @@
  *	listen = 127.0.0.1       address of both ports; :: is every address
  *	https_port = 8443
  *	rfb_port = 5900
- *	spice_port = off
+ *	spice_port = 5930        or off; unless set, only where it is free
  *	max_connections = 512    open connections, over all addresses
  *	max_per_address = 128    ... and from one address
  *	[broker]
@@ -23,7 +23,7 @@ struct config {
 	char *listen;
 	guint16 https_port;
 	guint16 rfb_port;
-	int spice_port; /* -1: off */
+	int spice_port; /* -1: off; SPICE_PORT_TRY (role.h) */
 	unsigned max_connections;
 	unsigned max_per_address;
 	char *store; /* NULL: LIB/store.db */

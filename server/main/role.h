@@ -13,13 +13,18 @@
 
 #include "common/paths.h"
 
+/* The port of SPICE viewers that is taken where it is free, and done without
+ * where it is not. */
+#define SPICE_PORT_USUAL 5930
+#define SPICE_PORT_TRY   (-2)
+
 struct role_options {
 	const char *store;  /* the broker's, or NULL for LIB/store.db */
 	const char *listen; /* address of the gateway's ports: "127.0.0.1",
 			       "::", ... */
 	guint16 https_port; /* 8443; 0 takes a free one */
 	guint16 rfb_port;   /* 5900; 0 takes a free one */
-	int spice_port;     /* -1: none; 0 takes a free one */
+	int spice_port;     /* -1: none; 0 takes a free one; or SPICE_PORT_TRY */
 	unsigned max_connections; /* of the gateway, over all addresses */
 	unsigned max_per_address; /* ... and from one */
 	gboolean verbose;
