@@ -83,8 +83,16 @@ static void on_refused(struct apps_link *link, const struct dial *dial,
 		       const GError *error)
 {
 	switch (dial->answer.status) {
-	case 401: /* the session ended, or the ticket took too long */
-		g_clear_pointer(&link->secret, g_free);
+	case 401:
+		/* the session was ended, by an administrator or because its
+		 * user is at another place now: to come back by oneself would
+		 * throw them out there */
+		if (dial->secret) {
+			g_clear_pointer(&link->secret, g_free);
+			give_up(link, error);
+			return;
+		}
+		/* a ticket that took too long on its way: another one */
 		if (link->refused++ < 2)
 			begin_launch(link);
 		else

@@ -58,7 +58,7 @@ oriel-agent_SRC := $(filter-out $(seamless-agent-core_SRC) %-fuzz.c,\
 	$(wildcard seamless/agent/*.c))
 oriel-agent_LIBS := seamless-agent-core seamless-wire common
 oriel-agent_PKG := x11 xcomposite xdamage xfixes xrandr xrender xext xtst \
-	gio-unix-2.0 gdk-pixbuf-2.0
+	gio-unix-2.0 gdk-pixbuf-2.0 zlib
 oriel-agent_CFLAGS := $(agent_CFLAGS)
 oriel-agent_LDLIBS := $(if $(SANITIZE),,$(inguest_LDLIBS))
 oriel-agent_DIR := libexec

@@ -39,7 +39,8 @@ void pipe_reset(struct pipe *self, bool deaf);
 /* Nothing read counts before the next HELLO. */
 void pipe_seek_hello(struct pipe *self);
 
-/* Queues bytes, whole messages; nothing is sent before the main loop's next round. */
+/* Queues bytes, whole messages; nothing is sent before the main loop's next
+ * round. */
 void pipe_put(struct pipe *self, const uint8_t *bytes, size_t size);
 /* false where the message breaks the wire's own rules: our mistake. */
 bool pipe_send(struct pipe *self, const struct seam_message *message);

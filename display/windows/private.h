@@ -73,6 +73,11 @@ void windows_say_error(struct pipe *pipe, uint32_t fault, uint32_t window,
 /* sender.c */
 /* The picture may show what commits wait for. */
 void windows_look(struct windows *self);
+/* Passes on that the client has shown a frame whose contents came by the
+ * port. */
+void windows_release_by_port(struct windows *self, struct window *window);
+/* Tells the client the frame that is whole, and counts it. */
+void windows_send_commit(struct windows *self, struct window *window);
 /* Encodes and queues as much as the client takes now. */
 void windows_send(struct windows *self);
 /* The client's own picture is stale: that picture was laid out anew. */

@@ -40,9 +40,27 @@ static void take_commit(struct windows *self,
 		       "All windows together have too many pixels.");
 		return;
 	}
+	/* a place in a head has its stamp's row above */
+	if (commit->atlas_y == 0) {
+		window_commit_by_port(window, commit);
+		windows_send_commit(self, window);
+		return;
+	}
 	window_commit(window, commit, g_get_monotonic_time());
 	windows_look(self);
 	windows_send(self);
+}
+
+/* Contents that are in no head: the client checks them as it does ours. */
+static void take_pixels(struct windows *self,
+			const struct seam_message *message,
+			const uint8_t *bytes, size_t size)
+{
+	struct window *window = table_find(self->table, message->window);
+	if (!window)
+		return;
+	window_go_by_port(window);
+	pipe_put(self->client, bytes, size);
 }
 
 static void take_agent_hello(struct windows *self,
@@ -87,6 +105,9 @@ void windows_from_agent(void *data, const struct seam_message *message,
 	case SEAM_COMMIT:
 		take_commit(self, message);
 		return;
+	case SEAM_PIXELS:
+		take_pixels(self, message, bytes, size);
+		break;
 	case SEAM_ERROR:
 		if (message->error.code == SEAM_FAULT_LIMIT &&
 		    !message->window && windows_grow_atlas(self))
@@ -215,6 +236,7 @@ void windows_from_client(void *data, const struct seam_message *message,
 		if (window && frame - window->released <= FRAMES_FLYING &&
 		    window->frame - frame < FRAMES_FLYING) {
 			window->released = frame;
+			windows_release_by_port(self, window);
 			windows_send(self);
 		}
 		return;

@@ -60,8 +60,17 @@ static void send_tile(struct windows *self, struct window *window,
 	pipe_send(self->client, &message);
 }
 
+static void release(struct windows *self, struct window *window, uint32_t frame)
+{
+	struct seam_message message = {.type = SEAM_RELEASE,
+				       .window = window->id};
+	message.release.frame = frame;
+	if (self->port)
+		pipe_send(self->port, &message);
+}
+
 /* The frame is whole on its way: show it, and give the atlas back. */
-static void send_commit(struct windows *self, struct window *window)
+void windows_send_commit(struct windows *self, struct window *window)
 {
 	const struct frame *shown = &window->shown;
 	struct seam_message message = {.type = SEAM_COMMIT,
@@ -86,12 +95,17 @@ static void send_commit(struct windows *self, struct window *window)
 		    self->placed, GUINT_TO_POINTER(window->id)));
 	pipe_send(self->client, &message);
 	window->told_due = false;
-	if (self->port) {
-		struct seam_message release = {.type = SEAM_RELEASE,
-					       .window = window->id};
-		release.release.frame = shown->number;
-		pipe_send(self->port, &release);
-	}
+	if (window->by_port) /* the client's is passed on */
+		window->shown.configure = 0;
+	else
+		release(self, window, shown->number);
+}
+
+void windows_release_by_port(struct windows *self, struct window *window)
+{
+	/* one of the agent's frames is one of ours there */
+	if (window->by_port)
+		release(self, window, window->shown.number - flying(window));
 }
 
 void windows_send(struct windows *self)
@@ -106,7 +120,7 @@ void windows_send(struct windows *self)
 		if (atlas_damage_take(&window->due, ENCODE_SIDE, &part))
 			send_tile(self, window, &part);
 		if (!damage_any(&window->due.tiles))
-			send_commit(self, window);
+			windows_send_commit(self, window);
 	}
 }
 

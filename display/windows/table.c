@@ -125,10 +125,9 @@ static void note_damage(struct window *window, const struct seam_rect *r)
 	g_array_set_size(rects, 1);
 }
 
-void window_commit(struct window *window, const struct seam_commit *commit,
-		   gint64 now_us)
+static struct frame frame_of(const struct seam_commit *commit)
 {
-	struct frame next = {
+	return (struct frame){
 	    .place = {.head = commit->head,
 		      .x = commit->atlas_x,
 		      .y = commit->atlas_y,
@@ -144,16 +143,55 @@ void window_commit(struct window *window, const struct seam_commit *commit,
 	    .right = commit->frame_right,
 	    .bottom = commit->frame_bottom,
 	};
+}
+
+/* An answer that was not told yet is not lost. */
+static void keep_answer(struct frame *next, const struct frame *untold)
+{
+	if (next->configure)
+		return;
+	next->configure = untold->configure;
+	next->refused = untold->refused;
+}
+
+void window_go_by_port(struct window *window)
+{
+	if (window->by_port)
+		return;
+	window->by_port = true;
+	if (window->waiting && window->told_due)
+		keep_answer(&window->waits, &window->shown);
+	if (window->waiting)
+		window->shown = window->waits;
+	else if (!window->told_due)
+		window->shown.configure = 0; /* told already */
+	window->waiting = window->valid = window->told_due = false;
+	window->at.w = 0;
+	atlas_damage_finish(&window->changed);
+	atlas_damage_finish(&window->due);
+}
+
+void window_commit_by_port(struct window *window,
+			   const struct seam_commit *commit)
+{
+	struct frame next = frame_of(commit);
+	window_go_by_port(window);
+	keep_answer(&next, &window->shown);
+	window->shown = next;
+}
+
+void window_commit(struct window *window, const struct seam_commit *commit,
+		   gint64 now_us)
+{
+	struct frame next = frame_of(commit);
+	window->by_port = false;
 	const struct frame *before =
 	    window->waiting ? &window->waits : &window->shown;
 	bool had = window->waiting || window->valid;
 	bool moved = !had || next.generation != before->generation ||
 		     !atlas_same_place(&next.place, &before->place);
-	/* an answer that was not told yet is not lost */
-	if (window->waiting && !next.configure) {
-		next.configure = window->waits.configure;
-		next.refused = window->waits.refused;
-	}
+	if (window->waiting)
+		keep_answer(&next, &window->waits);
 	if (!window->waiting) {
 		window->waits_whole = false;
 		window->waits_since_us = now_us;
@@ -173,10 +211,8 @@ void window_commit(struct window *window, const struct seam_commit *commit,
 void window_accept(struct window *window, const struct rect *at)
 {
 	/* one that was not sent: its answer goes with this one */
-	if (window->told_due && !window->waits.configure) {
-		window->waits.configure = window->shown.configure;
-		window->waits.refused = window->shown.refused;
-	}
+	if (window->told_due)
+		keep_answer(&window->waits, &window->shown);
 	window->shown = window->waits;
 	window->waiting = false;
 	window->told_due = true;

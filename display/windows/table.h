@@ -27,6 +27,7 @@ struct window {
 	/* shown: what is being sent or was. valid from the first commit on. */
 	struct frame shown;
 	bool valid;
+	bool by_port; /* its contents come as PIXELS: shown is not in a head */
 	struct rect at; /* of shown, in the desktop; w 0: not there now */
 	struct atlas_damage changed; /* of the atlas, not committed yet */
 	struct atlas_damage due;     /* committed, not sent yet */
@@ -61,5 +62,10 @@ uint64_t table_pixels(struct table *self, const struct window *but);
 /* A COMMIT has come: replaces one that waits. */
 void window_commit(struct window *window, const struct seam_commit *commit,
 		   gint64 now_us);
+/* Its contents come by the port from now on: what is of a head is void. */
+void window_go_by_port(struct window *window);
+/* A COMMIT of such contents. */
+void window_commit_by_port(struct window *window,
+			   const struct seam_commit *commit);
 /* Makes the waiting commit the one to be sent; `at` is its rectangle. */
 void window_accept(struct window *window, const struct rect *at);

@@ -104,6 +104,7 @@ void windows_start_sync(struct windows *self)
 		return;
 	struct seam_message hello = {.type = SEAM_HELLO};
 	hello.hello = self->client_hello;
+	hello.hello.capabilities |= SEAM_CAP_PIXELS; /* they are passed on */
 	hello.hello.name = seam_text_of("oriel-display " ORIEL_VERSION, 64);
 	pipe_send(self->port, &hello);
 }
@@ -180,6 +181,7 @@ static void port_attach(void *data, int fd)
 	windows_agent_gone(self, "The guest's agent began anew.");
 	self->port_open = false;
 	self->port = pipe_new(fd, &port_handlers, self, PORT_QUEUE / 2);
+	pipe_seek_hello(self->port);
 }
 
 static void port_detach(void *data)
@@ -224,11 +226,12 @@ static void port_opened(void *data, bool open)
 	if (open == self->port_open)
 		return;
 	self->port_open = open;
-	if (self->port)
-		pipe_reset(self->port, !open);
+	/* the next agent's HELLO may come before we hear that it is there */
+	if (self->port && !open) {
+		pipe_reset(self->port, false);
+		pipe_seek_hello(self->port);
+	}
 	if (open) {
-		if (self->port)
-			pipe_seek_hello(self->port);
 		begin_atlas(self);
 		windows_start_sync(self);
 	} else {

@@ -87,7 +87,10 @@ struct window {
 	bool counted;  /* it came: the application has drawn */
 
 	/* paint.c */
-	bool announced, shown, starved, committed;
+	bool announced, shown, committed;
+	bool starved;   /* found no room in the atlas; waits or goes by_port */
+	bool by_port;   /* its contents go as PIXELS, pixels.c */
+	bool half_sent; /* and some of this frame's are still to go */
 	Damage damage;
 	Pixmap pixmap;   /* its contents as they were named last */
 	Picture picture; /* of windows whose depth is not the root's */
@@ -234,8 +237,20 @@ void paint_resized(struct window *self);
 /* Where it lies is new: all of it is drawn and committed again. */
 void paint_whole(struct window *self);
 
+/* pixels.c */
+/* Sends the damage as PIXELS of the next frame. false: the link is full, and
+ * the rest is due when it has room. */
+bool pixels_send(struct window *self);
+
 /* slots.c: which part of the atlas is whose */
-bool slots_take(struct window *self);
+enum slots_found {
+	SLOTS_TAKEN,
+	SLOTS_SOON, /* the atlas is about to grow */
+	SLOTS_NONE
+};
+enum slots_found slots_take(struct window *self);
+/* Its contents are elsewhere now. */
+void slots_leave(struct window *self);
 void slots_released(struct window *self);
 void slots_end(struct window *self, bool announced);
 void slots_destroy_acked(struct agent *agent, uint32_t id);

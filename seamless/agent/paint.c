@@ -180,7 +180,7 @@ static bool ready(struct window *self, gint64 now, gint64 *again)
 		       self->drawn_height != (uint32_t)self->height;
 	*again = 0;
 	/* hidden windows still answer */
-	if (!self->announced || self->starved ||
+	if (!self->announced || (self->starved && !self->by_port) ||
 	    (!self->shown && !self->peer.turn.waiting))
 		return false;
 	if (!self->n_rects && !(self->dirty & DIRTY_COMMIT) && !resized)
@@ -199,8 +199,9 @@ static bool ready(struct window *self, gint64 now, gint64 *again)
 			}
 		}
 	}
-	/* an answer or a new size is not held back by pacing */
-	if (resized || (self->dirty & DIRTY_COMMIT))
+	/* an answer, a new size or the rest of a frame is not held back by
+	 * pacing */
+	if (resized || self->half_sent || (self->dirty & DIRTY_COMMIT))
 		return true;
 	if (self->peer.frame - self->peer.released >= UNRELEASED_MAX &&
 	    now < self->painted_us + UNRELEASED_US) {
@@ -214,7 +215,29 @@ static bool ready(struct window *self, gint64 now, gint64 *again)
 	return true;
 }
 
-/* Draws what has changed; false where there is no room for it. */
+/* Room for a new size, in the atlas or by the port; false: it has to wait. */
+static bool settle(struct window *self)
+{
+	/* by the port already, and nothing has become free since */
+	enum slots_found found =
+	    self->starved && self->by_port ? SLOTS_NONE : slots_take(self);
+	bool can = self->agent->peer_capabilities & SEAM_CAP_PIXELS;
+	self->starved = found != SLOTS_TAKEN;
+	self->by_port =
+	    can && (found == SLOTS_NONE || (self->starved && self->by_port));
+	if (self->starved && !self->by_port)
+		return false;
+	if (self->by_port && self->slot.width)
+		slots_leave(self);
+	self->drawn_width = (uint32_t)self->width;
+	self->drawn_height = (uint32_t)self->height;
+	self->generation++;
+	self->half_sent = false;
+	damage_whole(self);
+	return true;
+}
+
+/* Draws what has changed; false where the COMMIT is not due yet. */
 static bool paint(struct window *self, gint64 now)
 {
 	struct agent *agent = self->agent;
@@ -222,25 +245,24 @@ static bool paint(struct window *self, gint64 now)
 		       self->drawn_height != (uint32_t)self->height;
 	/* The damage list is in the size of now: a whole window needs no
 	 * other. */
-	if (resized || !self->slot.width) {
-		if (!slots_take(self)) {
-			self->starved = true;
-			return false;
-		}
-		self->drawn_width = (uint32_t)self->width;
-		self->drawn_height = (uint32_t)self->height;
-		self->generation++;
-		damage_whole(self);
-	}
+	if ((resized || (!self->slot.width && !self->starved)) && !settle(self))
+		return false;
 	if (!self->pixmap)
 		name_pixmap(self);
 	/* first take note, then copy: what comes between is drawn twice, not
 	 * never */
 	XDamageSubtract(agent->display, self->damage, None, None);
-	for (unsigned i = 0; i < self->n_rects; i++)
-		copy(self, &self->rects[i]);
-	self->peer.frame++;
-	stamp(self);
+	if (self->by_port) {
+		self->half_sent = !pixels_send(self);
+		if (self->half_sent)
+			return false;
+		self->peer.frame++;
+	} else {
+		for (unsigned i = 0; i < self->n_rects; i++)
+			copy(self, &self->rects[i]);
+		self->peer.frame++;
+		stamp(self);
+	}
 	self->painted_us = now;
 	return true;
 }
@@ -272,10 +294,13 @@ static void commit(struct window *self)
 	c->frame_right = (uint32_t)self->shadow[1];
 	c->frame_top = (uint32_t)self->shadow[2];
 	c->frame_bottom = (uint32_t)self->shadow[3];
-	c->head = (uint8_t)agent->head;
-	c->atlas_x = (uint32_t)(agent->atlas_x - agent->head_x) + self->slot.x;
-	c->atlas_y =
-	    (uint32_t)(agent->atlas_y - agent->head_y) + self->slot.y + 1;
+	if (!self->by_port) { /* else 0, 0, where no contents can be */
+		c->head = (uint8_t)agent->head;
+		c->atlas_x =
+		    (uint32_t)(agent->atlas_x - agent->head_x) + self->slot.x;
+		c->atlas_y = (uint32_t)(agent->atlas_y - agent->head_y) +
+			     self->slot.y + 1;
+	}
 	c->damage = (struct seam_array){wire, self->n_rects};
 	agent_send(agent, &message);
 	self->n_rects = 0;

@@ -75,13 +75,19 @@ static void make_room(struct agent *agent)
 	}
 }
 
-bool slots_take(struct window *self)
+void slots_leave(struct window *self)
+{
+	leave(self);
+	self->slot = (struct atlas_slot){0};
+}
+
+enum slots_found slots_take(struct window *self)
 {
 	struct agent *agent = self->agent;
 	uint32_t width = ((uint32_t)self->width + ALIGN - 1) / ALIGN * ALIGN;
 	struct atlas_slot slot;
 	if (self->slot.width && self->n_old == SLOTS_OLD)
-		return false; /* nothing of all that has been let go */
+		return SLOTS_SOON; /* nothing of all that has been let go */
 	if (!atlas_take(agent->atlas, width, (uint32_t)self->height + 1,
 			&slot)) {
 		uint32_t have_width, have_height;
@@ -91,14 +97,14 @@ bool slots_take(struct window *self)
 				self->height + 1 > (int)have_height
 				    ? (unsigned)self->height + 1
 				    : 0))
-			return false;
+			return SLOTS_SOON;
 		make_room(agent);
 		tell_full(agent);
-		return false;
+		return SLOTS_NONE;
 	}
 	leave(self);
 	self->slot = slot;
-	return true;
+	return SLOTS_TAKEN;
 }
 
 /* There is room again: whoever waits may try. */

@@ -105,7 +105,7 @@ void window_forget_peer(struct window *self)
 	self->dirty |= DIRTY_CREATE | DIRTY_PROPS | DIRTY_ICON;
 	self->shown = true;
 	memset(&self->peer.turn, 0, sizeof self->peer.turn);
-	self->committed = false;
+	self->committed = self->by_port = self->half_sent = false;
 	slots_forget_window(self);
 	paint_whole(self);
 }
@@ -203,7 +203,7 @@ bool window_all_told(const struct agent *agent)
 	for (guint i = 0; i < agent->windows->len; i++) {
 		const struct window *w = agent->windows->pdata[i];
 		/* one that is not drawn now is told when it is shown */
-		if (w->starved || (w->announced && !w->shown))
+		if ((w->starved && !w->by_port) || (w->announced && !w->shown))
 			continue;
 		if (!w->announced) {
 			if (agent->n_announced >= agent->peer_windows_max ||

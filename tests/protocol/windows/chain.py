@@ -59,9 +59,11 @@ class Screen:
 
 
 class Chain:
-    """size: of the guest's X screen, which is its atlas too."""
+    """size: of the guest's X screen; atlas: where in it the agent paints, all
+    of it if not said."""
 
-    def __init__(self, size="4096x3328", user="1280x800"):
+    def __init__(self, size="4096x3328", user="1280x800", atlas=None):
+        self.atlas = ("--atlas", atlas) if atlas else ()
         self.folder = tempfile.mkdtemp(prefix="oriel-chain-")
         self.processes = []
         self.log = open(os.path.join(self.folder, "log"), "w+")
@@ -85,7 +87,7 @@ class Chain:
         return process
 
     def start_agent(self):
-        self.agent = self.run(self.guest, BIN + "/oriel-agent", "--display", self.guest.name, "--socket", self.port)
+        self.agent = self.run(self.guest, BIN + "/oriel-agent", "--display", self.guest.name, "--socket", self.port, *self.atlas)
         wait_for("the agent", lambda: os.path.exists(self.port))
 
     def client(self, *words):
