@@ -122,12 +122,16 @@ static void open_desktop(struct app *app, const char *pool, const char *id,
 	if (!window) {
 		events_emit("opening", "{s:s?,s:s?}", "pool", pool, "desktop",
 			    id);
-		window = desktop_window_new(
-		    app->gtk, app->api, app->servers, pool, id,
-		    name   ? name
-		    : pool ? pool
-			   : "Desktop",
-		    app->options->fullscreen, on_window_closed, app);
+		const struct desktop_window_options options = {
+		    .protocol = app->options->protocol,
+		    .fullscreen = app->options->fullscreen,
+		};
+		window = desktop_window_new(app->gtk, app->api, app->servers,
+					    pool, id,
+					    name   ? name
+					    : pool ? pool
+						   : "Desktop",
+					    &options, on_window_closed, app);
 		app->windows = g_list_prepend(app->windows, window);
 	}
 	desktop_window_present(window);

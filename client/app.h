@@ -15,6 +15,7 @@ struct app_options {
 	const char *user;
 	char *password; /* taken and wiped; NULL: ask */
 	const char *fingerprint;
+	const char *protocol; /* NULL: the best on offer */
 	gboolean fullscreen;
 };
 

@@ -64,6 +64,10 @@ static void on_plain(GSimpleAction *action, GVariant *parameter, gpointer data)
 		context->handlers->screenshot(context->data);
 	else if (strcmp(name, "fullscreen") == 0)
 		context->handlers->fullscreen(context->data);
+	else if (strcmp(name, "add-screen") == 0)
+		context->handlers->add_screen(context->data);
+	else if (strcmp(name, "all-monitors") == 0)
+		context->handlers->all_monitors(context->data);
 	else if (strcmp(name, "disconnect") == 0)
 		context->handlers->disconnect(context->data);
 }
@@ -88,6 +92,8 @@ GSimpleActionGroup *desktop_menu_actions(
 	    {.name = "screenshot", .activate = on_plain},
 	    {.name = "fullscreen", .activate = on_plain},
 	    {.name = "disconnect", .activate = on_plain},
+	    {.name = "add-screen", .activate = on_plain},
+	    {.name = "all-monitors", .activate = on_plain},
 	    {.name = "grab", .state = "false", .change_state = on_grab},
 	    {.name = "dense", .state = "false", .change_state = on_dense},
 	    {.name = "mode",
@@ -111,6 +117,16 @@ void desktop_menu_set_grabbed(GSimpleActionGroup *actions, gboolean grabbed)
 	g_simple_action_set_state(G_SIMPLE_ACTION(g_action_map_lookup_action(
 				      G_ACTION_MAP(actions), "grab")),
 				  g_variant_new_boolean(grabbed));
+}
+
+void desktop_menu_set_screens(GSimpleActionGroup *actions, gboolean more)
+{
+	static const char *const names[] = {"add-screen", "all-monitors"};
+	for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
+		g_simple_action_set_enabled(
+		    G_SIMPLE_ACTION(g_action_map_lookup_action(
+			G_ACTION_MAP(actions), names[i])),
+		    more);
 }
 
 static GMenuModel *keys_menu(void)
@@ -140,6 +156,10 @@ static GMenuModel *main_menu(void)
 	g_menu_append_section(menu, "Picture", G_MENU_MODEL(size));
 	GMenu *window = g_menu_new();
 	g_menu_append(window, "F_ull Screen", "desktop.fullscreen");
+	if (gdk_display_get_n_monitors(display) > 1)
+		g_menu_append(window, "Full Screen on All _Monitors",
+			      "desktop.all-monitors");
+	g_menu_append(window, "Add a Sc_reen", "desktop.add-screen");
 	g_menu_append(window, "Send All _Keys to the Desktop", "desktop.grab");
 	GMenuModel *keys = keys_menu();
 	g_menu_append_submenu(window, "Send Special K_eys", keys);

@@ -15,6 +15,8 @@ struct desktop_menu_handlers {
 	void (*screenshot)(void *data);
 	void (*fullscreen)(void *data);
 	void (*grab)(void *data);
+	void (*add_screen)(void *data);
+	void (*all_monitors)(void *data);
 	void (*disconnect)(void *data);
 };
 
@@ -22,6 +24,9 @@ GSimpleActionGroup *desktop_menu_actions(
     enum viewer_mode mode, gboolean dense,
     const struct desktop_menu_handlers *handlers, void *data);
 void desktop_menu_set_grabbed(GSimpleActionGroup *actions, gboolean grabbed);
+
+/* Whether there can be further screens now. */
+void desktop_menu_set_screens(GSimpleActionGroup *actions, gboolean more);
 
 /* Buttons with menus, for a bar: special keys, and everything else. */
 GtkWidget *desktop_menu_keys_button(void);

@@ -8,6 +8,7 @@
 #include "client/fullscreen-bar.h"
 #include "client/link.h"
 #include "client/notice.h"
+#include "client/screens.h"
 #include "client/viewer.h"
 
 /* A desktop in use that is silent for so long is asked for a sign of life,
@@ -24,6 +25,7 @@ struct desktop_window {
 	struct notice *notice;
 	struct fullscreen_bar *bar;
 	struct clipboard_link *clipboard;
+	struct screens *screens;
 	struct link *link;
 	struct session *session;
 	struct api *api;
@@ -99,6 +101,7 @@ static void show_status(struct desktop_window *self,
 	case LINK_UP:
 		return; /* until there is a picture, the words stay */
 	case LINK_RECONNECTING:
+		content.aside = TRUE;
 		if (status->retry_s > 0) {
 			text = g_strdup_printf(
 			    "Trying again in %u s. Your desktop keeps "
@@ -142,6 +145,7 @@ static void on_status(const struct link_status *status, void *data)
 	} else {
 		/* words over a picture that stands still: it is dimmed */
 		oriel_viewer_set_dimmed(self->viewer, TRUE);
+		screens_set_dimmed(self->screens, TRUE);
 		oriel_viewer_ungrab(self->viewer);
 		if (before == LINK_UP)
 			on_hint_over(self);
@@ -157,13 +161,17 @@ static void on_session(struct session *session, void *data)
 	self->session = session;
 	self->silent = FALSE;
 	oriel_viewer_set_session(self->viewer, session);
+	screens_set_session(self->screens, session);
 	clipboard_link_set_session(self->clipboard, session);
 }
 
-static void on_size(int width, int height, void *data)
+static void on_size(int head, int width, int height, void *data)
 {
 	struct desktop_window *self = data;
-	oriel_viewer_size(self->viewer, width, height);
+	if (head > 0)
+		screens_size(self->screens, head, width, height);
+	else
+		oriel_viewer_size(self->viewer, width, height);
 }
 
 static void grab_if_due(struct desktop_window *self)
@@ -174,13 +182,18 @@ static void grab_if_due(struct desktop_window *self)
 		oriel_viewer_grab(self->viewer);
 }
 
-static void on_damage(const cairo_region_t *region, void *data)
+static void on_damage(int head, const cairo_region_t *region, void *data)
 {
 	struct desktop_window *self = data;
+	if (head > 0) {
+		screens_damage(self->screens, head, region);
+		return;
+	}
 	if (!self->picture) {
 		self->picture = TRUE;
 		notice_hide(self->notice);
 		oriel_viewer_set_dimmed(self->viewer, FALSE);
+		screens_set_dimmed(self->screens, FALSE);
 		gtk_widget_grab_focus(GTK_WIDGET(self->viewer));
 		gtk_widget_queue_draw(GTK_WIDGET(self->viewer));
 		grab_if_due(self);
@@ -192,11 +205,14 @@ static void on_cursor(cairo_surface_t *image, int hot_x, int hot_y, void *data)
 {
 	struct desktop_window *self = data;
 	oriel_viewer_cursor(self->viewer, image, hot_x, hot_y);
+	screens_cursor(self->screens, image, hot_x, hot_y);
 }
 
 static void on_leds(unsigned leds, void *data)
 {
-	oriel_viewer_leds(((struct desktop_window *)data)->viewer, leds);
+	struct desktop_window *self = data;
+	oriel_viewer_leds(self->viewer, leds);
+	screens_leds(self->screens, leds);
 }
 
 static void on_bell(void *data)
@@ -205,25 +221,37 @@ static void on_bell(void *data)
 	gtk_widget_error_bell(GTK_WIDGET(self->window));
 }
 
-static void on_resized(enum session_resize outcome, void *data)
+static void on_resized(int head, enum session_resize outcome, void *data)
 {
-	oriel_viewer_resized(((struct desktop_window *)data)->viewer, outcome);
+	struct desktop_window *self = data;
+	if (head == 0)
+		oriel_viewer_resized(self->viewer, outcome);
+	screens_resized(self->screens, head, outcome);
 }
 
-static void on_clipboard_offered(gboolean text, void *data)
+static void on_clipboard_offered(unsigned kinds, void *data)
 {
 	clipboard_link_offered(((struct desktop_window *)data)->clipboard,
-			       text);
+			       kinds);
 }
 
-static void on_clipboard_text(const char *text, void *data)
+static void on_clipboard_data(enum session_clip kind, GBytes *bytes, void *data)
 {
-	clipboard_link_text(((struct desktop_window *)data)->clipboard, text);
+	clipboard_link_data(((struct desktop_window *)data)->clipboard, kind,
+			    bytes);
 }
 
-static void on_clipboard_wanted(void *data)
+static void on_clipboard_wanted(enum session_clip kind, void *data)
 {
-	clipboard_link_wanted(((struct desktop_window *)data)->clipboard);
+	clipboard_link_wanted(((struct desktop_window *)data)->clipboard, kind);
+}
+
+static void on_recording(gboolean on, void *data)
+{
+	show_hint(data,
+		  on ? "The desktop hears this computer’s microphone."
+		     : "The microphone is off again.",
+		  HINT_MS);
 }
 
 static const struct link_handlers link_handlers = {
@@ -238,8 +266,9 @@ static const struct link_handlers link_handlers = {
 	    .bell = on_bell,
 	    .resized = on_resized,
 	    .clipboard_offered = on_clipboard_offered,
-	    .clipboard_text = on_clipboard_text,
+	    .clipboard_data = on_clipboard_data,
 	    .clipboard_wanted = on_clipboard_wanted,
+	    .recording = on_recording,
 	},
 };
 
@@ -369,7 +398,8 @@ static void on_active(GObject *object, GParamSpec *spec,
 		      struct desktop_window *self)
 {
 	gboolean active = gtk_window_is_active(self->window);
-	clipboard_link_set_focused(self->clipboard, active);
+	clipboard_link_set_focused(self->clipboard,
+				   active || screens_active(self->screens));
 	self->probed_us = 0;
 	if (active)
 		grab_if_due(self);
@@ -386,6 +416,22 @@ static gboolean on_motion(GtkWidget *widget, GdkEventMotion *event,
 	}
 	return GDK_EVENT_PROPAGATE;
 }
+
+static void on_screen_active(void *data)
+{
+	on_active(NULL, NULL, data);
+}
+
+static void on_screens_changed(void *data)
+{
+	struct desktop_window *self = data;
+	desktop_menu_set_screens(self->actions, screens_can_add(self->screens));
+}
+
+static const struct screens_handlers screens_handlers = {
+    .active = on_screen_active,
+    .changed = on_screens_changed,
+};
 
 /* --- what the menu asks for ----------------------------------------- */
 
@@ -406,6 +452,7 @@ static void menu_mode(enum viewer_mode mode, void *data)
 	    scrolls ? GTK_POLICY_AUTOMATIC : GTK_POLICY_EXTERNAL,
 	    scrolls ? GTK_POLICY_AUTOMATIC : GTK_POLICY_EXTERNAL);
 	oriel_viewer_set_mode(self->viewer, mode);
+	screens_set_mode(self->screens, mode);
 	servers_set_preference(self->servers, "mode", names[mode]);
 }
 
@@ -413,6 +460,7 @@ static void menu_dense(gboolean dense, void *data)
 {
 	struct desktop_window *self = data;
 	oriel_viewer_set_dense(self->viewer, dense);
+	screens_set_dense(self->screens, dense);
 	servers_set_preference(self->servers, "dense", dense ? "yes" : "no");
 }
 
@@ -439,6 +487,16 @@ static void menu_grab(void *data)
 	toggle_grab(data);
 }
 
+static void menu_add_screen(void *data)
+{
+	screens_add(((struct desktop_window *)data)->screens);
+}
+
+static void menu_all_monitors(void *data)
+{
+	screens_fill_monitors(((struct desktop_window *)data)->screens);
+}
+
 static const struct desktop_menu_handlers menu_handlers = {
     .send_keys = menu_send_keys,
     .mode = menu_mode,
@@ -446,6 +504,8 @@ static const struct desktop_menu_handlers menu_handlers = {
     .screenshot = menu_screenshot,
     .fullscreen = menu_fullscreen,
     .grab = menu_grab,
+    .add_screen = menu_add_screen,
+    .all_monitors = menu_all_monitors,
     .disconnect = close_clicked,
 };
 
@@ -458,6 +518,7 @@ static void on_destroy(GtkWidget *widget, struct desktop_window *self)
 	/* the link's farewell still reaches the viewer and the clipboard */
 	link_free(g_steal_pointer(&self->link));
 	clipboard_link_free(self->clipboard);
+	screens_free(self->screens);
 	notice_free(self->notice);
 	fullscreen_bar_free(self->bar);
 	g_object_unref(self->viewer);
@@ -513,7 +574,7 @@ static void build_body(struct desktop_window *self, const char *name)
 	gtk_scrolled_window_set_policy(GTK_SCROLLED_WINDOW(self->scroller),
 				       GTK_POLICY_EXTERNAL,
 				       GTK_POLICY_EXTERNAL);
-	self->viewer = ORIEL_VIEWER(g_object_ref_sink(oriel_viewer_new()));
+	self->viewer = ORIEL_VIEWER(g_object_ref_sink(oriel_viewer_new(0)));
 	gtk_container_add(GTK_CONTAINER(self->scroller),
 			  GTK_WIDGET(self->viewer));
 	gtk_container_add(GTK_CONTAINER(self->overlay), self->scroller);
@@ -544,8 +605,9 @@ static void build_body(struct desktop_window *self, const char *name)
 
 struct desktop_window *desktop_window_new(
     GtkApplication *application, struct api *api, struct servers *servers,
-    const char *pool, const char *id, const char *name, gboolean fullscreen,
-    desktop_window_closed closed, void *data)
+    const char *pool, const char *id, const char *name,
+    const struct desktop_window_options *options, desktop_window_closed closed,
+    void *data)
 {
 	struct desktop_window *self = g_new0(struct desktop_window, 1);
 	self->api = api_ref(api);
@@ -574,6 +636,9 @@ struct desktop_window *desktop_window_new(
 				       G_ACTION_GROUP(self->actions));
 	build_header(self, name, api_server_key(api));
 	build_body(self, name);
+	self->screens =
+	    screens_new(self->window, name, &screens_handlers, self);
+	on_screens_changed(self);
 	self->clipboard = clipboard_link_new(GTK_WIDGET(self->viewer));
 	if (wanted != VIEWER_FOLLOW)
 		menu_mode(wanted, self);
@@ -597,10 +662,11 @@ struct desktop_window *desktop_window_new(
 	g_signal_connect(self->window, "destroy", G_CALLBACK(on_destroy), self);
 	self->watch = g_timeout_add_seconds(1, on_watch, self);
 	gtk_widget_show_all(GTK_WIDGET(self->window));
-	if (fullscreen)
+	if (options->fullscreen)
 		set_fullscreen(self, TRUE);
 
-	self->link = link_new(api, pool, id, name, &link_handlers, self);
+	self->link = link_new(api, pool, id, name, options->protocol,
+			      &link_handlers, self);
 	notice_begin(self->notice);
 	link_begin(self->link);
 	return self;

@@ -18,6 +18,11 @@ enum desktop_window_end {
 	DESKTOP_WINDOW_SIGN_IN, /* the person wants to sign in again */
 };
 
+struct desktop_window_options {
+	const char *protocol; /* "spice", "rfb"; NULL: the best on offer */
+	gboolean fullscreen;
+};
+
 typedef void (*desktop_window_closed)(struct desktop_window *window,
 				      enum desktop_window_end end, void *data);
 
@@ -25,8 +30,9 @@ typedef void (*desktop_window_closed)(struct desktop_window *window,
  * and desktop_window_id(). */
 struct desktop_window *desktop_window_new(
     GtkApplication *application, struct api *api, struct servers *servers,
-    const char *pool, const char *id, const char *name, gboolean fullscreen,
-    desktop_window_closed closed, void *data);
+    const char *pool, const char *id, const char *name,
+    const struct desktop_window_options *options, desktop_window_closed closed,
+    void *data);
 void desktop_window_present(struct desktop_window *window);
 void desktop_window_close(struct desktop_window *window);
 const char *desktop_window_pool(const struct desktop_window *window);

@@ -75,6 +75,15 @@ static void on_ticket(const struct api_answer *answer, const GError *error,
 		if (is_offered(offered, session_protocols[i]->protocol))
 			protocol = session_protocols[i]->protocol;
 	gsize length = ticket ? strlen(ticket) : 0;
+	if (!protocol && launch->wanted && ticket) {
+		g_autoptr(GError) absent = fault_new(
+		    FAULT_UNAVAILABLE,
+		    "Leave the choice to the client: start it without "
+		    "--protocol.",
+		    "This desktop does not offer %s", launch->wanted);
+		fail(launch, absent, 0);
+		return;
+	}
 	if (!protocol || length == 0 || length > 128 ||
 	    strspn(ticket, "0123456789abcdef") != length) {
 		g_autoptr(GError) bad =

@@ -19,7 +19,8 @@ struct link {
 	struct launch *launch;
 	struct session *session;
 	char *secret, *protocol;
-	gint64 since; /* of the desktop the secret is for */
+	char *wanted_protocol; /* NULL: the best on offer */
+	gint64 since;          /* of the desktop the secret is for */
 	unsigned attempt, refused_tickets;
 	guint timer;
 	gint64 retry_at_us;
@@ -149,8 +150,9 @@ static const struct launch_handlers launch_handlers = {
 static void launch(struct link *link)
 {
 	g_clear_pointer(&link->launch, launch_cancel);
-	link->launch = launch_start(link->api, link->id ? NULL : link->pool,
-				    link->id, NULL, &launch_handlers, link);
+	link->launch =
+	    launch_start(link->api, link->id ? NULL : link->pool, link->id,
+			 link->wanted_protocol, &launch_handlers, link);
 }
 
 void link_begin(struct link *link)
@@ -270,7 +272,8 @@ static void on_attached(const char *secret, void *data)
 	}
 	link->refused_tickets = 0;
 	link->up_us = g_get_monotonic_time();
-	events_emit(again ? "reconnected" : "connected", NULL);
+	events_emit(again ? "reconnected" : "connected", "{s:s}", "protocol",
+		    link->protocol);
 	tell(link, LINK_UP, NULL, NULL);
 }
 
@@ -344,14 +347,14 @@ static void on_closed(const struct session_end *told, void *data)
 		link->handlers->view.call;                                     \
 	} while (0)
 
-static void on_size(int width, int height, void *data)
+static void on_size(int head, int width, int height, void *data)
 {
-	PASS_ON(size(width, height, link->data));
+	PASS_ON(size(head, width, height, link->data));
 }
 
-static void on_damage(const cairo_region_t *region, void *data)
+static void on_damage(int head, const cairo_region_t *region, void *data)
 {
-	PASS_ON(damage(region, link->data));
+	PASS_ON(damage(head, region, link->data));
 }
 
 static void on_cursor(cairo_surface_t *image, int hot_x, int hot_y, void *data)
@@ -369,24 +372,29 @@ static void on_bell(void *data)
 	PASS_ON(bell(link->data));
 }
 
-static void on_resized(enum session_resize outcome, void *data)
+static void on_resized(int head, enum session_resize outcome, void *data)
 {
-	PASS_ON(resized(outcome, link->data));
+	PASS_ON(resized(head, outcome, link->data));
 }
 
-static void on_clipboard_offered(gboolean text, void *data)
+static void on_clipboard_offered(unsigned kinds, void *data)
 {
-	PASS_ON(clipboard_offered(text, link->data));
+	PASS_ON(clipboard_offered(kinds, link->data));
 }
 
-static void on_clipboard_text(const char *text, void *data)
+static void on_clipboard_data(enum session_clip kind, GBytes *bytes, void *data)
 {
-	PASS_ON(clipboard_text(text, link->data));
+	PASS_ON(clipboard_data(kind, bytes, link->data));
 }
 
-static void on_clipboard_wanted(void *data)
+static void on_clipboard_wanted(enum session_clip kind, void *data)
 {
-	PASS_ON(clipboard_wanted(link->data));
+	PASS_ON(clipboard_wanted(kind, link->data));
+}
+
+static void on_recording(gboolean on, void *data)
+{
+	PASS_ON(recording(on, link->data));
 }
 
 static const struct session_handlers session_handlers = {
@@ -398,8 +406,9 @@ static const struct session_handlers session_handlers = {
     .bell = on_bell,
     .resized = on_resized,
     .clipboard_offered = on_clipboard_offered,
-    .clipboard_text = on_clipboard_text,
+    .clipboard_data = on_clipboard_data,
     .clipboard_wanted = on_clipboard_wanted,
+    .recording = on_recording,
     .closed = on_closed,
 };
 
@@ -419,14 +428,15 @@ static void open_session(struct link *link, const char *ticket)
 }
 
 struct link *link_new(struct api *api, const char *pool, const char *id,
-		      const char *name, const struct link_handlers *handlers,
-		      void *data)
+		      const char *name, const char *protocol,
+		      const struct link_handlers *handlers, void *data)
 {
 	struct link *link = g_new0(struct link, 1);
 	link->api = api_ref(api);
 	link->pool = g_strdup(pool);
 	link->id = g_strdup(id);
 	link->name = g_strdup(name);
+	link->wanted_protocol = g_strdup(protocol);
 	link->handlers = handlers;
 	link->data = data;
 	link->cancellable = g_cancellable_new();
@@ -444,6 +454,7 @@ void link_free(struct link *link)
 		memset(link->secret, 0, strlen(link->secret));
 	g_free(link->secret);
 	g_free(link->protocol);
+	g_free(link->wanted_protocol);
 	g_free(link->pool);
 	g_free(link->id);
 	g_free(link->name);
@@ -453,6 +464,13 @@ void link_free(struct link *link)
 const char *link_name(const struct link *link)
 {
 	return link->name;
+}
+
+const char *link_protocol(const struct link *link)
+{
+	const struct session_ops *ops =
+	    link->protocol ? session_protocol(link->protocol) : NULL;
+	return ops ? ops->title : NULL;
 }
 
 const char *link_desktop_id(const struct link *link)

@@ -43,15 +43,17 @@ struct link_handlers {
 
 struct link;
 
-/* pool or id as for launch_start(). */
+/* pool, id and protocol as for launch_start(). */
 struct link *link_new(struct api *api, const char *pool, const char *id,
-		      const char *name, const struct link_handlers *handlers,
-		      void *data);
+		      const char *name, const char *protocol,
+		      const struct link_handlers *handlers, void *data);
 void link_free(struct link *link);
 /* Starts over: after an end, or at once instead of at the end of a pause. */
 void link_begin(struct link *link);
 /* As if the line had been cut: the picture stands still. */
 void link_cut(struct link *link);
 const char *link_name(const struct link *link);
+/* For people; NULL before there was a session. */
+const char *link_protocol(const struct link *link);
 /* NULL until the server has told. */
 const char *link_desktop_id(const struct link *link);

@@ -8,6 +8,7 @@
 #include "client/apps-command.h"
 #include "client/events.h"
 #include "client/password-file.h"
+#include "client/session.h"
 #include "client/trust.h"
 #include "common/fault.h"
 #include "common/log.h"
@@ -69,7 +70,7 @@ int main(int argc, char **argv)
 {
 	struct app_options options = {0};
 	g_autofree char *user = NULL, *password_file = NULL, *trust = NULL,
-			*events = NULL;
+			*events = NULL, *protocol = NULL;
 	gboolean version = FALSE, verbose = FALSE;
 	const GOptionEntry entries[] = {
 	    {"user", 'u', 0, G_OPTION_ARG_STRING, &user, "Sign in as this user",
@@ -80,6 +81,8 @@ int main(int argc, char **argv)
 	     "FILE"},
 	    {"fullscreen", 'f', 0, G_OPTION_ARG_NONE, &options.fullscreen,
 	     "Open desktops in full screen", NULL},
+	    {"protocol", 0, 0, G_OPTION_ARG_STRING, &protocol,
+	     "Show desktops by this protocol: spice or rfb", "NAME"},
 	    {"trust-fingerprint", 0, 0, G_OPTION_ARG_STRING, &trust,
 	     "Trust only this certificate of the server, besides ones an "
 	     "authority vouches for",
@@ -120,6 +123,14 @@ int main(int argc, char **argv)
 				"See oriel-client --help.\n");
 		return EXIT_USAGE;
 	}
+	if (protocol && !session_protocol(protocol)) {
+		fprintf(stderr,
+			"oriel-client: '%s' is no protocol; there are spice "
+			"and rfb.\nSee oriel-client --help.\n",
+			protocol);
+		return EXIT_USAGE;
+	}
+	options.protocol = protocol;
 	options.user = user;
 	int status = run(&options, argc == 2 ? argv[1] : NULL, trust,
 			 password_file, events);

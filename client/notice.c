@@ -168,7 +168,8 @@ void notice_show(struct notice *notice, const struct notice_content *content)
 	GtkWidget *top = gtk_widget_get_toplevel(notice->revealer);
 	GtkWidget *now =
 	    GTK_IS_WINDOW(top) ? gtk_window_get_focus(GTK_WINDOW(top)) : NULL;
-	if (wanted && (first || !now || !gtk_widget_get_visible(now)))
+	if (wanted && !content->aside &&
+	    (first || !now || !gtk_widget_get_visible(now)))
 		gtk_widget_grab_focus(wanted);
 }
 

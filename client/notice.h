@@ -19,6 +19,8 @@ struct notice_content {
 	const char *text; /* or NULL */
 	double fraction;  /* < 0: no bar */
 	gboolean elapsed; /* count the seconds since notice_begin() */
+	/* somebody may be typing: no button gets the focus by itself */
+	gboolean aside;
 	struct notice_button primary, secondary;
 };
 

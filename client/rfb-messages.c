@@ -219,7 +219,7 @@ static gboolean read_cursor(struct rfb_session *self,
 
 static void tell_resized(struct rfb_session *self, gpointer payload)
 {
-	self->handlers->resized(GPOINTER_TO_INT(payload), self->data);
+	self->handlers->resized(0, GPOINTER_TO_INT(payload), self->data);
 }
 
 static gboolean read_ext_desktop_size(struct rfb_session *self,
@@ -317,6 +317,41 @@ static gboolean read_pseudo(struct rfb_session *self,
 	}
 }
 
+static const struct {
+	gint32 encoding;
+	const char *title;
+} encoding_names[RFB_ENCODINGS] = {
+    {0, "raw"}, {1, "moved"}, {5, "Hextile"}, {7, "Tight"}, {16, "ZRLE"},
+};
+
+static void count_encoding(struct rfb_session *self,
+			   const struct rfb_rect *rect)
+{
+	g_mutex_lock(&self->lock);
+	for (int i = 0; i < RFB_ENCODINGS; i++)
+		if (encoding_names[i].encoding == rect->encoding)
+			self->encodings.pixels[i] += (double)rect->w * rect->h;
+	g_mutex_unlock(&self->lock);
+}
+
+void rfb_session_encodings(struct rfb_session *self, char *text, gsize size)
+{
+	double all = 0;
+	*text = 0;
+	for (int i = 0; i < RFB_ENCODINGS; i++)
+		all += self->encodings.pixels[i];
+	for (int i = 0; i < RFB_ENCODINGS && all >= 1; i++) {
+		int percent =
+		    (int)(self->encodings.pixels[i] * 100 / all + 0.5);
+		g_autofree char *part =
+		    g_strdup_printf("%s%s %d %%", *text ? ", " : "",
+				    encoding_names[i].title, percent);
+		if (percent > 0)
+			g_strlcat(text, part, size);
+		self->encodings.pixels[i] /= 2; /* what is old counts less */
+	}
+}
+
 static gboolean read_update(struct rfb_session *self)
 {
 	guint16 count;
@@ -341,32 +376,35 @@ static gboolean read_update(struct rfb_session *self)
 				   : bad(self, "pixels that make no sense");
 		cairo_rectangle_int_t area = {rect.x, rect.y, rect.w, rect.h};
 		cairo_region_union_rectangle(self->changed, &area);
+		count_encoding(self, &rect);
 	}
 	if (!cairo_region_is_empty(self->changed))
 		rfb_session_publish(self);
 	return TRUE;
 }
 
-static void tell_text(struct rfb_session *self, gpointer payload)
-{
-	self->handlers->clipboard_offered(TRUE, self->data);
-	if (!self->closed)
-		self->handlers->clipboard_text(payload, self->data);
-}
-
 static void tell_requested_text(struct rfb_session *self, gpointer payload)
 {
-	self->handlers->clipboard_text(payload, self->data);
+	g_autoptr(GBytes) bytes = g_bytes_new(payload, strlen(payload));
+	self->handlers->clipboard_data(SESSION_CLIP_TEXT, bytes, self->data);
+}
+
+static void tell_text(struct rfb_session *self, gpointer payload)
+{
+	self->handlers->clipboard_offered(SESSION_CLIP_TEXT, self->data);
+	if (!self->closed)
+		tell_requested_text(self, payload);
 }
 
 static void tell_offered(struct rfb_session *self, gpointer payload)
 {
-	self->handlers->clipboard_offered(GPOINTER_TO_INT(payload), self->data);
+	self->handlers->clipboard_offered(
+	    GPOINTER_TO_INT(payload) ? SESSION_CLIP_TEXT : 0, self->data);
 }
 
 static void tell_wanted(struct rfb_session *self, gpointer payload)
 {
-	self->handlers->clipboard_wanted(self->data);
+	self->handlers->clipboard_wanted(SESSION_CLIP_TEXT, self->data);
 }
 
 static gboolean read_clipboard(struct rfb_session *self, gsize length)

@@ -90,7 +90,7 @@ struct size {
 static void tell_size(struct rfb_session *self, gpointer payload)
 {
 	struct size *size = payload;
-	self->handlers->size(size->width, size->height, self->data);
+	self->handlers->size(0, size->width, size->height, self->data);
 }
 
 static void tell_damage(struct rfb_session *self, gpointer payload)
@@ -100,7 +100,7 @@ static void tell_damage(struct rfb_session *self, gpointer payload)
 	self->damage_posted = FALSE;
 	g_mutex_unlock(&self->lock);
 	if (damage)
-		self->handlers->damage(damage, self->data);
+		self->handlers->damage(0, damage, self->data);
 	g_clear_pointer(&damage, cairo_region_destroy);
 }
 
@@ -140,6 +140,7 @@ void rfb_session_publish(struct rfb_session *self)
 		}
 		cairo_surface_mark_dirty(self->picture);
 	}
+	self->updates += !cairo_region_is_empty(self->changed);
 	gboolean post = !self->damage_posted;
 	self->damage_posted = TRUE;
 	if (new_size)
@@ -274,11 +275,11 @@ static void rfb_close(struct session *session)
 	self_unref(self);
 }
 
-static cairo_surface_t *rfb_lock_picture(struct session *session)
+static cairo_surface_t *rfb_lock_picture(struct session *session, int head)
 {
 	struct rfb_session *self = (struct rfb_session *)session;
 	g_mutex_lock(&self->lock);
-	return self->picture;
+	return head == 0 ? self->picture : NULL;
 }
 
 static void rfb_unlock_picture(struct session *session)
@@ -301,7 +302,8 @@ static void rfb_key(struct session *session, unsigned keysym, unsigned qnum,
 	send_take(self, out);
 }
 
-static void rfb_pointer(struct session *session, int x, int y, unsigned buttons)
+static void rfb_pointer(struct session *session, int head, int x, int y,
+			unsigned buttons)
 {
 	struct rfb_session *self = (struct rfb_session *)session;
 	g_mutex_lock(&self->lock);
@@ -317,9 +319,11 @@ static void rfb_pointer(struct session *session, int x, int y, unsigned buttons)
 	send_take(self, out);
 }
 
-static void rfb_resize(struct session *session, int width, int height)
+static void rfb_resize(struct session *session, int head, int width, int height)
 {
 	struct rfb_session *self = (struct rfb_session *)session;
+	if (head != 0)
+		return;
 	g_mutex_lock(&self->lock);
 	guint32 id = self->screen_id, flags = self->screen_flags;
 	g_mutex_unlock(&self->lock);
@@ -336,6 +340,27 @@ static gboolean rfb_can_resize(struct session *session)
 	gboolean can = self->can_resize;
 	g_mutex_unlock(&self->lock);
 	return can;
+}
+
+static int rfb_heads(struct session *session)
+{
+	return 1;
+}
+
+static void rfb_stats(struct session *session, struct session_stats *stats)
+{
+	struct rfb_session *self = (struct rfb_session *)session;
+	g_mutex_lock(&self->lock);
+	if (self->tunnel) {
+		struct tunnel_meter meter;
+		tunnel_read_meter(self->tunnel, &meter);
+		stats->bytes_in = meter.bytes_in;
+		stats->bytes_out = meter.bytes_out;
+		stats->rtt_us = meter.rtt_us;
+	}
+	stats->updates = self->updates;
+	rfb_session_encodings(self, stats->encoding, sizeof stats->encoding);
+	g_mutex_unlock(&self->lock);
 }
 
 static gboolean rfb_sends_keycodes(struct session *session)
@@ -383,12 +408,14 @@ static void send_clipboard(struct rfb_session *self, GByteArray *payload)
 
 static void tell_wanted(struct rfb_session *self, gpointer payload)
 {
-	self->handlers->clipboard_wanted(self->data);
+	self->handlers->clipboard_wanted(SESSION_CLIP_TEXT, self->data);
 }
 
-static void rfb_clipboard_offer(struct session *session)
+static void rfb_clipboard_offer(struct session *session, unsigned kinds)
 {
 	struct rfb_session *self = (struct rfb_session *)session;
+	if (!(kinds & SESSION_CLIP_TEXT))
+		return; /* what the guest has of us grows old there */
 	if (clipboard_actions(self) & RFB_CLIPBOARD_NOTIFY) {
 		GByteArray *payload = g_byte_array_new();
 		rfb_clipboard_put_action(payload, RFB_CLIPBOARD_NOTIFY, TRUE);
@@ -399,19 +426,25 @@ static void rfb_clipboard_offer(struct session *session)
 	}
 }
 
-static void rfb_clipboard_request(struct session *session)
+static void rfb_clipboard_request(struct session *session,
+				  enum session_clip kind)
 {
 	struct rfb_session *self = (struct rfb_session *)session;
-	if (!(clipboard_actions(self) & RFB_CLIPBOARD_REQUEST))
+	if (kind != SESSION_CLIP_TEXT ||
+	    !(clipboard_actions(self) & RFB_CLIPBOARD_REQUEST))
 		return; /* its text came with the offer */
 	GByteArray *payload = g_byte_array_new();
 	rfb_clipboard_put_action(payload, RFB_CLIPBOARD_REQUEST, TRUE);
 	send_clipboard(self, payload);
 }
 
-static void rfb_clipboard_send(struct session *session, const char *text)
+static void rfb_clipboard_send(struct session *session, enum session_clip kind,
+			       const void *bytes, gsize size)
 {
 	struct rfb_session *self = (struct rfb_session *)session;
+	if (kind != SESSION_CLIP_TEXT)
+		return;
+	g_autofree char *text = g_strndup(bytes, size);
 	if (clipboard_actions(self) & RFB_CLIPBOARD_PROVIDE) {
 		GByteArray *payload = g_byte_array_new();
 		if (rfb_clipboard_put_text(payload, text))
@@ -432,6 +465,7 @@ static void rfb_clipboard_send(struct session *session, const char *text)
 
 const struct session_ops rfb_session_ops = {
     .protocol = "rfb",
+    .title = "RFB (VNC)",
     .open = rfb_open,
     .close = rfb_close,
     .lock_picture = rfb_lock_picture,
@@ -440,9 +474,11 @@ const struct session_ops rfb_session_ops = {
     .pointer = rfb_pointer,
     .resize = rfb_resize,
     .can_resize = rfb_can_resize,
+    .heads = rfb_heads,
     .sends_keycodes = rfb_sends_keycodes,
     .probe = rfb_probe,
     .heard_us = rfb_heard_us,
+    .stats = rfb_stats,
     .clipboard_offer = rfb_clipboard_offer,
     .clipboard_request = rfb_clipboard_request,
     .clipboard_send = rfb_clipboard_send,

@@ -10,6 +10,13 @@
 #include "client/session.h"
 #include "client/tunnel.h"
 
+#define RFB_ENCODINGS 5
+
+/* How pixels came lately. */
+struct rfb_encodings {
+	double pixels[RFB_ENCODINGS];
+};
+
 struct rfb_session {
 	struct session base;
 	gint references; /* atomic: the main thread's, the thread's, posts' */
@@ -43,6 +50,8 @@ struct rfb_session {
 	gboolean can_resize, qemu_keys, ext_buttons;
 	guint32 clipboard_actions; /* 0: the server has no UTF-8 clipboard */
 	gint64 heard_us;
+	guint64 updates;
+	struct rfb_encodings encodings;
 };
 
 /* Any thread. */
@@ -60,3 +69,5 @@ void rfb_session_publish(struct rfb_session *self);
  * why where the connection itself did not end. */
 gboolean rfb_messages_begin(struct rfb_session *self);
 gboolean rfb_messages_next(struct rfb_session *self);
+/* With the lock held: their shares, for people. */
+void rfb_session_encodings(struct rfb_session *self, char *text, gsize size);

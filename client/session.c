@@ -3,20 +3,26 @@
 #include <string.h>
 
 const struct session_ops *const session_protocols[] = {
+    &spice_session_ops,
     &rfb_session_ops,
     NULL,
 };
+
+const struct session_ops *session_protocol(const char *protocol)
+{
+	for (int i = 0; session_protocols[i]; i++)
+		if (strcmp(session_protocols[i]->protocol, protocol) == 0)
+			return session_protocols[i];
+	return NULL;
+}
 
 struct session *session_open(const char *protocol,
 			     const struct session_config *config,
 			     const struct session_handlers *handlers,
 			     void *data)
 {
-	for (int i = 0; session_protocols[i]; i++)
-		if (strcmp(session_protocols[i]->protocol, protocol) == 0)
-			return session_protocols[i]->open(config, handlers,
-							  data);
-	return NULL;
+	const struct session_ops *ops = session_protocol(protocol);
+	return ops ? ops->open(config, handlers, data) : NULL;
 }
 
 void session_close(struct session *session)
@@ -25,9 +31,9 @@ void session_close(struct session *session)
 		session->ops->close(session);
 }
 
-cairo_surface_t *session_lock_picture(struct session *session)
+cairo_surface_t *session_lock_picture(struct session *session, int head)
 {
-	return session->ops->lock_picture(session);
+	return session->ops->lock_picture(session, head);
 }
 
 void session_unlock_picture(struct session *session)
@@ -41,14 +47,20 @@ void session_key(struct session *session, unsigned keysym, unsigned qnum,
 	session->ops->key(session, keysym, qnum, down);
 }
 
-void session_pointer(struct session *session, int x, int y, unsigned buttons)
+void session_pointer(struct session *session, int head, int x, int y,
+		     unsigned buttons)
 {
-	session->ops->pointer(session, x, y, buttons);
+	session->ops->pointer(session, head, x, y, buttons);
 }
 
-void session_resize(struct session *session, int width, int height)
+void session_resize(struct session *session, int head, int width, int height)
 {
-	session->ops->resize(session, width, height);
+	session->ops->resize(session, head, width, height);
+}
+
+int session_heads(struct session *session)
+{
+	return session->ops->heads(session);
 }
 
 gboolean session_can_resize(struct session *session)
@@ -71,17 +83,38 @@ gint64 session_heard_us(struct session *session)
 	return session->ops->heard_us(session);
 }
 
-void session_clipboard_offer(struct session *session)
+void session_stats(struct session *session, struct session_stats *stats)
 {
-	session->ops->clipboard_offer(session);
+	*stats = (struct session_stats){0};
+	session->ops->stats(session, stats);
 }
 
-void session_clipboard_request(struct session *session)
+void session_clipboard_offer(struct session *session, unsigned kinds)
 {
-	session->ops->clipboard_request(session);
+	session->ops->clipboard_offer(session, kinds);
 }
 
-void session_clipboard_send(struct session *session, const char *text)
+void session_clipboard_request(struct session *session, enum session_clip kind)
 {
-	session->ops->clipboard_send(session, text);
+	session->ops->clipboard_request(session, kind);
+}
+
+void session_clipboard_send(struct session *session, enum session_clip kind,
+			    const void *bytes, gsize size)
+{
+	session->ops->clipboard_send(session, kind, bytes, size);
+}
+
+gboolean session_can_send_files(struct session *session)
+{
+	return session->ops->can_send_files &&
+	       session->ops->can_send_files(session);
+}
+
+void session_send_files(struct session *session, GFile **files,
+			GCancellable *cancellable, session_progress progress,
+			session_sent sent, void *data)
+{
+	session->ops->send_files(session, files, cancellable, progress, sent,
+				 data);
 }

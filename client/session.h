@@ -1,7 +1,8 @@
 /* session.h - one attachment to a desktop, whatever protocol carries it.
  *
- * A session connects, shows a picture that changes, takes input and trades
- * clipboard text until it is closed or ends. It never reconnects: whoever
+ * A session connects, shows pictures that change (one for each screen of the
+ * desktop, its heads), takes input, trades clipboards and takes files until it
+ * is closed or ends. It never reconnects: whoever
  * opened it opens another. Protocols are values of struct session_ops, all
  * listed in session_protocols[].
  *
@@ -34,6 +35,27 @@ struct session_end {
 	unsigned retry_after_s; /* 0: not told */
 };
 
+/* Screens of a desktop: 0 is there from the start. */
+#define SESSION_HEADS 4
+
+/* Bits: what a clipboard has. */
+enum session_clip {
+	SESSION_CLIP_TEXT = 1,  /* UTF-8, LF */
+	SESSION_CLIP_IMAGE = 2, /* PNG */
+};
+
+/* What has happened since the session began. */
+struct session_stats {
+	guint64 bytes_in, bytes_out;
+	guint64 updates;   /* of pictures */
+	unsigned rtt_us;   /* of the network; 0: unknown */
+	char encoding[80]; /* for people: how pictures come; or "" */
+};
+
+/* While files are sent; then once how it went (NULL: well). */
+typedef void (*session_progress)(gint64 done, gint64 total, void *data);
+typedef void (*session_sent)(const GError *error, void *data);
+
 /* Bits of leds. */
 enum { SESSION_LED_SCROLL = 1, SESSION_LED_NUM = 2, SESSION_LED_CAPS = 4 };
 
@@ -43,46 +65,62 @@ enum session_resize { SESSION_RESIZE_DONE, SESSION_RESIZE_REFUSED };
 struct session_handlers {
 	/* Admitted; secret reconnects until the desktop ends. */
 	void (*attached)(const char *secret, void *data);
-	/* The picture has this size from now on, in guest pixels. */
-	void (*size)(int width, int height, void *data);
+	/* The picture has this size from now on, in guest pixels; 0 for a head
+	 * other than 0 that is gone. */
+	void (*size)(int head, int width, int height, void *data);
 	/* This much of the picture changed, in guest pixels. */
-	void (*damage)(const cairo_region_t *region, void *data);
+	void (*damage)(int head, const cairo_region_t *region, void *data);
 	/* The guest's pointer: NULL image for a hidden one. */
 	void (*cursor)(cairo_surface_t *image, int hot_x, int hot_y,
 		       void *data);
 	void (*leds)(unsigned leds, void *data);
 	void (*bell)(void *data);
-	void (*resized)(enum session_resize outcome, void *data);
-	/* The guest has text (FALSE: no longer); ask with
+	/* Also DONE, unasked, where sizes can be asked for from now on. */
+	void (*resized)(int head, enum session_resize outcome, void *data);
+	/* The guest has these kinds (0: nothing); ask with
 	 * session_clipboard_request(). */
-	void (*clipboard_offered)(gboolean text, void *data);
-	/* The text asked for. */
-	void (*clipboard_text)(const char *text, void *data);
+	void (*clipboard_offered)(unsigned kinds, void *data);
+	/* What was asked for; NULL: it is not to be had. */
+	void (*clipboard_data)(enum session_clip kind, GBytes *bytes,
+			       void *data);
 	/* The guest wants ours; answer with session_clipboard_send(). */
-	void (*clipboard_wanted)(void *data);
+	void (*clipboard_wanted)(enum session_clip kind, void *data);
+	/* The desktop hears this computer's microphone, or no longer. */
+	void (*recording)(gboolean on, void *data);
 	void (*closed)(const struct session_end *end, void *data);
 };
 
 struct session_ops {
 	const char *protocol; /* as in tickets and /tunnel/v1/ */
+	const char *title;    /* for people */
 	struct session *(*open)(const struct session_config *config,
 				const struct session_handlers *handlers,
 				void *data);
 	void (*close)(struct session *session);
-	cairo_surface_t *(*lock_picture)(struct session *session);
+	cairo_surface_t *(*lock_picture)(struct session *session, int head);
 	void (*unlock_picture)(struct session *session);
 	void (*key)(struct session *session, unsigned keysym, unsigned qnum,
 		    gboolean down);
-	void (*pointer)(struct session *session, int x, int y,
+	void (*pointer)(struct session *session, int head, int x, int y,
 			unsigned buttons);
-	void (*resize)(struct session *session, int width, int height);
+	void (*resize)(struct session *session, int head, int width,
+		       int height);
 	gboolean (*can_resize)(struct session *session);
+	int (*heads)(struct session *session);
 	gboolean (*sends_keycodes)(struct session *session);
 	void (*probe)(struct session *session);
 	gint64 (*heard_us)(struct session *session);
-	void (*clipboard_offer)(struct session *session);
-	void (*clipboard_request)(struct session *session);
-	void (*clipboard_send)(struct session *session, const char *text);
+	void (*stats)(struct session *session, struct session_stats *stats);
+	void (*clipboard_offer)(struct session *session, unsigned kinds);
+	void (*clipboard_request)(struct session *session,
+				  enum session_clip kind);
+	void (*clipboard_send)(struct session *session, enum session_clip kind,
+			       const void *bytes, gsize size);
+	/* both NULL where the protocol carries no files */
+	gboolean (*can_send_files)(struct session *session);
+	void (*send_files)(struct session *session, GFile **files,
+			   GCancellable *cancellable, session_progress progress,
+			   session_sent sent, void *data);
 };
 
 /* First member of every implementation's struct. */
@@ -90,11 +128,13 @@ struct session {
 	const struct session_ops *ops;
 };
 
+extern const struct session_ops spice_session_ops;
 extern const struct session_ops rfb_session_ops;
 /* All of them, best first, NULL at the end. */
 extern const struct session_ops *const session_protocols[];
 
 /* protocol: one the server offers; NULL for one that none here speaks. */
+const struct session_ops *session_protocol(const char *protocol);
 struct session *session_open(const char *protocol,
 			     const struct session_config *config,
 			     const struct session_handlers *handlers,
@@ -102,8 +142,8 @@ struct session *session_open(const char *protocol,
 void session_close(struct session *session);
 
 /* The picture, RGB24, guest pixels; NULL before the first one. It stands
- * still until unlocked, which must be soon. */
-cairo_surface_t *session_lock_picture(struct session *session);
+ * still until unlocked, which must be soon, and is of no use after that. */
+cairo_surface_t *session_lock_picture(struct session *session, int head);
 void session_unlock_picture(struct session *session);
 
 /* qnum as in keymap.h, 0 where there is none: the keysym then counts. */
@@ -111,10 +151,14 @@ void session_key(struct session *session, unsigned keysym, unsigned qnum,
 		 gboolean down);
 /* buttons: bit n is button n+1 (left, middle, right, wheel up, down, left,
  * right, back, forward). */
-void session_pointer(struct session *session, int x, int y, unsigned buttons);
-/* Asks the guest for that size; handler resized tells when it will not. */
-void session_resize(struct session *session, int width, int height);
+void session_pointer(struct session *session, int head, int x, int y,
+		     unsigned buttons);
+/* Asks the guest for that size; handler resized tells when it will not. A
+ * head that was not there is added, one of size 0 taken away. */
+void session_resize(struct session *session, int head, int width, int height);
 gboolean session_can_resize(struct session *session);
+/* How many heads may be asked for now: 1 to SESSION_HEADS. */
+int session_heads(struct session *session);
 /* TRUE: the guest gets key codes and repeats held keys by itself. */
 gboolean session_sends_keycodes(struct session *session);
 
@@ -123,7 +167,17 @@ gboolean session_sends_keycodes(struct session *session);
 void session_probe(struct session *session);
 gint64 session_heard_us(struct session *session);
 
-/* We have text / we want yours / here is ours. */
-void session_clipboard_offer(struct session *session);
-void session_clipboard_request(struct session *session);
-void session_clipboard_send(struct session *session, const char *text);
+void session_stats(struct session *session, struct session_stats *stats);
+
+/* We have these kinds / we want yours / here is ours. */
+void session_clipboard_offer(struct session *session, unsigned kinds);
+void session_clipboard_request(struct session *session, enum session_clip kind);
+void session_clipboard_send(struct session *session, enum session_clip kind,
+			    const void *bytes, gsize size);
+
+/* Into the guest, where its agent puts them. progress and sent may come after
+ * session_close(); data has to live until sent. */
+gboolean session_can_send_files(struct session *session);
+void session_send_files(struct session *session, GFile **files,
+			GCancellable *cancellable, session_progress progress,
+			session_sent sent, void *data);

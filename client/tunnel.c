@@ -35,7 +35,8 @@ struct tunnel {
 	gint closing; /* atomic */
 	GThread *reader, *writer;
 	GMutex lock;
-	GError *error; /* under lock: the first that went wrong */
+	GError *error;             /* under lock: the first that went wrong */
+	struct tunnel_meter meter; /* under lock */
 };
 
 static void keep_first_error(struct tunnel *tunnel, GError *error)
@@ -61,6 +62,16 @@ static gboolean write_all(int fd, const guint8 *bytes, gsize length)
 	return TRUE;
 }
 
+static void count(struct tunnel *tunnel, gsize in, gsize out)
+{
+	g_mutex_lock(&tunnel->lock);
+	tunnel->meter.bytes_in += in;
+	tunnel->meter.bytes_out += out;
+	if (in)
+		tunnel->meter.heard_us = g_get_monotonic_time();
+	g_mutex_unlock(&tunnel->lock);
+}
+
 static gpointer read_tls(gpointer data)
 {
 	struct tunnel *tunnel = data;
@@ -74,10 +85,39 @@ static gpointer read_tls(gpointer data)
 					       tunnel->cancellable, &error);
 		if (n <= 0)
 			keep_first_error(tunnel, error);
+		else
+			count(tunnel, (gsize)n, 0);
 		open = n > 0 && write_all(tunnel->write_fd, chunk, (gsize)n);
 	}
 	shutdown(tunnel->write_fd, SHUT_RDWR);
 	return NULL;
+}
+
+/* Sends what the protocol writes into its end of the socket pair. */
+static gpointer write_tls_from_fd(gpointer data)
+{
+	struct tunnel *tunnel = data;
+	GOutputStream *out = g_io_stream_get_output_stream(tunnel->tls);
+	g_autofree guint8 *chunk = g_malloc(CHUNK);
+	for (;;) {
+		ssize_t n = recv(tunnel->write_fd, chunk, CHUNK, 0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		g_autoptr(GError) error = NULL;
+		gsize written = 0;
+		if (n > 0 &&
+		    g_output_stream_write_all(out, chunk, (gsize)n, &written,
+					      tunnel->cancellable, &error)) {
+			count(tunnel, 0, (gsize)n);
+			continue;
+		}
+		keep_first_error(tunnel, error);
+		g_atomic_int_set(&tunnel->closing, TRUE);
+		/* either side is gone: the reader sees it, too */
+		g_socket_shutdown(g_socket_connection_get_socket(tunnel->tcp),
+				  TRUE, TRUE, NULL);
+		return NULL;
+	}
 }
 
 static gpointer write_tls(gpointer data)
@@ -113,6 +153,7 @@ static gpointer write_tls(gpointer data)
 		    out, batch->data, batch->len, &written, tunnel->cancellable,
 		    &error);
 		g_atomic_int_add(&tunnel->queued, -(gint)batch->len);
+		count(tunnel, 0, sent ? batch->len : 0);
 		if (!sent) {
 			keep_first_error(tunnel, error);
 			g_atomic_int_set(&tunnel->closing, TRUE);
@@ -330,8 +371,11 @@ struct tunnel *tunnel_connect(const struct tunnel_request *request,
 	}
 	tunnel->read_fd = pair[0];
 	tunnel->write_fd = pair[1];
+	tunnel->meter.heard_us = g_get_monotonic_time();
 	tunnel->reader = g_thread_new("tunnel-read", read_tls, tunnel);
-	tunnel->writer = g_thread_new("tunnel-write", write_tls, tunnel);
+	tunnel->writer = g_thread_new(
+	    "tunnel-write", request->both_ways ? write_tls_from_fd : write_tls,
+	    tunnel);
 	return tunnel;
 }
 
@@ -357,6 +401,18 @@ gboolean tunnel_send(struct tunnel *tunnel, const void *bytes, gsize length)
 gsize tunnel_queued(struct tunnel *tunnel)
 {
 	return (gsize)MAX(0, g_atomic_int_get(&tunnel->queued));
+}
+
+void tunnel_read_meter(struct tunnel *tunnel, struct tunnel_meter *meter)
+{
+	struct tcp_info info = {0};
+	socklen_t length = sizeof info;
+	int fd = g_socket_get_fd(g_socket_connection_get_socket(tunnel->tcp));
+	g_mutex_lock(&tunnel->lock);
+	*meter = tunnel->meter;
+	g_mutex_unlock(&tunnel->lock);
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0)
+		meter->rtt_us = info.tcpi_rtt;
 }
 
 GError *tunnel_end_error(struct tunnel *tunnel)

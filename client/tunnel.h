@@ -4,7 +4,8 @@
  * a ticket or with the secret of an earlier session, then bytes both ways.
  * What the server sends can be read from a plain socket, which is what
  * protocol libraries want; what is to be sent is queued, so that no caller
- * ever waits for the network.
+ * ever waits for the network; or both ways go through the socket, for
+ * libraries that want one, and a full socket holds the library back.
  *
  * Threads: connect, fd, end_error and close on the thread that owns the
  *   tunnel (it blocks in connect); send from any. Two threads of its own move
@@ -22,10 +23,11 @@
 struct tunnel_request {
 	const char *host;
 	guint16 port;
-	const char *protocol;    /* "rfb" */
+	const char *protocol;    /* "rfb", "spice", "windows" */
 	const char *fingerprint; /* trusted besides valid ones; or NULL */
 	const char *ticket;      /* one of these two */
 	const char *session;
+	gboolean both_ways; /* what is written to fd is sent; no tunnel_send */
 };
 
 struct tunnel_answer {
@@ -47,6 +49,14 @@ int tunnel_take_fd(struct tunnel *tunnel);
 gboolean tunnel_send(struct tunnel *tunnel, const void *bytes, gsize length);
 /* Bytes queued and not yet handed to TLS. */
 gsize tunnel_queued(struct tunnel *tunnel);
+
+/* What has moved so far; any thread. */
+struct tunnel_meter {
+	guint64 bytes_in, bytes_out; /* of the protocol */
+	gint64 heard_us; /* of the last byte, g_get_monotonic_time() */
+	unsigned rtt_us; /* as TCP measures it to the gateway; 0: unknown */
+};
+void tunnel_read_meter(struct tunnel *tunnel, struct tunnel_meter *meter);
 /* Why it ended (new), once fd has said EOF; NULL for an orderly end. */
 GError *tunnel_end_error(struct tunnel *tunnel);
 void tunnel_close(struct tunnel *tunnel);

@@ -14,6 +14,7 @@ enum wheel { WHEEL_UP = 3, WHEEL_DOWN, WHEEL_LEFT, WHEEL_RIGHT };
 
 struct viewer_input {
 	struct session *session;
+	int head;
 	GdkDisplay *display;
 	enum keymap_source source;
 	/* keysym and number each held key was pressed with */
@@ -25,6 +26,7 @@ struct viewer_input {
 	gboolean leds_known;
 	gint64 key_us; /* 0: no key waits for its picture */
 	gboolean key_damaged;
+	unsigned key_to_picture_us;
 };
 
 struct viewer_input *viewer_input_new(void)
@@ -121,7 +123,8 @@ static void send_pointer(struct viewer_input *input, int x, int y)
 	input->x = x;
 	input->y = y;
 	if (input->session)
-		session_pointer(input->session, x, y, input->buttons);
+		session_pointer(input->session, input->head, x, y,
+				input->buttons);
 }
 
 /* GDK's 1-3 are ours; 4-7 come as scroll events; 8 and 9 are back and
@@ -246,7 +249,18 @@ void viewer_input_drawn(struct viewer_input *input)
 {
 	if (!input->key_us || !input->key_damaged)
 		return;
-	events_emit("key-to-picture", "{s:I}", "us",
-		    (json_int_t)(events_now_us() - input->key_us));
+	gint64 us = events_now_us() - input->key_us;
+	events_emit("key-to-picture", "{s:I}", "us", (json_int_t)us);
+	input->key_to_picture_us = (unsigned)CLAMP(us, 1, G_USEC_PER_SEC * 60);
 	input->key_us = 0;
+}
+
+unsigned viewer_input_key_to_picture_us(const struct viewer_input *input)
+{
+	return input->key_to_picture_us;
+}
+
+void viewer_input_set_head(struct viewer_input *input, int head)
+{
+	input->head = head;
 }

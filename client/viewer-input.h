@@ -15,6 +15,8 @@ struct viewer_input *viewer_input_new(void);
 void viewer_input_free(struct viewer_input *input);
 void viewer_input_set_session(struct viewer_input *input,
 			      struct session *session);
+/* Of which the pointer is told. */
+void viewer_input_set_head(struct viewer_input *input, int head);
 /* How this display numbers its keys, and whose locks count. */
 void viewer_input_use_display(struct viewer_input *input, GdkDisplay *display);
 
@@ -34,3 +36,5 @@ void viewer_input_sync_locks(struct viewer_input *input);
 /* For the event "key-to-picture": new pixels came / are on screen. */
 void viewer_input_damaged(struct viewer_input *input);
 void viewer_input_drawn(struct viewer_input *input);
+/* The last one; 0: none yet. */
+unsigned viewer_input_key_to_picture_us(const struct viewer_input *input);

@@ -14,12 +14,14 @@
 struct _OrielViewer {
 	GtkDrawingArea parent;
 	struct session *session;
+	int head;
 	struct viewer_input *input;
 	cairo_surface_t *kept; /* last picture, while no session shows one */
 	int guest_width, guest_height;
 	enum viewer_mode mode;
 	gboolean dense, dimmed, follows_not;
 	gboolean drawn_any;
+	guint64 draws;
 	guint resize_timer;
 	int asked_width, asked_height;
 	GdkCursor *cursor, *blank;
@@ -109,7 +111,9 @@ static gboolean viewer_draw(GtkWidget *widget, cairo_t *cr)
 	cairo_set_source_rgb(cr, 0.11, 0.11, 0.12);
 	cairo_paint(cr);
 	cairo_surface_t *live =
-	    viewer->session ? session_lock_picture(viewer->session) : NULL;
+	    viewer->session
+		? session_lock_picture(viewer->session, viewer->head)
+		: NULL;
 	cairo_surface_t *picture = live ? live : viewer->kept;
 	if (picture)
 		paint_picture(viewer, cr, picture);
@@ -120,12 +124,13 @@ static gboolean viewer_draw(GtkWidget *widget, cairo_t *cr)
 		cairo_paint(cr);
 	}
 	if (live) {
+		viewer->draws++;
 		viewer_input_drawn(viewer->input);
 		if (!viewer->drawn_any) {
 			viewer->drawn_any = TRUE;
-			events_emit("first-frame", "{s:i,s:i}", "width",
-				    viewer->guest_width, "height",
-				    viewer->guest_height);
+			events_emit("first-frame", "{s:i,s:i,s:i}", "head",
+				    viewer->head, "width", viewer->guest_width,
+				    "height", viewer->guest_height);
 		}
 	}
 	return GDK_EVENT_PROPAGATE;
@@ -146,8 +151,9 @@ static void ask_size(OrielViewer *viewer)
 		return;
 	viewer->asked_width = width;
 	viewer->asked_height = height;
-	session_resize(viewer->session, width, height);
-	events_emit("resize", "{s:i,s:i}", "width", width, "height", height);
+	session_resize(viewer->session, viewer->head, width, height);
+	events_emit("resize", "{s:i,s:i,s:i}", "head", viewer->head, "width",
+		    width, "height", height);
 }
 
 static gboolean on_resize_quiet(gpointer data)
@@ -191,14 +197,27 @@ static void apply_cursor(OrielViewer *viewer)
 				      viewer->session ? viewer->cursor : NULL);
 }
 
+static cairo_surface_t *copy_of(cairo_surface_t *picture)
+{
+	cairo_surface_t *copy = cairo_image_surface_create(
+	    CAIRO_FORMAT_RGB24, cairo_image_surface_get_width(picture),
+	    cairo_image_surface_get_height(picture));
+	cairo_t *cr = cairo_create(copy);
+	cairo_set_source_surface(cr, picture, 0, 0);
+	cairo_paint(cr);
+	cairo_destroy(cr);
+	return copy;
+}
+
 void oriel_viewer_set_session(OrielViewer *viewer, struct session *session)
 {
 	if (viewer->session && !session) {
 		viewer_input_release(viewer->input);
-		cairo_surface_t *last = session_lock_picture(viewer->session);
+		cairo_surface_t *last =
+		    session_lock_picture(viewer->session, viewer->head);
 		if (last) {
 			g_clear_pointer(&viewer->kept, cairo_surface_destroy);
-			viewer->kept = cairo_surface_reference(last);
+			viewer->kept = copy_of(last);
 		}
 		session_unlock_picture(viewer->session);
 	}
@@ -251,7 +270,8 @@ void oriel_viewer_size(OrielViewer *viewer, int width, int height)
 	update_request(viewer);
 	ask_size_soon(viewer);
 	gtk_widget_queue_draw(GTK_WIDGET(viewer));
-	events_emit("size", "{s:i,s:i}", "width", width, "height", height);
+	events_emit("size", "{s:i,s:i,s:i}", "head", viewer->head, "width",
+		    width, "height", height);
 }
 
 void oriel_viewer_damage(OrielViewer *viewer, const cairo_region_t *region)
@@ -336,6 +356,16 @@ void oriel_viewer_resized(OrielViewer *viewer, enum session_resize outcome)
 	gtk_widget_queue_draw(GTK_WIDGET(viewer));
 }
 
+void oriel_viewer_insist(OrielViewer *viewer)
+{
+	int width = viewer->guest_width, height = viewer->guest_height;
+	viewer->asked_width = viewer->asked_height = 0;
+	viewer->guest_width = viewer->guest_height = 0;
+	ask_size(viewer);
+	viewer->guest_width = width;
+	viewer->guest_height = height;
+}
+
 gboolean oriel_viewer_key(OrielViewer *viewer, GdkEventKey *event)
 {
 	if (!viewer->session || !gtk_widget_has_focus(GTK_WIDGET(viewer)))
@@ -398,7 +428,9 @@ gboolean oriel_viewer_is_grabbed(OrielViewer *viewer)
 GdkPixbuf *oriel_viewer_snapshot(OrielViewer *viewer)
 {
 	cairo_surface_t *picture =
-	    viewer->session ? session_lock_picture(viewer->session) : NULL;
+	    viewer->session
+		? session_lock_picture(viewer->session, viewer->head)
+		: NULL;
 	if (!picture)
 		picture = viewer->kept;
 	GdkPixbuf *copy =
@@ -543,7 +575,26 @@ static void oriel_viewer_init(OrielViewer *viewer)
 	update_request(viewer);
 }
 
-GtkWidget *oriel_viewer_new(void)
+GtkWidget *oriel_viewer_new(int head)
 {
-	return g_object_new(ORIEL_TYPE_VIEWER, NULL);
+	OrielViewer *viewer = g_object_new(ORIEL_TYPE_VIEWER, NULL);
+	viewer->head = head;
+	viewer_input_set_head(viewer->input, head);
+	return GTK_WIDGET(viewer);
+}
+
+guint64 oriel_viewer_draws(OrielViewer *viewer)
+{
+	return viewer->draws;
+}
+
+double oriel_viewer_scale(OrielViewer *viewer)
+{
+	return layout_of(viewer).scale *
+	       gtk_widget_get_scale_factor(GTK_WIDGET(viewer));
+}
+
+unsigned oriel_viewer_key_to_picture_us(OrielViewer *viewer)
+{
+	return viewer_input_key_to_picture_us(viewer->input);
 }

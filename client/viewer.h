@@ -21,7 +21,8 @@ enum viewer_mode {
 	VIEWER_ACTUAL, /* pixel by pixel; the widget takes the guest's size */
 };
 
-GtkWidget *oriel_viewer_new(void);
+/* head: which of the session's screens. */
+GtkWidget *oriel_viewer_new(int head);
 
 void oriel_viewer_set_session(OrielViewer *viewer, struct session *session);
 void oriel_viewer_set_mode(OrielViewer *viewer, enum viewer_mode mode);
@@ -39,6 +40,9 @@ void oriel_viewer_cursor(OrielViewer *viewer, cairo_surface_t *image, int hot_x,
 void oriel_viewer_leds(OrielViewer *viewer, unsigned leds);
 void oriel_viewer_resized(OrielViewer *viewer, enum session_resize outcome);
 
+/* Asks for its size although the guest may have had it. */
+void oriel_viewer_insist(OrielViewer *viewer);
+
 /* From the window, before GTK's own shortcuts; TRUE when it was used. */
 gboolean oriel_viewer_key(OrielViewer *viewer, GdkEventKey *event);
 /* Presses these keys in order and releases them; 0 ends the list. */
@@ -50,6 +54,12 @@ void oriel_viewer_release_keys(OrielViewer *viewer);
 gboolean oriel_viewer_grab(OrielViewer *viewer);
 void oriel_viewer_ungrab(OrielViewer *viewer);
 gboolean oriel_viewer_is_grabbed(OrielViewer *viewer);
+
+/* How often new pixels were drawn; device pixels a guest pixel takes; the
+ * last time from a key to new pixels (0: none yet). */
+guint64 oriel_viewer_draws(OrielViewer *viewer);
+double oriel_viewer_scale(OrielViewer *viewer);
+unsigned oriel_viewer_key_to_picture_us(OrielViewer *viewer);
 
 /* A copy of the picture; NULL before the first one. */
 GdkPixbuf *oriel_viewer_snapshot(OrielViewer *viewer);

@@ -309,6 +309,7 @@ class Gateway:
         self.desktops = []
         self.displays = {}
         self.windows = {}      # desktop id -> socket of its windows' stream
+        self.spice = {}        # desktop id -> socket of its display for SPICE
         self.changed = threading.Condition()
         self.requests = []     # "METHOD path"
         self.refuse = {}       # "METHOD /path" -> Refusal
@@ -523,7 +524,8 @@ class Gateway:
                 raise Refusal(409, "conflict", "The desktop is not running", "Start it.")
             ticket = "%032x" % random.getrandbits(128)
             self.tickets[ticket] = desktop["id"]
-            return 201, {"ticket": ticket, "expires_in": 60, "protocols": ["spice", "rfb", "windows"]}
+            protocols = ["rfb", "windows"] + ["spice"] * (desktop["id"] in self.spice)
+            return 201, {"ticket": ticket, "expires_in": 60, "protocols": protocols}
         if verb == "start":
             self.start(desktop)
         elif verb in ("shutdown", "off"):
@@ -571,6 +573,8 @@ class Gateway:
         sock.sendall(answer.encode() + b"\r\n")
         if path == "/tunnel/v1/windows":
             self.relay(sock, self.windows[identity])
+        elif path == "/tunnel/v1/spice":
+            self.relay(sock, self.spice[identity])
         else:
             Viewer(self.displays[identity], sock).serve()
 

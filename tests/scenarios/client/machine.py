@@ -1,0 +1,135 @@
+"""A machine for the client to look at and listen to: QEMU with its own SPICE
+server and a boot sector of 512 bytes, which shows what is typed and sounds the
+PC speaker. And a sound server of our own. Python's standard library only."""
+import array
+import json
+import math
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "protocol", "client"))
+from harness import wait_for  # noqa: E402
+
+PIT_HZ = 1193182
+
+
+def boot_sector(tone_hz=None):
+    """Echoes keys to the screen; sounds a tone all the while."""
+    code = bytes.fromhex("31c08ed8 b80300cd10".replace(" ", ""))  # xor ax,ax; mov ds,ax; text mode
+    if tone_hz:
+        code += bytes.fromhex("b0b6e643b8") + struct.pack("<H", round(PIT_HZ / tone_hz))  # counter 2: square wave
+        code += bytes.fromhex("e64288e0e642e4610c03e661")
+    code += bytes.fromhex("b400cd16b40ecd10ebf6")  # wait for a key; show it; again
+    return code.ljust(510, b"\0") + b"\x55\xaa"
+
+
+class Machine:
+    def __init__(self, tone_hz=None):
+        self.folder = tempfile.mkdtemp(prefix="oriel-machine-")
+        self.spice = os.path.join(self.folder, "spice.sock")
+        qmp, disk = os.path.join(self.folder, "qmp.sock"), os.path.join(self.folder, "disk")
+        with open(disk, "wb") as file:
+            file.write(boot_sector(tone_hz).ljust(1 << 20, b"\0"))
+        self.log = open(os.path.join(self.folder, "log"), "w+")
+        self.process = subprocess.Popen(
+            ["qemu-system-x86_64", "-machine", "pc,accel=tcg,pcspk-audiodev=sound", "-m", "32", "-nodefaults",
+             "-no-user-config", "-device", "VGA", "-net", "none", "-device", "virtio-tablet-pci",
+             "-drive", "file=%s,format=raw" % disk, "-audiodev", "spice,id=sound",
+             "-spice", "unix=on,addr=%s,disable-ticketing=on,image-compression=auto_lz" % self.spice,
+             "-qmp", "unix:%s,server=on,wait=off" % qmp], stdout=self.log, stderr=self.log)
+        wait_for("QEMU", lambda: self.process.poll() is not None or os.path.exists(self.spice) and os.path.exists(qmp))
+        if self.process.poll() is not None:
+            raise AssertionError(open(self.log.name).read())
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(qmp)
+        self.file = self.socket.makefile("rb")
+        self.file.readline()
+        self.qmp("qmp_capabilities")
+
+    def qmp(self, command, **arguments):
+        self.socket.sendall(json.dumps(dict(execute=command, arguments=arguments)).encode() + b"\n")
+        while True:
+            answer = json.loads(self.file.readline())
+            if "event" not in answer:
+                return answer["return"]
+
+    def picture(self):
+        """(width, height, RGB bytes) as the machine has it."""
+        path = os.path.join(self.folder, "dump.ppm")
+        self.qmp("screendump", filename=path)
+        with open(path, "rb") as file:
+            file.readline()
+            width, height = (int(n) for n in file.readline().split())
+            file.readline()
+            return width, height, file.read()
+
+    def close(self):
+        self.socket.close()
+        self.process.terminate()
+        self.process.wait(20)
+        self.log.close()
+        shutil.rmtree(self.folder)
+
+
+class Sound:
+    """PulseAudio with a loudspeaker that plays nowhere, and what it plays."""
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix="oriel-sound-")
+        self.path = os.path.join(self.folder, "native")
+        self.env = dict(os.environ, HOME=self.folder, XDG_RUNTIME_DIR=self.folder, PULSE_SERVER="unix:" + self.path,
+                        PULSE_COOKIE=os.path.join(self.folder, "cookie"))
+        self.env.pop("DISPLAY", None)
+        self.process = None
+        self.start()
+
+    def start(self):
+        own = {k: v for k, v in self.env.items() if k != "PULSE_SERVER"}
+        self.process = subprocess.Popen(
+            ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--log-level=error",
+             "-L", "module-native-protocol-unix socket=%s auth-anonymous=1" % self.path,
+             "-L", "module-null-sink sink_name=out rate=48000", "-L", "module-null-sink sink_name=in rate=48000",
+             "-L", "module-remap-source master=in.monitor source_name=mic"],
+            env=own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for("PulseAudio", lambda: "out" in self.tool("list", "short", "sinks"))
+        self.tool("set-default-sink", "out")
+        self.tool("set-default-source", "mic")
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(20)
+
+    def tool(self, *words):
+        return subprocess.run(["pactl", *words], env=self.env, capture_output=True, text=True).stdout
+
+    def heard(self, seconds, device="out.monitor"):
+        """What came out of the loudspeaker, mono at 48 kHz."""
+        wanted = int(48000 * seconds) * 2
+        recorder = subprocess.Popen(["parec", "-d", device, "--raw", "--format=s16le", "--rate=48000", "--channels=1",
+                                     "--latency-msec=20"], env=self.env, stdout=subprocess.PIPE)
+        data = recorder.stdout.read(wanted)
+        recorder.terminate()
+        recorder.wait()
+        recorder.stdout.close()
+        return array.array("h", data)
+
+    def close(self):
+        self.stop()
+        shutil.rmtree(self.folder)
+
+
+def strength(samples, hz, rate=48000):
+    """How much of the samples' power is at that frequency: 0 to 1 (Goertzel)."""
+    power = sum(s * s for s in samples)
+    if not power:
+        return 0.0
+    turn = 2 * math.cos(2 * math.pi * hz / rate)
+    before = last = 0.0
+    for s in samples:
+        before, last = last, s + turn * last - before
+    return 2 * (last * last + before * before - turn * last * before) / (len(samples) * power)
