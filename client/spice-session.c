@@ -314,8 +314,11 @@ static void on_channel_destroy(SpiceSession *spice, SpiceChannel *channel,
 static gboolean begin(gpointer data)
 {
 	struct spice_session *self = data;
-	if (!self->closed)
-		spice_session_open_fd(self->spice, -1);
+	if (self->closed)
+		return G_SOURCE_REMOVE;
+	spice_session_open_fd(self->spice, -1);
+	/* while the tunnel is being made: the library looks for plug-ins */
+	spice_sound_silence_library(self->spice);
 	return G_SOURCE_REMOVE;
 }
 
