@@ -53,12 +53,12 @@ static json_t *none_yet(struct request *request, const char *pool,
 			const char *image)
 {
 	return json_pack("{s:n, s:s, s:s, s:s, s:s, s:n, s:n, s:f, s:n, s:n,"
-			 " s:n, s:i, s:s, s:n, s:n, s:n, s:i}",
+			 " s:n, s:i, s:s, s:n, s:n, s:n, s:n, s:n, s:i}",
 			 "id", "name", pool, "pool", pool, "user",
 			 request_who(request), "state", "none", "cause",
 			 "stage", "fraction", 0.0, "since", "error", "warning",
 			 "viewers", 0, "image", image, "version", "host",
-			 "accelerator", "serial", 0);
+			 "accelerator", "idle", "message", "serial", 0);
 }
 
 static json_t *list_all(struct request *request)
@@ -213,11 +213,12 @@ void handle_desktop_ticket(struct request *request)
 					   request->session.user,
 					   request->session.hash, &error);
 	if (ticket)
-		request_done(request,
-			     json_pack("{s:s, s:i, s:[sss*]}", "ticket", ticket,
-				       "expires_in", TICKET_LIFE_S, "protocols",
-				       "rfb", "windows",
-				       desktop->spice ? "spice" : NULL));
+		request_done(
+		    request,
+		    json_pack("{s:s, s:i, s:[sss*], s:o}", "ticket", ticket,
+			      "expires_in", TICKET_LIFE_S, "protocols", "rfb",
+			      "windows", desktop->spice ? "spice" : NULL,
+			      "policy", policy_json(&desktop->policy)));
 	else
 		request_fail(request, error);
 }

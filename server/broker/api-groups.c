@@ -1,6 +1,8 @@
 /* Handlers: groups. */
 #include "common/fault.h"
+#include "server/broker/desktops.h"
 #include "server/broker/names.h"
+#include "server/broker/policy.h"
 #include "server/broker/request.h"
 
 /* name NULL: {"groups": [...]}. */
@@ -9,12 +11,14 @@ static json_t *groups_json(struct broker *broker, const char *name,
 {
 	g_autoptr(store_rows) rows =
 	    store_query(broker->store, error,
-			"SELECT name, created FROM groups"
+			"SELECT name, created, policy FROM groups"
 			" WHERE ($1 = '' OR name = $1) ORDER BY name",
 			"s", name ? name : "");
 	json_t *list = rows ? json_array() : NULL;
 	for (gsize i = 0; list && i < store_rows_count(rows); i++) {
 		const char *group = store_rows_text(rows, i, 0);
+		struct policy policy =
+		    policy_of_text(store_rows_text(rows, i, 2));
 		json_t *users = names_of(broker,
 					 "SELECT user_name FROM group_users"
 					 " WHERE group_name = $1"
@@ -32,8 +36,9 @@ static json_t *groups_json(struct broker *broker, const char *name,
 			return NULL;
 		}
 		json_array_append_new(
-		    list, json_pack("{s:s, s:o, s:o, s:I}", "group", group,
-				    "users", users, "pools", pools, "created",
+		    list, json_pack("{s:s, s:o, s:o, s:o, s:I}", "group", group,
+				    "users", users, "pools", pools, "policy",
+				    policy_json(&policy), "created",
 				    (json_int_t)store_rows_int(rows, i, 1)));
 	}
 	if (!name)
@@ -95,17 +100,21 @@ static gboolean put(struct request *request, const char *group, GError **error)
 {
 	struct broker *broker = request->broker;
 	struct store *db = broker->store;
+	json_t *users = json_object_get(request->body, "users");
+	json_t *policy = json_object_get(request->body, "policy");
 	if (!store_run(db, NULL, error,
 		       "INSERT INTO groups(name, created) VALUES($1, $2)"
 		       " ON CONFLICT(name) DO NOTHING",
 		       "si", group, store_now(db)) ||
-	    !store_run(db, NULL, error,
-		       "DELETE FROM group_users WHERE group_name = $1", "s",
-		       group))
+	    (users && !store_run(db, NULL, error,
+				 "DELETE FROM group_users"
+				 " WHERE group_name = $1",
+				 "s", group)) ||
+	    (policy && !policy_store(broker, "groups", group, policy, error)))
 		return FALSE;
 	gsize i;
 	json_t *user;
-	json_array_foreach(json_object_get(request->body, "users"), i,
+	json_array_foreach(users, i,
 			   user) if (!put_member(broker, group,
 						 json_string_value(user),
 						 error)) return FALSE;
@@ -119,6 +128,7 @@ void handle_group_put(struct request *request)
 	g_autoptr(GError) error = NULL;
 	const char *name = request->params[0];
 	struct store *db = request->broker->store;
+	struct desktops *desktops = request->broker->desktops;
 	if (!shape_is_name(name, 32))
 		fault_set(&error, FAULT_INVALID, NULL,
 			  "A group's name has at most 32 small letters, "
@@ -130,6 +140,7 @@ void handle_group_put(struct request *request)
 		request_fail(request, error);
 	else
 		answer(request, name);
+	desktops_policies_changed(desktops);
 }
 
 void handle_group_remove(struct request *request)
@@ -149,5 +160,6 @@ void handle_group_remove(struct request *request)
 	}
 	event_add(request->broker, "group", name, request_who(request),
 		  "Group %s was removed.", name);
+	desktops_policies_changed(request->broker->desktops);
 	request_done(request, NULL);
 }

@@ -11,6 +11,7 @@
 #include "server/broker/names.h"
 #include "server/broker/pools.h"
 #include "server/broker/request.h"
+#include "server/broker/schedule.h"
 
 struct counts {
 	int all, running, ready, failed;
@@ -53,19 +54,23 @@ static json_t *pool_json(struct broker *broker, const struct pool *pool,
 		return NULL;
 	}
 	struct counts counts = count(broker, pool->name);
+	json_auto_t *no_schedule = json_array();
 	return json_pack(
-	    "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:o, s:o,"
-	    " s:o, s:i, s:i, s:i, s:i, s:o}",
+	    "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:O, s:o, s:I, s:I,"
+	    " s:o, s:o, s:o, s:o, s:i, s:i, s:i, s:i, s:I, s:o}",
 	    "pool", pool->name, "image", pool->image, "kind",
 	    pool->floating ? "floating" : "dedicated", "cpus",
 	    (json_int_t)pool->cpus, "memory_mib", (json_int_t)pool->memory_mib,
 	    "heads", (json_int_t)pool->heads, "max", (json_int_t)pool->max,
-	    "spares", (json_int_t)pool->spares, "version",
+	    "spares", (json_int_t)pool->spares, "schedule",
+	    pool->schedule ? pool->schedule : no_schedule, "version",
 	    pool->version ? json_integer(pool->version) : json_null(),
-	    "disconnect_after", (json_int_t)pool->disconnect_s, "quota",
-	    json_text(pool->quota), "users", users, "groups", groups,
+	    "disconnect_after", (json_int_t)pool->disconnect_s, "idle_after",
+	    (json_int_t)pool->idle_s, "policy", policy_json(&pool->policy),
+	    "quota", json_text(pool->quota), "users", users, "groups", groups,
 	    "desktops", counts.all, "running", counts.running, "ready",
-	    counts.ready, "failed", counts.failed, "problem",
+	    counts.ready, "failed", counts.failed, "wanted",
+	    (json_int_t)pool_spares(broker, pool), "problem",
 	    json_text(keeper_problem(broker->keeper, pool->name)));
 }
 
@@ -94,7 +99,7 @@ void handle_pools(struct request *request)
 static char *etag_of(json_t *pool)
 {
 	static const char *const moving[] = {"desktops", "running", "ready",
-					     "failed", "problem"};
+					     "failed",   "wanted",  "problem"};
 	json_t *set = json_copy(pool);
 	for (gsize i = 0; i < G_N_ELEMENTS(moving); i++)
 		json_object_del(set, moving[i]);
@@ -215,6 +220,22 @@ static gboolean put_groups(struct broker *broker, const char *pool,
 	return TRUE;
 }
 
+static gboolean put_schedule(struct broker *broker, const char *pool,
+			     json_t *schedule, GError **error)
+{
+	if (!schedule_check(schedule, error))
+		return FALSE;
+	char *text = json_array_size(schedule)
+			 ? json_dumps(schedule, JSON_COMPACT)
+			 : NULL;
+	gboolean ok = store_run(broker->store, NULL, error,
+				"UPDATE pools SET schedule = $1"
+				" WHERE name = $2",
+				"ss", text, pool);
+	free(text);
+	return ok;
+}
+
 /* Column by column, so that what is absent stays. */
 static gboolean put_members(struct request *request, const char *pool,
 			    GError **error)
@@ -230,6 +251,7 @@ static gboolean put_members(struct request *request, const char *pool,
 	    {"version", "UPDATE pools SET version = $1 WHERE name = $2"},
 	    {"disconnect_after",
 	     "UPDATE pools SET disconnect_s = $1 WHERE name = $2"},
+	    {"idle_after", "UPDATE pools SET idle_s = $1 WHERE name = $2"},
 	};
 	struct store *db = request->broker->store;
 	for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
@@ -251,6 +273,13 @@ static gboolean put_members(struct request *request, const char *pool,
 	if (quota && !store_run(db, NULL, error,
 				"UPDATE pools SET quota = $1 WHERE name = $2",
 				"ss", json_string_value(quota), pool))
+		return FALSE;
+	json_t *policy = json_object_get(request->body, "policy");
+	if (policy &&
+	    !policy_store(request->broker, "pools", pool, policy, error))
+		return FALSE;
+	json_t *schedule = json_object_get(request->body, "schedule");
+	if (schedule && !put_schedule(request->broker, pool, schedule, error))
 		return FALSE;
 	json_t *users = json_object_get(request->body, "users");
 	json_t *groups = json_object_get(request->body, "groups");
@@ -361,6 +390,7 @@ void handle_pool_put(struct request *request)
 		request_fail(request, error);
 	else
 		answer_pool(request);
+	desktops_policies_changed(broker->desktops);
 	keeper_poke(broker->keeper);
 }
 
@@ -375,8 +405,10 @@ static gboolean drop_spares(struct broker *broker, const char *pool)
 {
 	g_autoptr(GError) error = NULL;
 	gboolean left = FALSE;
-	store_run(broker->store, NULL, &error,
-		  "UPDATE pools SET spares = 0 WHERE name = $1", "s", pool);
+	store_run(
+	    broker->store, NULL, &error,
+	    "UPDATE pools SET spares = 0, schedule = NULL WHERE name = $1", "s",
+	    pool);
 	g_autoptr(GList) all = desktops_all(broker->desktops);
 	for (GList *each = all; each; each = each->next) {
 		struct desktop *desktop = each->data;

@@ -63,7 +63,7 @@ static struct desktop *find_machine(struct desktops *self, const char *host,
 }
 
 static void take_live(struct desktops *self, struct desktop *desktop,
-		      json_t *message)
+		      json_t *message, gboolean at_hello)
 {
 	g_free(desktop->stage);
 	desktop->stage = text_of(message, "stage");
@@ -84,8 +84,15 @@ static void take_live(struct desktops *self, struct desktop *desktop,
 		gint64 count = CLAMP(json_integer_value(viewers), 0, 10000);
 		if (desktop->viewers && !count)
 			desktop->vacant_us = desktop->heard_us;
+		/* coming is use; at a hello they have been there */
+		if (!desktop->viewers && count && !at_hello)
+			desktops_used(desktop, 0);
 		desktop->viewers = count;
 	}
+	json_t *idle = json_object_get(message, "idle_s");
+	if (json_is_integer(idle) && desktop->state == DESKTOP_RUNNING)
+		desktops_used(desktop,
+			      CLAMP(json_integer_value(idle), 0, 365 * 86400));
 	g_free(desktop->accelerator);
 	desktop->accelerator = text_of(message, "accelerator");
 	json_decref(desktop->warning);
@@ -114,14 +121,17 @@ void desktops_host_machine(struct desktops *self, const char *host,
 	if (stale)
 		return;
 	desktop->heard = desktop->heard || state != DESKTOP_OFF;
-	if (state != desktop->state) {
+	gboolean changed = state != desktop->state;
+	if (changed) {
 		json_t *fault =
 		    state == DESKTOP_FAILED ? fault_of(message, "error") : NULL;
 		desktops_change(self, desktop, seen[state], fault, NULL, TRUE,
 				NULL);
 		json_decref(fault);
 	}
-	take_live(self, desktop, message);
+	take_live(self, desktop, message, at_hello);
+	if (state == DESKTOP_RUNNING && (changed || at_hello))
+		desktops_apply_policy(self, desktop, TRUE);
 	if (desktop->state == DESKTOP_OFF && desktop->start_wanted) {
 		desktop->start_wanted = FALSE;
 		g_autoptr(GError) error = NULL;

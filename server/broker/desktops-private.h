@@ -23,6 +23,15 @@ gboolean desktops_change(struct desktops *self, struct desktop *desktop,
 			 const char *who, gboolean holds_anyway,
 			 GError **error);
 
+/* Sends the policy where it is another than its display has; fresh: that has
+ * begun anew, or nobody knows. */
+void desktops_apply_policy(struct desktops *self, struct desktop *desktop,
+			   gboolean fresh);
+/* When it does not run any more. */
+void desktops_forget_use(struct desktop *desktop);
+/* Somebody used it idle_s ago. */
+void desktops_used(struct desktop *desktop, gint64 idle_s);
+
 /* Sends the host what the state calls for: create and start. */
 void desktops_send_start(struct desktops *self, struct desktop *desktop);
 /* One that is being removed: off with it, then away. */

@@ -16,13 +16,16 @@
 #define RETRY_S 10
 /* longest silence of a host about what it is doing that needs no words */
 #define SILENT_S 60
-#define FRESH_US (60 * G_USEC_PER_SEC)
+/* words to a user are news for so long */
+#define MESSAGE_S 600
+#define FRESH_US  (60 * G_USEC_PER_SEC)
 
 /* ---- objects ---- */
 
 static void desktop_free(void *data)
 {
 	struct desktop *desktop = data;
+	desktops_forget_use(desktop);
 	g_free(desktop->id);
 	g_free(desktop->name);
 	g_free(desktop->pool);
@@ -54,6 +57,7 @@ static const char all_sql[] =
 static struct desktop *add_row(struct desktops *self, store_rows *rows, gsize i)
 {
 	struct desktop *desktop = g_new0(struct desktop, 1);
+	desktop->owner = self;
 	desktop->id = g_strdup(store_rows_text(rows, i, 0));
 	desktop->name = g_strdup(store_rows_text(rows, i, 1));
 	desktop->pool = g_strdup(store_rows_text(rows, i, 2));
@@ -221,9 +225,13 @@ json_t *desktop_json(struct desktops *self, const struct desktop *desktop)
 {
 	g_autofree char *stage = desktop_stage(self, desktop);
 	gboolean spare = !*desktop->user;
+	gint64 idle_s = desktop_idle_s(desktop);
+	gint64 now = store_now(self->broker->store);
+	gboolean recent =
+	    desktop->message && now - desktop->message_at < MESSAGE_S;
 	return json_pack(
 	    "{s:s, s:s, s:s, s:o, s:s, s:s, s:o, s:f, s:I, s:o, s:o, s:I,"
-	    " s:s, s:I, s:o, s:o, s:I}",
+	    " s:s, s:I, s:o, s:o, s:o, s:o, s:I}",
 	    "id", desktop->id, "name", desktop->name, "pool", desktop->pool,
 	    "user", json_text(spare ? NULL : desktop->user), "state",
 	    desktop_state_name(desktop->state), "cause",
@@ -235,8 +243,12 @@ json_t *desktop_json(struct desktops *self, const struct desktop *desktop)
 	    "viewers", (json_int_t)desktop->viewers, "image", desktop->image,
 	    "version", (json_int_t)desktop->version, "host",
 	    json_text(desktop->host), "accelerator",
-	    json_text(desktop->accelerator), "serial",
-	    (json_int_t)desktop->serial);
+	    json_text(desktop->accelerator), "idle",
+	    idle_s >= 0 ? json_integer(idle_s) : json_null(), "message",
+	    recent ? json_pack("{s:s, s:I}", "text", desktop->message, "at",
+			       (json_int_t)desktop->message_at)
+		   : json_null(),
+	    "serial", (json_int_t)desktop->serial);
 }
 
 /* ---- changes ---- */
@@ -360,6 +372,7 @@ gboolean desktops_change(struct desktops *self, struct desktop *desktop,
 		g_clear_pointer(&desktop->spice, g_free);
 		g_clear_pointer(&desktop->warning, json_decref);
 		desktop->viewers = 0;
+		desktops_forget_use(desktop);
 	}
 	log_info(&(struct log_about){.vm = desktop->id}, "%s (%s)",
 		 desktop_state_name(to), desktop_cause_text(cause));
@@ -411,6 +424,7 @@ struct desktop *desktops_make(struct desktops *self, const char *user,
 	if (!store_end(broker->store, ok, error))
 		return NULL;
 	struct desktop *desktop = g_new0(struct desktop, 1);
+	desktop->owner = self;
 	desktop->id = g_steal_pointer(&id);
 	desktop->name = g_steal_pointer(&name);
 	desktop->pool = g_strdup(pool->name);
@@ -477,6 +491,7 @@ static gboolean claim(struct desktops *self, struct desktop *spare,
 	g_free(spare->user);
 	spare->user = g_strdup(user);
 	spare->vacant_us = g_get_monotonic_time();
+	desktops_apply_policy(self, spare, FALSE);
 	desktops_touch(self, spare);
 	keeper_poke(broker->keeper);
 	return TRUE;

@@ -10,7 +10,7 @@
  * again; keep the id. */
 #pragma once
 
-#include "server/broker/internal.h"
+#include "server/broker/policy.h"
 #include "server/broker/states.h"
 
 struct desktop {
@@ -40,6 +40,17 @@ struct desktop {
 	gboolean unsaved;
 	gint64 heard_us;  /* when its host last spoke of it */
 	gint64 vacant_us; /* since when nobody is connected; 0 not running */
+	/* of use; desktops-use.c */
+	struct desktops *owner;
+	struct policy policy;
+	gboolean policy_sent;  /* `policy` is its own */
+	gboolean policy_due;   /* its host has not taken it: nobody comes in */
+	unsigned policy_calls; /* under way */
+	guint policy_timer;
+	gint64 input_us; /* of the newest; 0: none known */
+	gboolean warned, locked;
+	char *message; /* the last words to its user, or NULL */
+	gint64 message_at;
 	gboolean counted; /* keeper.c's: this failure has been */
 	void (*removed)(const GError *error, void *data); /* of a discard */
 	void *removed_data;
@@ -97,6 +108,21 @@ void desktop_discard(struct desktops *desktops, struct desktop *desktop,
 
 /* Goes on with one that is being removed. */
 void desktop_discard_again(struct desktops *desktops, struct desktop *desktop);
+
+/* Words for who sits there: in the guest, where its image can, and in the
+ * desktop's own answers, for clients that look. told may be NULL; error: the
+ * guest could not show them. */
+typedef void (*desktop_told)(const GError *error, void *data);
+void desktop_tell(struct desktops *desktops, struct desktop *desktop,
+		  const char *text, desktop_told told, void *data);
+/* Seconds without input while somebody is connected; -1 where unknown. */
+gint64 desktop_idle_s(const struct desktop *desktop);
+/* Locks, warns and disconnects as policy and pool say. */
+void desktops_look_at_idleness(struct desktops *desktops,
+			       struct desktop *desktop,
+			       const struct pool *pool);
+/* A pool's, a group's or a membership has changed. */
+void desktops_policies_changed(struct desktops *desktops);
 
 /* From the host link. machines may be NULL. */
 void desktops_host_hello(struct desktops *desktops, const char *host,

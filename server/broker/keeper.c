@@ -227,6 +227,9 @@ static void keep_pool(struct keeper *self, const struct pool *pool, GList *all,
 			retire(self, desktop, "its user has left it");
 		else
 			look_at_vacancy(self, pool, desktop);
+		if (!desktop->removing)
+			desktops_look_at_idleness(self->broker->desktops,
+						  desktop, pool);
 	}
 	if (census.failed && !census.failed->counted) {
 		const char *cause = json_string_value(
@@ -236,9 +239,9 @@ static void keep_pool(struct keeper *self, const struct pool *pool, GList *all,
 	}
 	if (census.failed_older)
 		retire(self, census.failed_older, "a newer one failed as well");
-	if (census.spares > pool->spares && census.surplus)
+	unsigned wanted = (unsigned)pool_spares(self->broker, pool);
+	if (census.spares > wanted && census.surplus)
 		retire(self, census.surplus, "the pool has spares enough");
-	unsigned wanted = (unsigned)pool->spares;
 	/* simpler than to ask what it still fits: another is made in its place
 	 */
 	if (census.idle)

@@ -115,6 +115,16 @@ static gboolean needs_body(const struct route *route)
 	return FALSE;
 }
 
+/* Whether a request may have it within: what is absent there is fine. */
+static gboolean has_part(const struct shape *body, const struct shape *part)
+{
+	for (const struct shape_field *field = body ? body->fields : NULL;
+	     field && field->name; field++)
+		if (field->of == part)
+			return TRUE;
+	return FALSE;
+}
+
 static json_t *operation(const struct route *route)
 {
 	json_t *self = json_pack("{s:s, s:s, s:o}", "summary", route->summary,
@@ -153,7 +163,8 @@ void handle_openapi(struct request *request)
 	for (gsize i = 0; shapes[i]; i++) {
 		gboolean asked = FALSE;
 		for (gsize k = 0; k < routes_count; k++)
-			asked = asked || routes[k].body == shapes[i];
+			asked = asked || routes[k].body == shapes[i] ||
+				has_part(routes[k].body, shapes[i]);
 		json_object_set_new(schemas, shapes[i]->name,
 				    shape_describe(shapes[i], asked));
 	}

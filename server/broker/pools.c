@@ -4,6 +4,7 @@
 
 #include "common/fault.h"
 #include "server/broker/images.h"
+#include "server/broker/schedule.h"
 
 void pool_free(struct pool *pool)
 {
@@ -12,6 +13,7 @@ void pool_free(struct pool *pool)
 	g_free(pool->name);
 	g_free(pool->image);
 	g_free(pool->quota);
+	json_decref(pool->schedule);
 	g_free(pool);
 }
 
@@ -36,7 +38,21 @@ static struct pool *from_row(store_rows *rows, gsize i)
 	pool->version = store_rows_int(rows, i, 9);
 	pool->disconnect_s = store_rows_int(rows, i, 10);
 	pool->quota = g_strdup(store_rows_text(rows, i, 11));
+	pool->idle_s = store_rows_int(rows, i, 12);
+	pool->policy = policy_of_text(store_rows_text(rows, i, 13));
+	const char *schedule = store_rows_text(rows, i, 14);
+	pool->schedule = schedule ? json_loads(schedule, 0, NULL) : NULL;
 	return pool;
+}
+
+gint64 pool_spares(struct broker *broker, const struct pool *pool)
+{
+	if (!pool->schedule)
+		return pool->spares;
+	g_autoptr(GDateTime) now =
+	    g_date_time_new_from_unix_local(store_now(broker->store));
+	return now ? schedule_spares(pool->schedule, now, pool->spares)
+		   : pool->spares;
 }
 
 GPtrArray *pools_load(struct broker *broker, const char *name, GError **error)
@@ -44,7 +60,8 @@ GPtrArray *pools_load(struct broker *broker, const char *name, GError **error)
 	g_autoptr(store_rows) rows = store_query(
 	    broker->store, error,
 	    "SELECT name, image, cpus, memory_mib, heads, max_desktops,"
-	    " everyone, kind, spares, version, disconnect_s, quota"
+	    " everyone, kind, spares, version, disconnect_s, quota,"
+	    " idle_s, policy, schedule"
 	    " FROM pools WHERE ($1 = '' OR name = $1) ORDER BY name",
 	    "s", name ? name : "");
 	if (!rows)

@@ -6,7 +6,7 @@
  * desktop of whoever comes next, in pools of either kind. Threads: one. */
 #pragma once
 
-#include "server/broker/internal.h"
+#include "server/broker/policy.h"
 
 struct pool {
 	char *name, *image;
@@ -15,11 +15,17 @@ struct pool {
 	gint64 max, spares;
 	gint64 version;      /* that new desktops stand on; 0 is the newest */
 	gint64 disconnect_s; /* without viewers until it ends; 0 never */
+	gint64 idle_s;       /* without input until disconnected; 0 never */
+	struct policy policy;
+	json_t *schedule; /* schedule.h's, or NULL */
 	gboolean floating, everyone;
 };
 typedef struct pool pool_settings;
 void pool_free(struct pool *pool);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(pool_settings, pool_free)
+
+/* How many are to be ready at this moment. */
+gint64 pool_spares(struct broker *broker, const struct pool *pool);
 
 /* name NULL: all, by name. struct pool, owned; NULL is a failure. */
 GPtrArray *pools_load(struct broker *broker, const char *name, GError **error);

@@ -131,6 +131,7 @@ void handle_quota_remove(struct request *request);
 void handle_desktop_logoff(struct request *request);
 void handle_desktop_reset(struct request *request);
 void handle_desktop_disconnect(struct request *request);
+void handle_desktop_message(struct request *request);
 void handle_desktop_remove(struct request *request);
 void handle_desktop_exec(struct request *request);
 void handle_images(struct request *request);

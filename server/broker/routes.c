@@ -3,6 +3,7 @@
 #include "common/fault.h"
 #include "server/broker/passwords.h"
 #include "server/broker/request.h"
+#include "server/broker/schedule.h"
 
 #define NAME(n, longest, ...)                                                  \
 	{                                                                      \
@@ -63,6 +64,42 @@ SHAPE(signed_in, NULL, TEXT("token", .about = "for Authorization: Bearer"),
       INT("expires", .about = "Unix seconds; every request moves it on"));
 SHAPE(me, NULL, TEXT("user", .nullable = TRUE, .about = "null on admin.sock"),
       TEXT("role", .choices = roles));
+static const char *const ways[] = {"none", "in", "out", "both", NULL};
+static const char *const sounds[] = {"none", "play", "both", NULL};
+#define POLICY_FIELDS                                                          \
+	TEXT("clipboard", .choices = ways, .low = 1, .high = 8,                \
+	     .about = "into the guest, out of it"),                            \
+	    TEXT("files", .choices = ways, .low = 1, .high = 8),               \
+	    TEXT("audio", .choices = sounds, .low = 1, .high = 8,              \
+		 .about = "play: no microphone"),                              \
+	    FLAG("usb"), FLAG("watermark", .about = "user and time"),          \
+	    INT("bandwidth_kbit", .low = 0, .high = 10000000,                  \
+		.about = "0: no limit"),                                       \
+	    INT("idle_lock", .low = 0, .high = 86400,                          \
+		.about = "seconds without input until its session locks; 0 "   \
+			 "never")
+SHAPE(policy, "What may be done with a desktop; the strictest holds.",
+      POLICY_FIELDS);
+SHAPE(policy_put, "What is absent stays, or is allowed.", POLICY_FIELDS);
+#define SCHEDULE_FIELDS                                                        \
+	{.name = "days",                                                       \
+	 .type = SHAPE_STRINGS,                                                \
+	 .required = TRUE,                                                     \
+	 .low = 1,                                                             \
+	 .high = 7,                                                            \
+	 .choices = schedule_days},                                            \
+	    TEXT("from", .required = TRUE, .low = 5, .high = 5,                \
+		 .about = "07:30, the server's local time"),                   \
+	    TEXT("to", .required = TRUE, .low = 5, .high = 5,                  \
+		 .about = "18:00; not after from: on the next day"),           \
+	    INT("spares", .required = TRUE, .low = 0, .high = 1000)
+SHAPE(schedule, "While it holds, so many spares; of several the most.",
+      SCHEDULE_FIELDS);
+SHAPE(words, "What its user was told last.", TEXT("text"), INT("at"));
+SHAPE(told, "A client that looks at its desktop shows it in any case.",
+      FLAG("guest", .about = "the guest has shown it"),
+      OBJECT("error", &fault, .nullable = TRUE,
+	     .about = "why the guest has not"));
 SHAPE(desktop, "A desktop, or with state none a pool that has none yet.",
       TEXT("id", .nullable = TRUE), TEXT("name"), TEXT("pool"),
       TEXT("user", .nullable = TRUE, .about = "null: a spare"),
@@ -76,11 +113,17 @@ SHAPE(desktop, "A desktop, or with state none a pool that has none yet.",
 	     .about = "it runs, but not as it should"),
       INT("viewers"), TEXT("image"), INT("version", .nullable = TRUE),
       TEXT("host", .nullable = TRUE), TEXT("accelerator", .nullable = TRUE),
+      INT("idle", .nullable = TRUE,
+	  .about = "seconds since its last input, while somebody is "
+		   "connected"),
+      OBJECT("message", &words, .nullable = TRUE,
+	     .about = "to its user, for ten minutes"),
       INT("serial", .about = "grows with every change"));
 SHAPE(desktops, NULL, OBJECTS("desktops", &desktop), TOTAL);
 SHAPE(ticket, NULL, TEXT("ticket", .about = "good once"),
       INT("expires_in", .about = "seconds"),
-      {.name = "protocols", .type = SHAPE_STRINGS});
+      {.name = "protocols", .type = SHAPE_STRINGS},
+      OBJECT("policy", &policy, .about = "that holds in this desktop"));
 SHAPE(viewer, "The ticket is the password of a stock viewer, once.",
       TEXT("protocol"),
       TEXT("address",
@@ -104,7 +147,8 @@ SHAPE(attach, "Somebody's session with a desktop; its secret reconnects.",
       FLAG("connected", .about = "false: its terminal is away"));
 SHAPE(attaches, NULL, OBJECTS("attaches", &attach), TOTAL);
 SHAPE(group, NULL, TEXT("group"), {.name = "users", .type = SHAPE_STRINGS},
-      {.name = "pools", .type = SHAPE_STRINGS}, INT("created"));
+      {.name = "pools", .type = SHAPE_STRINGS}, OBJECT("policy", &policy),
+      INT("created"));
 SHAPE(groups, NULL, OBJECTS("groups", &group));
 SHAPE(user, NULL, TEXT("user"), TEXT("role", .choices = roles),
       {.name = "groups", .type = SHAPE_STRINGS},
@@ -114,10 +158,11 @@ SHAPE(user, NULL, TEXT("user"), TEXT("role", .choices = roles),
 SHAPE(users, NULL, OBJECTS("users", &user), TOTAL);
 SHAPE(pool, NULL, TEXT("pool"), TEXT("image"),
       TEXT("kind", .choices = pool_kinds), INT("cpus"), INT("memory_mib"),
-      INT("heads"), INT("max"), INT("spares"),
+      INT("heads"), INT("max"), INT("spares"), OBJECTS("schedule", &schedule),
       INT("version", .nullable = TRUE,
 	  .about = "of the image, for new desktops; null: the newest"),
       INT("disconnect_after", .about = "seconds; 0 never"),
+      INT("idle_after", .about = "seconds; 0 never"), OBJECT("policy", &policy),
       TEXT("quota", .nullable = TRUE),
       {.name = "users",
        .type = SHAPE_STRINGS,
@@ -128,6 +173,7 @@ SHAPE(pool, NULL, TEXT("pool"), TEXT("image"),
       INT("running", .about = "how many run"),
       INT("ready", .about = "spares that run"),
       INT("failed", .about = "how many have failed"),
+      INT("wanted", .about = "spares at this moment, by schedule or spares"),
       TEXT("problem", .nullable = TRUE,
 	   .about = "why there are fewer spares than there should be"));
 SHAPE(use, NULL, INT("desktops"), INT("cpus"), INT("memory_mib"));
@@ -196,9 +242,10 @@ SHAPE(totp_begin, NULL,
 SHAPE(group_put, NULL,
       {.name = "users",
        .type = SHAPE_STRINGS,
-       .required = TRUE,
        .high = 10000,
-       .about = "all its members"});
+       .about = "all its members; absent: they stay"},
+      OBJECT("policy", &policy_put, .nullable = TRUE,
+	     .about = "null: everything is allowed"));
 SHAPE(own_password, NULL,
       TEXT("old", .required = TRUE, .low = 0, .high = PASSWORD_MAX),
       PASSWORD("new"));
@@ -228,6 +275,13 @@ SHAPE(pool_put, "What is absent stays, or in a new pool gets its default.",
 	  .about = "of the image, for new desktops; null: the newest"),
       INT("disconnect_after", .low = 0, .high = 30 * 86400,
 	  .about = "seconds without a viewer until it ends; 0 never"),
+      INT("idle_after", .low = 0, .high = 30 * 86400,
+	  .about = "seconds without input until who is connected is "
+		   "disconnected; 0 never"),
+      OBJECT("policy", &policy_put, .nullable = TRUE,
+	     .about = "null: everything is allowed"),
+      OBJECTS("schedule", &schedule, .high = 50,
+	      .about = "spares by weekday and time of day; [] none"),
       NAME("quota", 32, .nullable = TRUE),
       {.name = "users",
        .type = SHAPE_STRINGS,
@@ -254,6 +308,8 @@ SHAPE(quota_put, "What is absent stays, or is no limit; 0 is no limit.",
       INT("memory_mib", .low = 0, .high = 1000000000));
 SHAPE(obtain, NULL,
       NAME("user", USER_NAME_MAX, .about = "administrators: for this user"));
+SHAPE(message_body, NULL,
+      TEXT("text", .required = TRUE, .low = 1, .high = 1000));
 SHAPE(viewer_body, NULL,
       TEXT("protocol", .choices = viewer_protocols, .low = 1, .high = 16,
 	   .about = "rfb unless given"));
@@ -297,21 +353,66 @@ SHAPE(after_query, NULL,
       INT("after", .low = 0, .high = G_MAXINT64,
 	  .about = "begin after this id; absent: with what happens next"));
 
-const struct shape *const shapes[] = {
-    &fault,       &error,        &signed_in,      &me,
-    &desktop,     &desktops,     &ticket,         &viewer,
-    &exec_answer, &user,         &users,          &session,
-    &sessions,    &attach,       &attaches,       &totp,
-    &group,       &groups,       &totp_code_body, &totp_begin,
-    &group_put,   &rollout,      &rollback,       &user_put,
-    &use,         &quota,        &quotas,         &waiting,
-    &quota_put,   &pool,         &pools,          &image_version,
-    &image,       &images,       &build_answer,   &recipe,
-    &recipes,     &task,         &tasks,          &host,
-    &counts,      &status,       &event,          &events,
-    &sign_in,     &own_password, &new_password,   &user_add,
-    &pool_put,    &obtain,       &viewer_body,    &image_build_body,
-    &exec_body,   NULL};
+const struct shape *const shapes[] = {&fault,
+				      &error,
+				      &signed_in,
+				      &me,
+				      &desktop,
+				      &desktops,
+				      &ticket,
+				      &viewer,
+				      &exec_answer,
+				      &user,
+				      &users,
+				      &session,
+				      &sessions,
+				      &attach,
+				      &attaches,
+				      &totp,
+				      &group,
+				      &groups,
+				      &totp_code_body,
+				      &totp_begin,
+				      &group_put,
+				      &rollout,
+				      &rollback,
+				      &user_put,
+				      &use,
+				      &quota,
+				      &quotas,
+				      &waiting,
+				      &quota_put,
+				      &pool,
+				      &pools,
+				      &image_version,
+				      &image,
+				      &images,
+				      &build_answer,
+				      &recipe,
+				      &recipes,
+				      &task,
+				      &tasks,
+				      &host,
+				      &counts,
+				      &status,
+				      &event,
+				      &events,
+				      &sign_in,
+				      &own_password,
+				      &new_password,
+				      &user_add,
+				      &pool_put,
+				      &obtain,
+				      &viewer_body,
+				      &message_body,
+				      &told,
+				      &words,
+				      &schedule,
+				      &policy_put,
+				      &policy,
+				      &image_build_body,
+				      &exec_body,
+				      NULL};
 
 #define E(code) (1u << FAULT_##code)
 
@@ -371,6 +472,9 @@ const struct route routes[] = {
      "End everybody's connection to it", .answer = &desktop,
      .errors = E(NOT_FOUND) | E(UNAVAILABLE),
      .handle = handle_desktop_disconnect},
+    {"POST", "/desktops/{id}/message", ROLE_HELPDESK, 200,
+     "Show its user a message", .body = &message_body, .answer = &told,
+     .errors = E(NOT_FOUND) | E(CONFLICT), .handle = handle_desktop_message},
     {"DELETE", "/desktops/{id}", ROLE_OPERATOR, 204,
      "Remove it with its disk; it must be off",
      .errors = E(NOT_FOUND) | E(CONFLICT) | E(UNAVAILABLE) | E(TIMEOUT),

@@ -130,12 +130,20 @@ static const char causes[] =
     "ALTER TABLE image_versions ADD COLUMN since BIGINT NOT NULL DEFAULT 0;\n"
     "UPDATE image_versions SET since = created";
 
+static const char policies[] =
+    /* JSON: policy.h, schedule.h; NULL is none */
+    "ALTER TABLE pools ADD COLUMN policy TEXT;\n"
+    "ALTER TABLE pools ADD COLUMN schedule TEXT;\n"
+    "ALTER TABLE pools ADD COLUMN idle_s BIGINT NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE groups ADD COLUMN policy TEXT";
+
 static const struct store_migration schema_migrations[] = {
     {1, "People, images, pools, desktops, tickets, tasks, events", first},
     {2, "Floating pools, spares, quotas", pools_and_limits},
     {3, "Groups, codes at sign-in", groups_and_codes},
     {4, "Calls that are done once", once},
     {5, "Why tasks and images are in their states", causes},
+    {6, "Policies, schedules, idle timeouts", policies},
 };
 
 /* Those referred to before those that refer. */

@@ -263,6 +263,8 @@ static const struct rule attach_rules[ATTACH_CAUSES] = {
 				 ATTACH_NONE},
     [ATTACH_USER_REMOVED] = {"user-removed", "The user has been removed.",
 			     A_LIVE, ATTACH_NONE},
+    [ATTACH_IDLE] = {"idle", "Nobody used the desktop for too long.", A_LIVE,
+		     ATTACH_NONE},
     [ATTACH_NEVER_TOLD] = {"never-told",
 			   "Its terminal left before it was told.", A(OPEN),
 			   ATTACH_NONE},

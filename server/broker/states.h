@@ -122,6 +122,7 @@ enum attach_cause {
 	ATTACH_SESSION_ENDED,
 	ATTACH_PASSWORD_CHANGED,
 	ATTACH_USER_REMOVED,
+	ATTACH_IDLE,
 	ATTACH_NEVER_TOLD, /* its terminal left before it knew the secret */
 	ATTACH_CAUSES,
 };

@@ -186,7 +186,10 @@ static void await_display(struct tunnel *tunnel)
 	if (!desktop) {
 		error = fault_new(FAULT_NOT_FOUND, "Open the pool again.",
 				  "The desktop has been removed.");
-	} else if (desktop->state == DESKTOP_RUNNING &&
+	} else if (desktop->state == DESKTOP_RUNNING && desktop->policy_due &&
+		   left_us > 0) {
+		/* nobody comes in before it holds: see below */
+	} else if (desktop->state == DESKTOP_RUNNING && !desktop->policy_due &&
 		   address_for(tunnel, desktop)) {
 		grant(tunnel, desktop);
 		return;

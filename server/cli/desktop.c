@@ -191,6 +191,8 @@ static gboolean show(struct cli *cli, GError **error)
 		table_fact("Host", "%s (%s)", text_of(desktop, "host"),
 			   text_of(desktop, "accelerator"));
 		table_fact("Viewers", "%s", text_of(desktop, "viewers"));
+		if (*text_of(desktop, "idle"))
+			table_fact("Idle", "%s s", text_of(desktop, "idle"));
 		show_fault("Error", json_object_get(desktop, "error"));
 		show_fault("Warning", json_object_get(desktop, "warning"));
 	}
@@ -256,6 +258,24 @@ static gboolean reset(struct cli *cli, GError **error)
 static gboolean disconnect(struct cli *cli, GError **error)
 {
 	return settle(cli, "/disconnect", NULL, error);
+}
+
+static gboolean message(struct cli *cli, GError **error)
+{
+	g_autofree char *text = g_strjoinv(" ", cli->argv + 1);
+	json_t *answer = call(cli, "POST", "/message",
+			      json_pack("{s:s}", "text", text), NULL, error);
+	if (answer && !cli_printed(cli, answer)) {
+		if (json_is_true(json_object_get(answer, "guest")))
+			printf("Desktop %s shows it.\n", cli->argv[0]);
+		else
+			printf(
+			    "Clients that know of messages show it; the "
+			    "guest does not: %s\n",
+			    text_of(json_object_get(answer, "error"), "cause"));
+	}
+	json_decref(answer);
+	return answer != NULL;
 }
 
 static gboolean create_for(struct cli *cli, const char *pool, const char *user,
@@ -489,6 +509,9 @@ const struct verb desktop_verbs[] = {
      "  oriel desktop reset office-ada\n", NULL, reset, FALSE},
     {D, "disconnect", "DESKTOP", 1, 1, "End everybody's connection to it",
      "  oriel desktop disconnect office-ada\n", NULL, disconnect, FALSE},
+    {D, "message", "DESKTOP TEXT...", 2, -1, "Show its user a message",
+     "  oriel desktop message office/ada The server restarts at 18:00.\n", NULL,
+     message, FALSE},
     {D, "remove", "DESKTOP", 1, 1, "Remove it with its disk",
      "  oriel desktop remove office-ada\n"
      "  oriel desktop remove office-ada --force\n",

@@ -2,6 +2,7 @@
 
 #include "server/cli/cli.h"
 #include "server/cli/client.h"
+#include "server/cli/policy.h"
 #include "server/cli/table.h"
 
 static char *names_text(json_t *object, const char *key)
@@ -29,14 +30,17 @@ static gboolean list(struct cli *cli, GError **error)
 		return FALSE;
 	if (!cli_printed(cli, answer)) {
 		struct table *table =
-		    table_create("GROUP", "USERS", "POOLS", NULL);
+		    table_create("GROUP", "USERS", "POOLS", "POLICY", NULL);
 		gsize i;
 		json_t *group;
 		json_array_foreach(json_object_get(answer, "groups"), i, group)
 		{
 			g_autofree char *users = names_text(group, "users");
 			g_autofree char *pools = names_text(group, "pools");
-			table_row(table, text_of(group, "group"), users, pools);
+			g_autofree char *policy =
+			    policy_text(json_object_get(group, "policy"));
+			table_row(table, text_of(group, "group"), users, pools,
+				  policy);
 		}
 		table_print(table, "There is no group; 'oriel group set' makes "
 				   "one.");
@@ -62,6 +66,26 @@ static gboolean set(struct cli *cli, GError **error)
 	return answer != NULL;
 }
 
+static gboolean set_policy(struct cli *cli, GError **error)
+{
+	g_autofree char *path = path_of(cli);
+	/* PUT makes what is not there; this verb does not */
+	json_t *there = client_call(cli->client, "GET", path, NULL, error);
+	json_decref(there);
+	json_t *policy = there ? policy_parse(cli->argv[1], error) : NULL;
+	json_t *answer =
+	    policy ? client_call(cli->client, "PUT", path,
+				 json_pack("{s:o}", "policy", policy), error)
+		   : NULL;
+	if (answer && !cli_printed(cli, answer)) {
+		g_autofree char *text =
+		    policy_text(json_object_get(answer, "policy"));
+		printf("For members of %s: %s.\n", cli->argv[0], text);
+	}
+	json_decref(answer);
+	return answer != NULL;
+}
+
 static gboolean remove_group(struct cli *cli, GError **error)
 {
 	g_autofree char *path = path_of(cli);
@@ -80,6 +104,13 @@ const struct verb group_verbs[] = {
      "  oriel group set class-a ada bob\n"
      "  oriel pool edit office --groups class-a\n",
      NULL, set, FALSE},
+    {"group", "policy", "GROUP POLICY", 2, 2,
+     "What its members may do with any desktop; the strictest holds",
+     "  oriel group policy class-a clipboard=none,usb=off\n"
+     "  oriel group policy class-a default\n"
+     "Parts: clipboard, files (none, in, out, both), audio (none, play, both), "
+     "usb, watermark (on, off), bandwidth-kbit, idle-lock (seconds).\n",
+     NULL, set_policy, FALSE},
     {"group", "remove", "GROUP", 1, 1,
      "Remove a group; its users stay, its pools are closed to them",
      "  oriel group remove class-a\n", NULL, remove_group, FALSE},

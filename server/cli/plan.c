@@ -16,12 +16,13 @@
 static const char *const quota_members[] = {"desktops", "cpus", "memory_mib",
 					    NULL};
 static const char *const user_members[] = {"role", "max_desktops", NULL};
-static const char *const group_members[] = {"users", NULL};
+static const char *const group_members[] = {"users", "policy", NULL};
 static const char *const image_members[] = {"recipe", NULL};
 static const char *const pool_members[] = {
-    "image", "kind",   "cpus",    "memory_mib",       "heads",
-    "max",   "spares", "version", "disconnect_after", "quota",
-    "users", "groups", NULL};
+    "image", "kind",   "cpus",       "memory_mib",       "heads",
+    "max",   "spares", "version",    "disconnect_after", "quota",
+    "users", "groups", "idle_after", "schedule",         "policy",
+    NULL};
 
 struct kind {
 	const char *list, *key;
@@ -212,8 +213,26 @@ static gboolean same_names(json_t *a, json_t *b)
 	return TRUE;
 }
 
+static gboolean same(json_t *is, json_t *wanted);
+
+/* A part that the file does not name stays. */
+static gboolean same_parts(json_t *is, json_t *wanted)
+{
+	const char *name;
+	json_t *part;
+	json_object_foreach(wanted, name, part)
+	{
+		json_t *has = json_object_get(is, name);
+		if (!has || !same(has, part))
+			return FALSE;
+	}
+	return TRUE;
+}
+
 static gboolean same(json_t *a, json_t *b)
 {
+	if (json_is_object(a) && json_is_object(b))
+		return same_parts(a, b);
 	return json_is_array(a) && json_is_array(b) ? same_names(a, b)
 						    : json_equal(a, b);
 }

@@ -4,11 +4,13 @@
 #include "common/fault.h"
 #include "server/cli/cli.h"
 #include "server/cli/client.h"
+#include "server/cli/policy.h"
 #include "server/cli/table.h"
 
 static char *opt_image, *opt_users, *opt_groups, *opt_kind, *opt_quota;
 static int opt_cpus = -1, opt_memory = -1, opt_heads = -1, opt_max = -1;
-static int opt_spares = -1, opt_disconnect = -1, opt_version;
+static int opt_spares = -1, opt_disconnect = -1, opt_idle = -1, opt_version;
+static char *opt_policy, *opt_schedule;
 static gboolean opt_now;
 
 static const GOptionEntry options[] = {
@@ -33,6 +35,16 @@ static const GOptionEntry options[] = {
      "Desktops kept running for whoever comes next (0)", "N"},
     {"disconnect-after", 0, 0, G_OPTION_ARG_INT, &opt_disconnect,
      "Seconds without a viewer until a desktop ends (0, never)", "SECONDS"},
+    {"idle-after", 0, 0, G_OPTION_ARG_INT, &opt_idle,
+     "Seconds without input until who is connected is disconnected (0, never)",
+     "SECONDS"},
+    {"schedule", 0, 0, G_OPTION_ARG_STRING, &opt_schedule,
+     "Spares by weekday and time: 'mon-fri 07:30-18:00 5; sat 09:00-12:00 1', "
+     "or 'none'",
+     "SCHEDULE"},
+    {"policy", 'p', 0, G_OPTION_ARG_STRING, &opt_policy,
+     "What may be done: 'clipboard=out,usb=off,idle-lock=600', or 'default'",
+     "POLICY"},
     {"quota", 'q', 0, G_OPTION_ARG_STRING, &opt_quota,
      "What it shares with other pools: 'none' or a quota", "QUOTA"},
     {0},
@@ -60,16 +72,17 @@ static json_t *names_of(const char *text)
 	return list;
 }
 
-static json_t *wishes(void)
+static json_t *wishes(GError **error)
 {
 	json_t *body = json_object();
 	const struct {
 		const char *key;
 		int value;
 	} numbers[] = {
-	    {"cpus", opt_cpus},     {"memory_mib", opt_memory},
-	    {"heads", opt_heads},   {"max", opt_max},
-	    {"spares", opt_spares}, {"disconnect_after", opt_disconnect}};
+	    {"cpus", opt_cpus},      {"memory_mib", opt_memory},
+	    {"heads", opt_heads},    {"max", opt_max},
+	    {"spares", opt_spares},  {"disconnect_after", opt_disconnect},
+	    {"idle_after", opt_idle}};
 	for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
 		if (numbers[i].value >= 0)
 			json_object_set_new(body, numbers[i].key,
@@ -88,6 +101,18 @@ static json_t *wishes(void)
 				    strcmp(opt_groups, "none") == 0
 					? json_array()
 					: names_of(opt_groups));
+	json_t *policy = opt_policy ? policy_parse(opt_policy, error) : NULL;
+	json_t *schedule = opt_schedule && (!opt_policy || policy)
+			       ? schedule_parse(opt_schedule, error)
+			       : NULL;
+	if (policy)
+		json_object_set_new(body, "policy", policy);
+	if (schedule)
+		json_object_set_new(body, "schedule", schedule);
+	if ((opt_policy && !policy) || (opt_schedule && !schedule)) {
+		json_decref(body);
+		return NULL;
+	}
 	if (!opt_users)
 		return body;
 	if (strcmp(opt_users, "everyone") == 0) {
@@ -137,7 +162,7 @@ static void show_text(json_t *pool)
 		   text_of(pool, "desktops"), text_of(pool, "max"),
 		   text_of(pool, "running"));
 	table_fact("Spares", "%s of %s ready", text_of(pool, "ready"),
-		   text_of(pool, "spares"));
+		   text_of(pool, "wanted"));
 	if (*text_of(pool, "problem"))
 		table_fact("Problem", "%s", text_of(pool, "problem"));
 	if (*text_of(pool, "quota"))
@@ -145,13 +170,26 @@ static void show_text(json_t *pool)
 	if (strcmp(text_of(pool, "disconnect_after"), "0") != 0)
 		table_fact("Ends", "after %s s without a viewer",
 			   text_of(pool, "disconnect_after"));
+	if (strcmp(text_of(pool, "idle_after"), "0") != 0)
+		table_fact("Idle", "disconnected after %s s without input",
+			   text_of(pool, "idle_after"));
+	json_t *schedule = json_object_get(pool, "schedule");
+	if (json_array_size(schedule)) {
+		g_autofree char *text = schedule_text(schedule);
+		table_fact("Schedule", "%s; else %s", text,
+			   text_of(pool, "spares"));
+	}
+	g_autofree char *policy = policy_text(json_object_get(pool, "policy"));
+	table_fact("Policy", "%s", policy);
 	table_fact("Users", "%s", users);
 }
 
 static gboolean put(struct cli *cli, const char *what, GError **error)
 {
 	g_autofree char *path = path_of(cli);
-	json_t *pool = client_call(cli->client, "PUT", path, wishes(), error);
+	json_t *body = wishes(error);
+	json_t *pool =
+	    body ? client_call(cli->client, "PUT", path, body, error) : NULL;
 	if (pool && !cli_printed(cli, pool)) {
 		printf("Pool %s was %s.\n", cli->argv[0], what);
 		show_text(pool);
@@ -288,7 +326,9 @@ const struct verb pool_verbs[] = {
      show, FALSE},
     {"pool", "edit", "POOL", 1, 1, "Change what is given, keep the rest",
      "  oriel pool edit office --max 20\n"
-     "  oriel pool edit office --users everyone\n",
+     "  oriel pool edit office --users everyone\n"
+     "  oriel pool edit office --policy clipboard=in,usb=off\n"
+     "  oriel pool edit office --schedule 'mon-fri 07:30-18:00 5'\n",
      options, edit, FALSE},
     {"pool", "rollout", "POOL", 1, 1,
      "Put it on a version of its image, desktop by desktop",

@@ -246,6 +246,32 @@ static void op_machine_disconnect(struct request *request)
 		refuse(request, error);
 }
 
+static void op_machine_policy(struct request *request)
+{
+	GError *error = NULL;
+	json_t *policy = json_object_get(request->message, "policy");
+	struct machine *machine = machine_of(request, &error);
+	if (machine && !json_is_object(policy))
+		fault_set(&error, FAULT_INVALID, NULL,
+			  "Member 'policy' must be an object.");
+	if (error)
+		refuse(request, error);
+	else
+		machine_policy(machine, policy, on_answered, request);
+}
+
+static void op_machine_message(struct request *request)
+{
+	GError *error = NULL;
+	struct machine *machine = machine_of(request, &error);
+	const char *text =
+	    machine ? jsonline_string(request->message, "text", &error) : NULL;
+	if (text)
+		machine_message(machine, text, on_answered, request);
+	else
+		refuse(request, error);
+}
+
 /* Borrowed strings in a new array; NULL when argv is none. */
 static const char **argv_of(json_t *message, GError **error)
 {
@@ -325,6 +351,8 @@ static const struct {
     {"machine.picture", op_machine_picture},
     {"machine.exec", op_machine_exec},
     {"machine.disconnect", op_machine_disconnect},
+    {"machine.policy", op_machine_policy},
+    {"machine.message", op_machine_message},
     {"status", op_status},
 };
 

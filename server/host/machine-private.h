@@ -24,6 +24,8 @@ struct machine {
 	GError *error;   /* of LIFE_FAILED */
 	GError *warning; /* runs, but not as it should */
 	unsigned viewers;
+	gint64 input_us; /* monotonic, of the newest; 0: none known */
+	json_t *policy;  /* that its display has to keep to; NULL: none yet */
 
 	const struct engine *engine; /* while there is a vm or a start */
 	struct engine_machine *vm;

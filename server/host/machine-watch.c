@@ -182,6 +182,9 @@ static void on_first_frame(void *data)
 {
 	struct machine *self = data;
 	self->screen_deaths = 0;
+	/* another process than the one that was told */
+	if (self->policy)
+		screen_policy(self->screen, self->policy, NULL, NULL);
 	admit_gateway(self);
 	if (self->start)
 		machine_start_picture(self);
@@ -193,6 +196,13 @@ static void on_viewers(unsigned count, void *data)
 	if (self->viewers == count)
 		return;
 	self->viewers = count;
+	machine_report_soon(self);
+}
+
+static void on_input(gint64 ago_ms, void *data)
+{
+	struct machine *self = data;
+	self->input_us = g_get_monotonic_time() - ago_ms * 1000;
 	machine_report_soon(self);
 }
 
@@ -221,6 +231,7 @@ static const struct screen_handlers screen_handlers = {
     .first_frame = on_first_frame,
     .viewers = on_viewers,
     .picture = on_newer_picture,
+    .input = on_input,
     .source_lost = on_source_lost,
     .ended = on_screen_ended,
 };

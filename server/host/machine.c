@@ -8,7 +8,8 @@
 #include "server/host/files.h"
 
 /* stage and fraction reach the broker at most this often */
-#define REPORT_US 100000
+#define REPORT_US  100000
+#define MESSAGE_MS 15000
 
 struct machine *machine_ref(struct machine *self)
 {
@@ -26,6 +27,7 @@ void machine_unref(struct machine *self)
 	conf_free(self->conf);
 	g_clear_error(&self->error);
 	g_clear_error(&self->warning);
+	json_decref(self->policy);
 	g_free(self->stage);
 	g_free(self->folder);
 	g_free(self->run_dir);
@@ -126,6 +128,11 @@ json_t *machine_describe(struct machine *self)
 		json_object_set_new(out, "windows",
 				    json_string(screen_windows(self->screen)));
 	}
+	if (self->life == LIFE_RUNNING && self->input_us)
+		json_object_set_new(
+		    out, "idle_s",
+		    json_integer((g_get_monotonic_time() - self->input_us) /
+				 G_USEC_PER_SEC));
 	if (self->engine)
 		json_object_set_new(
 		    out, "accelerator",
@@ -183,8 +190,11 @@ gboolean machine_step(struct machine *self, enum life_step step)
 		g_clear_error(&self->error);
 	if (self->life == LIFE_STARTING || self->life == LIFE_OFF)
 		g_clear_error(&self->warning);
-	if (self->life == LIFE_OFF || self->life == LIFE_FAILED)
+	if (self->life == LIFE_OFF || self->life == LIFE_FAILED) {
 		self->viewers = 0;
+		self->input_us = 0;
+		g_clear_pointer(&self->policy, json_decref);
+	}
 	g_clear_pointer(&self->stage, g_free);
 	self->fraction = 0;
 	log_info(&self->about, "Desktop is %s.", life_name(self->life));
@@ -408,6 +418,54 @@ void machine_disconnect(struct machine *self, machine_answered answered,
 	struct question *question = ask(self, answered, data);
 	if (question)
 		screen_disconnect(self->screen, on_disconnect, question);
+}
+
+static void on_policy(json_t *reply, const GError *error, void *data)
+{
+	answer(data, error ? NULL : json_object(), error);
+}
+
+void machine_policy(struct machine *self, json_t *policy,
+		    machine_answered answered, void *data)
+{
+	struct question *question = ask(self, answered, data);
+	if (!question)
+		return;
+	json_decref(self->policy);
+	self->policy = json_deep_copy(policy);
+	screen_policy(self->screen, policy, on_policy, question);
+}
+
+static void on_message(GObject *source, GAsyncResult *result, void *data)
+{
+	struct question *question = data;
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GBytes) out = NULL, err = NULL;
+	int status = 0;
+	if (qga_exec_finish(question->qga, result, &status, &out, &err,
+			    &error) &&
+	    status != 0)
+		fault_set(&error, FAULT_UNAVAILABLE,
+			  "Build the image again, or let its "
+			  "/usr/lib/oriel/message show what it reads "
+			  "(docs/machine.md).",
+			  "The desktop's image shows no messages.");
+	answer(question, error ? NULL : json_object(), error);
+}
+
+void machine_message(struct machine *self, const char *text,
+		     machine_answered answered, void *data)
+{
+	static const char *const argv[] = {
+	    "/bin/sh", "-c",
+	    "test -x /usr/lib/oriel/message && exec /usr/lib/oriel/message",
+	    NULL};
+	struct question *question = ask(self, answered, data);
+	if (!question)
+		return;
+	g_autoptr(GBytes) input = g_bytes_new(text, strlen(text));
+	qga_exec_async(self->qga, argv, input, MESSAGE_MS, NULL, on_message,
+		       question);
 }
 
 static json_t *base64(GBytes *bytes)

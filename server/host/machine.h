@@ -61,6 +61,13 @@ void machine_picture(struct machine *machine, unsigned width,
 		     machine_answered answered, void *data);
 void machine_disconnect(struct machine *machine, machine_answered answered,
 			void *data);
+/* Holds for this display process and those that follow it, until the machine
+ * ends. policy: docs/api.md; borrowed. */
+void machine_policy(struct machine *machine, json_t *policy,
+		    machine_answered answered, void *data);
+/* Shows text to who sits there, by the image's /usr/lib/oriel/message. */
+void machine_message(struct machine *machine, const char *text,
+		     machine_answered answered, void *data);
 void machine_exec(struct machine *machine, const char *const *argv,
 		  GBytes *input, unsigned timeout_ms, machine_answered answered,
 		  void *data);

@@ -145,6 +145,12 @@ static void told_frame(struct screen *self)
 	tell(self, self->handlers->first_frame);
 }
 
+static void tell_input(struct screen *self, gint64 ago_ms)
+{
+	if (self->handlers->input)
+		self->handlers->input(ago_ms, self->data);
+}
+
 static void on_event(struct jsonline *channel, const char *event,
 		     json_t *message, int fd, void *data)
 {
@@ -158,6 +164,8 @@ static void on_event(struct jsonline *channel, const char *event,
 		json_int_t count =
 		    json_integer_value(json_object_get(message, "viewers"));
 		tell_viewers(self, (guint64)MAX(count, 0));
+	} else if (strcmp(event, "input") == 0) {
+		tell_input(self, 0);
 	} else if (strcmp(event, "picture") == 0) {
 		tell(self, self->handlers->picture);
 	} else if (strcmp(event, "source") == 0) {
@@ -204,6 +212,9 @@ static void on_status(struct jsonline *channel, json_t *reply,
 	self->refs++;
 	if (json_is_array(viewers))
 		tell_viewers(self, json_array_size(viewers));
+	json_t *idle = json_object_get(reply, "idle_ms");
+	if (json_is_integer(idle))
+		tell_input(self, MAX(0, json_integer_value(idle)));
 	if (json_is_integer(json_object_get(reply, "first_frame_us")))
 		told_frame(self);
 	if (g_strcmp0(source, "lost") == 0)
@@ -363,6 +374,14 @@ void screen_disconnect(struct screen *self, screen_answered answered,
 		       void *data)
 {
 	ask(self, json_pack("{s:s}", "op", "disconnect"), -1, answered, data);
+}
+
+void screen_policy(struct screen *self, json_t *policy,
+		   screen_answered answered, void *data)
+{
+	json_t *message = json_copy(policy);
+	json_object_set_new(message, "op", json_string("policy"));
+	ask(self, message, -1, answered, data);
 }
 
 static void on_source(json_t *reply, const GError *error, void *data)

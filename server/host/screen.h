@@ -14,7 +14,8 @@ struct screen;
 struct screen_handlers {
 	void (*first_frame)(void *data);
 	void (*viewers)(unsigned count, void *data);
-	void (*picture)(void *data);     /* a newer one can be had */
+	void (*picture)(void *data);              /* a newer one can be had */
+	void (*input)(gint64 ago_ms, void *data); /* a viewer used it */
 	void (*source_lost)(void *data); /* its Display1 connection broke */
 	void (*ended)(const GError *why, void *data);
 };
@@ -44,6 +45,10 @@ void screen_picture(struct screen *screen, unsigned width, unsigned head,
 		    screen_answered answered, void *data);
 void screen_disconnect(struct screen *screen, screen_answered answered,
 		       void *data);
+
+/* policy is docs/api.md's; borrowed. */
+void screen_policy(struct screen *screen, json_t *policy,
+		   screen_answered answered, void *data);
 
 /* Ends the process: in order, and after 2 s by force; `ended` is not called.
  * Frees the object; the rest goes on by itself. */

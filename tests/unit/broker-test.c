@@ -7,6 +7,8 @@
 #include "server/broker/hub.h"
 #include "server/broker/secrets.h"
 #include "server/broker/shape.h"
+#include "server/broker/policy.h"
+#include "server/broker/schedule.h"
 #include "server/broker/states.h"
 #include "server/broker/throttle.h"
 
@@ -333,6 +335,67 @@ static void test_other_states(void)
 	}
 }
 
+/* ---- schedules ---- */
+
+static void test_schedule(void)
+{
+	static const struct {
+		const char *at; /* 2026-03-02 is a Monday */
+		gint64 spares;
+	} cases[] = {
+	    {"2026-03-02T07:29:59", 1}, {"2026-03-02T07:30:00", 5},
+	    {"2026-03-02T17:59:59", 5}, {"2026-03-02T18:00:00", 1},
+	    {"2026-03-07T08:00:00", 1}, /* Saturday, by day */
+	    {"2026-03-07T22:00:00", 3}, {"2026-03-08T01:59:59", 3},
+	    {"2026-03-08T02:00:00", 1}, {"2026-03-06T12:00:00", 9},
+	    {"2026-03-09T01:00:00", 1}, /* Sunday's night is not in it */
+	};
+	json_t *schedule =
+	    json_pack("[{s:[sssss], s:s, s:s, s:i}, {s:[s], s:s, s:s, s:i},"
+		      " {s:[s], s:s, s:s, s:i}]",
+		      "days", "mon", "tue", "wed", "thu", "fri", "from",
+		      "07:30", "to", "18:00", "spares", 5, "days", "sat",
+		      "from", "22:00", "to", "02:00", "spares", 3, "days",
+		      "fri", "from", "00:00", "to", "24:00", "spares", 9);
+	g_autoptr(GTimeZone) zone = g_time_zone_new_utc();
+	g_assert_true(schedule_check(schedule, NULL));
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(GDateTime) at =
+		    g_date_time_new_from_iso8601(cases[i].at, zone);
+		g_test_message("%s", cases[i].at);
+		g_assert_cmpint(schedule_spares(schedule, at, 1), ==,
+				cases[i].spares);
+		g_assert_cmpint(schedule_spares(NULL, at, 2), ==, 2);
+	}
+	json_decref(schedule);
+}
+
+static void test_policy(void)
+{
+	struct policy policy = policy_open;
+	json_t *open = policy_json(&policy_open);
+	struct policy back = policy_of_json(open);
+	g_assert_true(policy_same(&policy, &back));
+	json_decref(open);
+	back = policy_of_text("{\"clipboard\":\"in\",\"audio\":\"play\","
+			      "\"bandwidth_kbit\":500,\"idle_lock\":60}");
+	policy_narrow(&policy, &back);
+	g_assert_true(policy_same(&policy, &back));
+	back = policy_of_text("{\"clipboard\":\"out\",\"usb\":false,"
+			      "\"bandwidth_kbit\":900,\"watermark\":true}");
+	policy_narrow(&policy, &back);
+	g_assert_cmpint(policy.clipboard, ==, WAY_NONE);
+	g_assert_cmpint(policy.files, ==, WAY_BOTH);
+	g_assert_cmpint(policy.audio, ==, SOUND_PLAY);
+	g_assert_false(policy.usb);
+	g_assert_true(policy.watermark);
+	g_assert_cmpint(policy.bandwidth_kbit, ==, 500);
+	g_assert_cmpint(policy.idle_lock_s, ==, 60);
+	/* a damaged column allows what an absent one does */
+	back = policy_of_text("[1,");
+	g_assert_true(policy_same(&back, &policy_open));
+}
+
 /* ---- hub ---- */
 
 struct waiter {
@@ -413,6 +476,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/http-guard", test_heads);
 	g_test_add_func("/states", test_states);
 	g_test_add_func("/states/others", test_other_states);
+	g_test_add_func("/schedule", test_schedule);
+	g_test_add_func("/policy", test_policy);
 	g_test_add_func("/hub", test_hub);
 	g_test_add_func("/secrets", test_secrets);
 	return g_test_run();

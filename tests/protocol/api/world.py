@@ -119,7 +119,7 @@ class Host(Lines):
 
     def machine(self, id, state, **more):
         self.machines[id] = dict(machine=id, state=state, since=int(time.time()), stage="",
-                                 fraction=0, viewers=0, accelerator="tcg", **more)
+                                 fraction=0, accelerator="tcg", **dict(dict(viewers=0), **more))
         if state == "running":
             self.machines[id]["rfb"] = "unix:/nowhere/%s/rfb.sock" % id
         self.send(event="machine", **self.machines[id])
@@ -171,6 +171,12 @@ class Host(Lines):
         self.ok(m)
 
     def machine_disconnect(self, m):
+        self.ok(m)
+
+    def machine_policy(self, m):
+        self.ok(m)
+
+    def machine_message(self, m):
         self.ok(m)
 
     def machine_remove(self, m):
