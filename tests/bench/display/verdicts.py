@@ -94,8 +94,21 @@ def whole_frames(all):
                    "%.2f times, %+.1f ms" % (ratio, later))
 
 
+def at_quality(rows, psnr):
+    """KB a frame that these would take at that PSNR, and how it is known:
+    bytes grow by a factor per decibel, between the levels that were run."""
+    points = sorted((r["psnr"], r["kb_frame"], r["profile"]) for r in rows)
+    if len(points) == 1 or psnr <= points[0][0]:
+        return points[0][1], "%s, %.1f dB" % (points[0][2], points[0][0])
+    for (low, a, from_), (high, b, to) in zip(points, points[1:]):
+        if psnr <= high or (high, b, to) == points[-1]:
+            part = min((psnr - low) / max(high - low, 0.01), 1)
+            return a * (b / a) ** part, "between %s, %.1f dB, and %s, %.1f dB" % (from_, low, to, high)
+
+
 def video(all):
-    ours, tight = all.ours("video", "h264"), all.ours("video", "tight8")
+    ours = all.ours("video", "h264")
+    tight = [r for r in all.of("video", "oriel") if r["profile"].startswith("tight")]
     if not ours or not tight:
         return
     if not ours["rects"][4]:
@@ -106,9 +119,9 @@ def video(all):
     yield ("video, H.264: every frame shown, at most 40 ms behind",
            ours["frames_shown"] == ours["frames"] and ours["age_p99"] <= 40,
            "%d of %d, p50 %.0f ms, p99 %.0f ms" % (ours["frames_shown"], ours["frames"], ours["age_p50"], ours["age_p99"]))
-    yield ("video, H.264: a fifth of Tight's bytes at equal quality",
-           ours["kb_frame"] <= tight["kb_frame"] / 5 and ours["psnr"] >= tight["psnr"] - 0.5,
-           "%.0f KB at %.1f dB against %.0f at %.1f" % (ours["kb_frame"], ours["psnr"], tight["kb_frame"], tight["psnr"]))
+    kb, how = at_quality(tight, ours["psnr"])
+    yield ("video, H.264: a fifth of Tight's bytes at equal PSNR", ours["kb_frame"] <= kb / 5,
+           "%.1f KB a frame at %.1f dB against %.0f (%s)" % (ours["kb_frame"], ours["psnr"], kb, how))
 
 
 def lines(all):
