@@ -35,6 +35,9 @@ static const char help[] =
     "echo HEAD | echo off            each key press paints at once\n"
     "dump HEAD FILE                  the picture, 32 bits 0x00RRGGBB\n"
     "port HEX | port-open 0|1        bytes from, and state of, the guest\n"
+    "sound METHOD ARGUMENT...        Init ID BITS SIGNED FLOAT HZ CHANNELS\n"
+    "                                BIG, SetEnabled ID ON, Fini ID,\n"
+    "                                SetVolume ID MUTE HEX, Write ID HEX\n"
     "leds N | relative 0|1           properties\n"
     "hang 0|1                        leave input calls unanswered\n"
     "drop | quit                     close the connection, end\n";
@@ -241,13 +244,61 @@ static bool do_dump(char **word, unsigned words)
 	return true;
 }
 
-static bool do_port(const char *hex)
+static uint8_t *from_hex(const char *hex, size_t *length)
 {
-	size_t length = strlen(hex) / 2;
-	g_autofree uint8_t *bytes = g_malloc(length + 1);
-	for (size_t i = 0; i < length; i++)
+	*length = strlen(hex) / 2;
+	uint8_t *bytes = g_malloc(*length + 1);
+	for (size_t i = 0; i < *length; i++)
 		bytes[i] = g_ascii_xdigit_value(hex[2 * i]) << 4 |
 			   g_ascii_xdigit_value(hex[2 * i + 1]);
+	return bytes;
+}
+
+/* As the machine's sound card would call; waits for the answer. */
+static bool do_sound(char **word, unsigned words)
+{
+	const char *method = word[1];
+	guint64 n[8] = {0};
+	GVariant *parameters;
+	size_t length;
+	if (words < 3 || !machine.audio)
+		return false;
+	for (unsigned i = 2; i < MIN(words, 9); i++)
+		n[i - 2] = g_ascii_strtoull(word[i], NULL, 10);
+	g_autofree uint8_t *bytes = from_hex(word[words - 1], &length);
+	if (strcmp(method, "Init") == 0) {
+		unsigned frame = n[1] / 8 * n[5];
+		parameters = g_variant_new(
+		    "(tybbuyuub)", n[0], (guchar)n[1], (gboolean)n[2],
+		    (gboolean)n[3], (guint)n[4], (guchar)n[5], frame,
+		    (guint)(frame * n[4]), (gboolean)n[6]);
+	} else if (strcmp(method, "SetEnabled") == 0) {
+		parameters = g_variant_new("(tb)", n[0], (gboolean)n[1]);
+	} else if (strcmp(method, "SetVolume") == 0) {
+		parameters =
+		    g_variant_new("(tb@ay)", n[0], (gboolean)n[1],
+				  bytes_variant(bytes, words > 4 ? length : 0));
+	} else if (strcmp(method, "Write") == 0) {
+		parameters =
+		    g_variant_new("(t@ay)", n[0], bytes_variant(bytes, length));
+	} else {
+		parameters = g_variant_new("(t)", n[0]);
+	}
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GVariant) reply = g_dbus_proxy_call_sync(
+	    G_DBUS_PROXY(machine.audio), method, parameters,
+	    G_DBUS_CALL_FLAGS_NONE, 20000, NULL, &error);
+	if (reply)
+		say("done");
+	else
+		say("failed %s", error->message);
+	return true;
+}
+
+static bool do_port(const char *hex)
+{
+	size_t length;
+	g_autofree uint8_t *bytes = from_hex(hex, &length);
 	if (machine.port_fd < 0 ||
 	    write(machine.port_fd, bytes, length) != (ssize_t)length)
 		return false;
@@ -282,6 +333,8 @@ static bool obey(char **word, unsigned words)
 		return do_dump(word, words);
 	if (strcmp(command, "port") == 0 && words > 1)
 		return do_port(word[1]);
+	if (strcmp(command, "sound") == 0)
+		return do_sound(word, words);
 	if (strcmp(command, "echo") == 0 && words > 1)
 		machine.echo_head =
 		    strcmp(word[1], "off") == 0 ? -1 : atoi(word[1]);

@@ -179,6 +179,41 @@ static gboolean on_port_register(QemuDisplay1Chardev *port,
 	return TRUE;
 }
 
+static void on_audio_closed(GDBusConnection *connection, gboolean vanished,
+			    GError *error, gpointer data)
+{
+	g_clear_object(&machine.audio);
+	say("audio closed");
+}
+
+static gboolean on_audio_register(QemuDisplay1Audio *audio,
+				  GDBusMethodInvocation *call, GUnixFDList *fds,
+				  GVariant *handle, gpointer data)
+{
+	g_autoptr(GError) error = NULL;
+	int fd = g_unix_fd_list_get(fds, g_variant_get_handle(handle), &error);
+	g_autoptr(GSocket) socket = g_socket_new_from_fd(fd, &error);
+	qemu_display1_audio_complete_register_out_listener(audio, call, NULL);
+	g_autoptr(GSocketConnection) stream =
+	    g_socket_connection_factory_create_connection(socket);
+	g_autofree char *guid = g_dbus_generate_guid();
+	g_autoptr(GDBusConnection) connection = g_dbus_connection_new_sync(
+	    G_IO_STREAM(stream), guid,
+	    G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER, NULL, NULL, &error);
+	if (!connection) {
+		say("trouble %s", error->message);
+		return TRUE;
+	}
+	g_clear_object(&machine.audio);
+	machine.audio = qemu_display1_audio_out_listener_proxy_new_sync(
+	    connection, G_DBUS_PROXY_FLAGS_NONE, NULL, ROOT "/AudioOutListener",
+	    NULL, &error);
+	g_signal_connect(connection, "closed", G_CALLBACK(on_audio_closed),
+			 NULL);
+	say("audio registered");
+	return TRUE;
+}
+
 /* ---- objects ---- */
 
 static void export_all(GDBusConnection *connection)
@@ -242,6 +277,14 @@ static void export_all(GDBusConnection *connection)
 	g_dbus_object_skeleton_add_interface(
 	    port_object, G_DBUS_INTERFACE_SKELETON(machine.port));
 	g_dbus_object_manager_server_export(machine.objects, port_object);
+	g_autoptr(GDBusObjectSkeleton) audio_object =
+	    g_dbus_object_skeleton_new(ROOT "/Audio");
+	g_autoptr(QemuDisplay1Audio) audio = qemu_display1_audio_skeleton_new();
+	g_signal_connect(audio, "handle-register-out-listener",
+			 G_CALLBACK(on_audio_register), NULL);
+	g_dbus_object_skeleton_add_interface(audio_object,
+					     G_DBUS_INTERFACE_SKELETON(audio));
+	g_dbus_object_manager_server_export(machine.objects, audio_object);
 	g_dbus_object_manager_server_set_connection(machine.objects,
 						    connection);
 }
@@ -262,6 +305,11 @@ void machine_drop(void)
 		g_clear_object(&head->mouse);
 		g_clear_object(&head->object);
 	}
+	if (machine.audio)
+		g_dbus_connection_close_sync(
+		    g_dbus_proxy_get_connection(G_DBUS_PROXY(machine.audio)),
+		    NULL, NULL);
+	g_clear_object(&machine.audio);
 	g_clear_object(&machine.objects);
 	g_clear_object(&machine.port);
 	if (machine.connection)

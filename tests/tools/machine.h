@@ -50,6 +50,7 @@ struct machine {
 	void (*on_port)(const uint8_t *bytes, size_t n);
 	void (*on_port_registered)(void);
 	guint port_watch;
+	QemuDisplay1AudioOutListener *audio; /* NULL until registered */
 	int echo_head; /* paints at each key press; -1: none */
 	unsigned echo_count;
 	void (*on_key)(void *data); /* instead of all that, when set */

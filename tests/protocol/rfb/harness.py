@@ -20,6 +20,7 @@ QUALITY_0 = -32
 CURSOR, XCURSOR, CURSOR_ALPHA = -239, -240, -314
 DESKTOP_SIZE, EXT_DESKTOP_SIZE, NAME, LEDS, EXT_KEY, MOTION = -223, -308, -307, -261, -258, -257
 UNKNOWN = b"\xee\x77\xee\0"  # a pixel that no test paints
+AUDIO = -259
 FENCE, CONTINUOUS, EXT_CLIPBOARD = -312, -313, -0x3f5e1a32
 
 
@@ -166,6 +167,7 @@ class Viewer:
             self.socket.connect(address)
         self.cursor = self.cursor_hot = self.leds = None
         self.rects, self.texts, self.extended, self.fences, self.sizes, self.films = [], [], [], [], [], []
+        self.sound, self.can_sound = [], False  # begin, end, samples
         self.filters = set()  # of Tight, as were sent
         self.updates = self.ended_continuous = self.taken = 0
         self.absolute = self.extended_keys = None
@@ -279,6 +281,11 @@ class Viewer:
             flags, length = self.u("IB")
             self.fences.append((flags, self.read(length)))
             return "fence"
+        if kind == 255:
+            sub, operation = self.u("BH")
+            assert sub == 1 and operation < 3, (sub, operation)
+            self.sound.append(("end", "begin")[operation] if operation < 2 else self.read(self.u("I")))
+            return "sound"
         raise AssertionError("message of type %d" % kind)
 
     def until(self, condition, seconds=40, request=True):
@@ -354,6 +361,8 @@ class Viewer:
             self.leds = self.u("B")
         elif encoding == MOTION:
             self.absolute = x
+        elif encoding == AUDIO:
+            self.can_sound = True
         elif encoding == EXT_KEY:
             self.extended_keys = True
         else:
