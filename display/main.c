@@ -26,7 +26,8 @@ struct program {
 };
 
 static struct {
-	char *display1, *rfb, *spice, *windows, *control, *ticket_file, *name, *vm;
+	char *display1, *rfb, *spice, *windows, *control, *ticket_file, *name,
+	    *vm;
 	gint display1_fd;
 	gboolean no_auth, verbose, version;
 } options = {.display1_fd = -1};
@@ -207,9 +208,11 @@ int main(int argc, char **argv)
 	}
 	log_open("oriel-display", options.verbose);
 	/* Pictures are megabytes: always mapped, so that they go back to the
-	 * system when they are freed, and few arenas for the few threads. */
-	mallopt(M_MMAP_THRESHOLD, 256 << 10);
-	mallopt(M_TRIM_THRESHOLD, 1 << 20);
+	 * system when they are freed. Not so the parts that are encoded, of
+	 * 256 KB and some at a time: fresh pages cost more than copying them.
+	 * Few arenas for the few threads. */
+	mallopt(M_MMAP_THRESHOLD, 512 << 10);
+	mallopt(M_TRIM_THRESHOLD, 4 << 20);
 	mallopt(M_ARENA_MAX, 2);
 	/* no core file of what people look at */
 	setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
