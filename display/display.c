@@ -16,6 +16,9 @@
 /* Between tries to reach a machine that was lost. */
 #define RETRY_MS 500
 
+/* A small change so soon after a key or a click is its answer. */
+#define ANSWER_US 100000
+
 #define AGENT_PORT "com.redhat.spice.0"
 
 /* ---- rounds ---- */
@@ -213,10 +216,12 @@ static void on_reading(void *data, unsigned head, bool reading)
 		display_begin_round(self);
 }
 
+/* Half a frame is shown only to someone who waits for an answer. */
 static void on_prompt(void *data, unsigned head, const struct rect *part)
 {
 	struct display *self = data;
-	desktop_prompt(self->desktop, head, part);
+	if (g_get_monotonic_time() - self->input < ANSWER_US)
+		desktop_prompt(self->desktop, head, part);
 }
 
 static void on_cursor(void *data, unsigned head, struct cursor *cursor)
