@@ -16,7 +16,7 @@
  * and of memory (256 KB each). */
 #define BEGUN_MAX 6u
 /* Of the main loop at a stretch, before others get their turn. */
-#define SLICE_US 4000
+#define SLICE_US 1500
 
 enum item_type { ITEM_MESSAGE, ITEM_PART, ITEM_MARK };
 
@@ -175,16 +175,19 @@ static void begin_parts(struct rfb_client *self, gint64 until)
 	}
 }
 
-/* What a part of that sort costs, for the next ones. */
+/* Pixels over which it is learned what more of their sort cost; more is
+ * believed sooner than less: too little waits nowhere. */
+#define COST_MORE_PIXELS 8192u
+#define COST_LESS_PIXELS 65536u
+
 static void learn_cost(struct rfb_client *self, const struct item *item)
 {
-	const struct rect *rect = &item->part.rect;
-	guint64 cost = (guint64)job_bytes(item->job)->len * 1024 /
-		       ((guint64)rect->w * rect->h);
-	unsigned *known = &self->cost[item->part.what];
-	unsigned now = (unsigned)MIN(cost, 8192u);
-	/* more is believed faster than less: too little waits nowhere */
-	*known = MAX((*known * 7 + now) / 8, now / 2);
+	guint64 pixels = (guint64)item->part.rect.w * item->part.rect.h;
+	guint64 cost = (guint64)job_bytes(item->job)->len * 1024 / pixels;
+	guint64 known = self->cost[item->part.what];
+	guint64 over = cost > known ? COST_MORE_PIXELS : COST_LESS_PIXELS;
+	cost = (known * over + cost * pixels) / (over + pixels);
+	self->cost[item->part.what] = (unsigned)MIN(cost, 8192u);
 }
 
 static void append_part(struct rfb_client *self, const struct item *item)
