@@ -115,6 +115,15 @@ uint64_t pacer_rate(const struct pacer *self)
 	return self->rate > self->rate_before ? self->rate : self->rate_before;
 }
 
+int64_t pacer_queue_us(const struct pacer *self)
+{
+	uint64_t rate = pacer_rate(self);
+	if (!rate)
+		return 0;
+	int64_t takes_us = (int64_t)(in_flight(self) * 1000000u / rate);
+	return takes_us > self->rtt_min_us ? takes_us - self->rtt_min_us : 0;
+}
+
 int64_t pacer_rtt_us(const struct pacer *self)
 {
 	return self->rtt_min_us;

@@ -75,6 +75,10 @@ void pacer_arrived_all(struct pacer *self, unsigned but, int64_t now_us);
 size_t pacer_room(const struct pacer *self, int64_t now_us);
 /* There is more to send than room: what is on its way fills the line. */
 void pacer_filled(struct pacer *self);
+/* How long the last byte on its way will have waited behind others, beyond
+ * the line's own time: what is on its way, at the line's rate, less its round
+ * trip. */
+int64_t pacer_queue_us(const struct pacer *self);
 /* Bytes a second; 0 while not known. */
 uint64_t pacer_rate(const struct pacer *self);
 /* Shortest of lately, 0 while not known. */

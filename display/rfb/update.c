@@ -9,8 +9,13 @@
 
 #include "display/rfb/client.h"
 
-/* Pixels of an update for a near client: 4 ms of one worker. */
+/* Pixels of an update: 4 ms of one worker, */
 #define BATCH_PIXELS (8u * RFB_RECT_SIDE * RFB_RECT_SIDE)
+/* and for a client so near that not its line but its decoder is what anything
+ * waits behind: 1 ms of that. It has two of them at a time. */
+#define NEAR_US      2000
+#define NEAR_PIXELS  (2u * RFB_RECT_SIDE * RFB_RECT_SIDE)
+#define NEAR_UPDATES 2u
 /* One that is far away and asks for each update is given more at once: what
  * can be encoded in its round trip, in pixels per microsecond. */
 #define BATCH_SPEED 100
@@ -30,10 +35,10 @@
 /* An update takes so long on the line, and has so many bytes at least. */
 #define UPDATE_US    10000
 #define UPDATE_LEAST 4096
-/* Updates unanswered before moving pictures have to wait, on a short line, and
- * one more for so much of its length. */
-#define MOVING_MAX 2
-#define MOVING_US  16000
+/* Pictures that move without end only grow old in a queue: they make none of
+ * more than so long. Until the line's rate is known, two updates. */
+#define MOVING_QUEUE_US 5000
+#define MOVING_FIRST    2u
 /* Without marks (a client that is sent updates unasked but knows no fences)
  * only its socket holds us back. */
 #define ROOM_UNPACED (128u << 10)
@@ -256,6 +261,13 @@ static unsigned plan_all(struct rfb_client *self, GArray *parts)
 	return parts->len;
 }
 
+/* Sent what changes unasked, over no distance to speak of. */
+static bool is_near(const struct rfb_client *self)
+{
+	int64_t rtt = pacer_rtt_us(&self->pacer);
+	return self->continuous && self->can_fence && rtt && rtt < NEAR_US;
+}
+
 /* The parts that the client is best sent, as many as there is room for.
  * Returns whether room was what ended it. */
 static bool plan_parts(struct rfb_client *self, GArray *parts,
@@ -270,18 +282,20 @@ static bool plan_parts(struct rfb_client *self, GArray *parts,
 		batch = CLAMP((guint64)pacer_rtt_us(&self->pacer) * BATCH_SPEED,
 			      BATCH_PIXELS, BATCH_MAX);
 	/* what costs more than it did last time must not become a flood */
+	if (is_near(self))
+		batch = MIN(batch, NEAR_PIXELS);
 	if (room < ROOM_UNPACED)
 		batch = MIN(batch, (guint64)room * 4 + RFB_RECT_SIDE);
-	struct view_wish wish = {.only_echo = self->plan_in_front,
-				 .within = within,
-				 .side = RFB_RECT_SIDE,
-				 .lossy = may_lose(self)};
-	/* what moves would only grow old in buffers: two frames on their way,
-	 * and as many as the line itself holds */
-	wish.calm =
-	    self->can_fence &&
-	    self->pacer.count >=
-		MOVING_MAX + (gint64)pacer_rtt_us(&self->pacer) / MOVING_US;
+	struct view_wish wish = {
+	    .only_echo = self->plan_in_front ||
+			 (is_near(self) && self->pacer.count >= NEAR_UPDATES),
+	    .within = within,
+	    .side = RFB_RECT_SIDE,
+	    .lossy = may_lose(self)};
+	wish.calm = self->can_fence &&
+		    (pacer_rate(&self->pacer)
+			 ? pacer_queue_us(&self->pacer) >= MOVING_QUEUE_US
+			 : self->pacer.count >= MOVING_FIRST);
 	activity_cool(activity, now);
 	rfb_film_follow(self, within);
 	while (parts->len < RECTS_MAX && batch > 0) {
@@ -467,7 +481,7 @@ void rfb_update_pump(struct rfb_client *self)
 							  on_step, self, NULL);
 			break;
 		}
-		if (!begin_update(self) && !overtake(self))
+		if (!overtake(self) && !begin_update(self))
 			break;
 	}
 	rfb_client_flush(self);
