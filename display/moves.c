@@ -33,6 +33,10 @@
 #define VOTES_MIN 4u
 /* Changed tiles below which nothing is looked for: they cost little. */
 #define TILES_MIN 12u
+/* Of a large change every so manieth row is looked at first, and the others
+ * only if anything in it came from elsewhere: a new picture did not. */
+#define PILOT_TILES 1024u
+#define PILOT_ROWS  8u
 /* Changed tiles that a copy must save to be worth a rectangle. */
 #define TILES_WORTH 2u
 /* Displacements remembered of earlier frames: a dragged window's vary. */
@@ -160,8 +164,16 @@ static void scan_row(struct moves *self, const struct frame *frame, unsigned y,
 	}
 }
 
+enum rows { ROWS_ALL, ROWS_PILOT, ROWS_OTHERS };
+
+static bool is_one(enum rows rows, unsigned y)
+{
+	return rows == ROWS_ALL || (rows == ROWS_PILOT) == !(y % PILOT_ROWS);
+}
+
 static void scan(struct moves *self, const struct frame *frame,
-		 const struct damage *changed, unsigned bits, use_feature use)
+		 const struct damage *changed, enum rows rows, unsigned bits,
+		 use_feature use)
 {
 	unsigned last = frame->height - FEATURE_ROWS - 1;
 	for (unsigned row = 0; row < changed->rows; row++) {
@@ -179,10 +191,12 @@ static void scan(struct moves *self, const struct frame *frame,
 				continue;
 			for (unsigned y = row * DAMAGE_TILE;
 			     y < (row + 1) * DAMAGE_TILE && y <= last; y++)
-				scan_row(
-				    self, frame, y, from * DAMAGE_TILE,
-				    MIN(column * DAMAGE_TILE, frame->width),
-				    bits, use);
+				if (is_one(rows, y))
+					scan_row(self, frame, y,
+						 from * DAMAGE_TILE,
+						 MIN(column * DAMAGE_TILE,
+						     frame->width),
+						 bits, use);
 		}
 	}
 }
@@ -444,10 +458,16 @@ static bool collect_votes(struct moves *self, const struct shift *shift,
 	self->used_places = self->used_votes = 0;
 	struct frame before = {shift->old, shift->width, shift->height};
 	struct frame after = {shift->new_, shift->width, shift->height};
-	scan(self, &before, &self->left, bits, remember);
+	scan(self, &before, &self->left, ROWS_ALL, bits, remember);
 	if (self->used_places < VOTES_MIN)
 		return false;
-	scan(self, &after, &self->left, bits, vote);
+	bool pilot = tiles >= PILOT_TILES;
+	if (pilot)
+		scan(self, &after, &self->left, ROWS_PILOT, bits, vote);
+	if (pilot && !self->used_votes)
+		return false;
+	scan(self, &after, &self->left, pilot ? ROWS_OTHERS : ROWS_ALL, bits,
+	     vote);
 	qsort(self->votes, VOTES, sizeof *self->votes, by_count);
 	return self->votes[0].count >= VOTES_MIN;
 }
