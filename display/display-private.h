@@ -21,6 +21,7 @@ struct display {
 	unsigned layout_serial; /* of what viewers were told */
 	struct clipboard *clipboard;
 	struct agent *agent;
+	struct audio *audio;
 	const char *port_name; /* besides the agent's: who serves it */
 	const struct display_port_ops *port_ops;
 	void *port_data;

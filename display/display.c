@@ -151,6 +151,7 @@ static gboolean on_retry(gpointer data)
 
 static void detach_ports(struct display *self)
 {
+	audio_detach(self->audio);
 	agent_detach(self->agent);
 	if (self->port_ops)
 		self->port_ops->detach(self->port_data);
@@ -272,6 +273,12 @@ static void on_port_open(void *data, const char *name, bool open)
 		agent_port_open(self->agent, open);
 }
 
+static void on_sound(void *data, GDBusConnection *machine)
+{
+	struct display *self = data;
+	audio_attach(self->audio, machine);
+}
+
 static void on_input_ready(void *data)
 {
 	struct display *self = data;
@@ -291,6 +298,7 @@ static const struct source_sink sink = {
     .leds = on_leds,
     .port = on_port,
     .port_open = on_port_open,
+    .sound = on_sound,
     .input_ready = on_input_ready,
 };
 
@@ -372,6 +380,11 @@ const char *display_vm(const struct display *self)
 	return self->vm;
 }
 
+struct audio *display_audio(const struct display *self)
+{
+	return self->audio;
+}
+
 struct clipboard *display_clipboard(const struct display *self)
 {
 	return self->clipboard;
@@ -397,6 +410,7 @@ struct display *display_new(const char *name, const char *vm)
 	self->film_streams = film_streams_new(self->jobs);
 	self->clipboard = clipboard_new();
 	self->agent = agent_new(self->clipboard);
+	self->audio = audio_new();
 	self->source = source_new(&sink, self);
 	return self;
 }
@@ -416,6 +430,7 @@ void display_free(struct display *self)
 	film_free(self->film);
 	activity_free(self->activity);
 	agent_free(self->agent);
+	audio_free(self->audio);
 	source_free(self->source);
 	clipboard_free(self->clipboard);
 	desktop_free(self->desktop);

@@ -246,6 +246,7 @@ static void take_objects(struct link *link, GVariant *objects)
 	GVariantIter iter;
 	const char *path;
 	GVariant *interfaces;
+	bool sound = false;
 	if (!sink)
 		return;
 	g_variant_iter_init(&iter, objects);
@@ -262,6 +263,8 @@ static void take_objects(struct link *link, GVariant *objects)
 			g_variant_lookup(vm, "Name", "s", &name);
 		if (port)
 			take_port(link, path, port);
+		sound = sound || g_variant_lookup(own, DISPLAY1_IFACE "Audio",
+						  "@a{sv}", NULL);
 		const char *type = "Graphic";
 		const char *digits = strrchr(path, '_');
 		if (!console || !digits)
@@ -309,6 +312,8 @@ static void take_objects(struct link *link, GVariant *objects)
 	sink->connected(data, name ? name : "", link->count);
 	for (unsigned i = 0; !link->ended && i < link->count; i++)
 		console_listen(&link->consoles[i]);
+	if (sound && !link->ended)
+		sink->sound(data, link->connection);
 }
 
 static void on_objects(GObject *object, GAsyncResult *result, gpointer data)

@@ -57,6 +57,8 @@ struct source_sink {
 	 * the descriptor. Then whether the guest has it open. */
 	void (*port)(void *data, const char *name, int fd);
 	void (*port_open)(void *data, const char *name, bool open);
+	/* The machine has sound; until `lost`. */
+	void (*sound)(void *data, GDBusConnection *machine);
 	/* Input flows again after source_input_full() was true. */
 	void (*input_ready)(void *data);
 };

@@ -129,7 +129,11 @@ static void add_disk(const struct launch *launch, GPtrArray *argv)
 static void add_display(const struct launch *launch, GPtrArray *argv)
 {
 	unsigned heads = launch->spec->heads;
-	add(argv, "-audiodev", "dbus,id=sound");
+	/* what Opus and the display want; and QEMU looks at its sound this
+	 * often, in us */
+	add(argv, "-audiodev",
+	    "dbus,id=sound,timer-period=5000,out.frequency=48000,"
+	    "in.frequency=48000");
 	add(argv, "-display", "dbus,p2p=yes,audiodev=sound");
 	add(argv, "-device", "virtio-vga,id=gpu,max_outputs=%u,addr=" AT_GPU,
 	    heads);
