@@ -2,7 +2,7 @@ LIBS += display
 display_SRC := $(filter-out display/main.c %-fuzz.c,$(wildcard display/*.c display/rfb/*.c \
 	display/spice/*.c))
 display_PKG := gio-unix-2.0 jansson zlib libpng libjpeg libcrypto liblz4 \
-	spice-protocol
+	opus spice-protocol
 # loops over pixels become vectors at this level only
 display_CFLAGS := $(if $(SANITIZE),,-O3)
 

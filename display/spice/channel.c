@@ -170,10 +170,8 @@ void spice_channel_flush(struct spice_channel *self)
 /* ---- input ---- */
 
 static const struct spice_channel_ops *const all_ops[] = {
-    &spice_main_ops,
-    &spice_display_ops,
-    &spice_inputs_ops,
-    &spice_cursor_ops,
+    &spice_main_ops,   &spice_display_ops,  &spice_inputs_ops,
+    &spice_cursor_ops, &spice_playback_ops, &spice_record_ops,
 };
 
 static uint32_t admit(struct spice_channel *self)

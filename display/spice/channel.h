@@ -10,7 +10,7 @@
  *   picture.c    display channel: what is sent when
  *   draw.c       display channel: its messages
  *   image.c      pixels into SPICE's images
- *   inputs.c, cursor.c
+ *   inputs.c, cursor.c, playback.c, record.c
  *
  * A channel that fails is taken off everything at once and freed when the loop
  * is idle, so that any function may fail it; `dead` says so. A viewer lives as
@@ -51,7 +51,7 @@ struct spice_channel_ops {
 };
 
 extern const struct spice_channel_ops spice_main_ops, spice_display_ops,
-    spice_inputs_ops, spice_cursor_ops;
+    spice_inputs_ops, spice_cursor_ops, spice_playback_ops, spice_record_ops;
 
 struct spice_channel {
 	struct spice_server *server;
@@ -107,7 +107,8 @@ struct spice_client {
 	uint32_t session;
 	bool going;          /* its channels are being closed */
 	GPtrArray *channels; /* not owned */
-	struct spice_channel *main, *display, *inputs, *cursor;
+	struct spice_channel *main, *display, *inputs, *cursor, *playback,
+	    *record;
 };
 
 struct spice_client *spice_client_of(struct viewer *viewer);

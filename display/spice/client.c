@@ -133,6 +133,10 @@ static struct spice_channel **place_of(struct spice_client *self, uint8_t type)
 		return &self->inputs;
 	case SPICE_CHANNEL_CURSOR:
 		return &self->cursor;
+	case SPICE_CHANNEL_PLAYBACK:
+		return &self->playback;
+	case SPICE_CHANNEL_RECORD:
+		return &self->record;
 	default:
 		return NULL;
 	}

@@ -48,7 +48,8 @@ void spice_session_name(struct spice_channel *self)
 static void list_channels(struct spice_channel *self)
 {
 	static const uint8_t types[] = {
-	    SPICE_CHANNEL_DISPLAY, SPICE_CHANNEL_INPUTS, SPICE_CHANNEL_CURSOR};
+	    SPICE_CHANNEL_DISPLAY, SPICE_CHANNEL_INPUTS, SPICE_CHANNEL_CURSOR,
+	    SPICE_CHANNEL_PLAYBACK, SPICE_CHANNEL_RECORD};
 	GByteArray *out =
 	    spice_channel_begin(self, SPICE_MSG_MAIN_CHANNELS_LIST);
 	put32(out, G_N_ELEMENTS(types));
