@@ -38,6 +38,7 @@ static const char help[] =
     "sound METHOD ARGUMENT...        Init ID BITS SIGNED FLOAT HZ CHANNELS\n"
     "                                BIG, SetEnabled ID ON, Fini ID,\n"
     "                                SetVolume ID MUTE HEX, Write ID HEX\n"
+    "tone HZ MS | record FILE MS     plays; records 16 bits, one channel\n"
     "leds N | relative 0|1           properties\n"
     "hang 0|1                        leave input calls unanswered\n"
     "drop | quit                     close the connection, end\n";
@@ -335,6 +336,12 @@ static bool obey(char **word, unsigned words)
 		return do_port(word[1]);
 	if (strcmp(command, "sound") == 0)
 		return do_sound(word, words);
+	if (strcmp(command, "tone") == 0 && words > 2 &&
+	    !sound_play(g_ascii_strtod(word[1], NULL), atoi(word[2])))
+		return false;
+	if (strcmp(command, "record") == 0 && words > 2 &&
+	    !sound_record(word[1], atoi(word[2])))
+		return false;
 	if (strcmp(command, "echo") == 0 && words > 1)
 		machine.echo_head =
 		    strcmp(word[1], "off") == 0 ? -1 : atoi(word[1]);
@@ -350,6 +357,8 @@ static bool obey(char **word, unsigned words)
 		machine.hang = atoi(word[1]);
 	else if (strcmp(command, "drop") == 0)
 		machine_drop();
+	else if (strcmp(command, "tone") == 0 || strcmp(command, "record") == 0)
+		; /* it is under way */
 	else if (strcmp(command, "quit") == 0)
 		g_main_loop_quit(loop);
 	else

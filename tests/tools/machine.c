@@ -282,6 +282,7 @@ static void export_all(GDBusConnection *connection)
 	g_autoptr(QemuDisplay1Audio) audio = qemu_display1_audio_skeleton_new();
 	g_signal_connect(audio, "handle-register-out-listener",
 			 G_CALLBACK(on_audio_register), NULL);
+	sound_export(audio);
 	g_dbus_object_skeleton_add_interface(audio_object,
 					     G_DBUS_INTERFACE_SKELETON(audio));
 	g_dbus_object_manager_server_export(machine.objects, audio_object);

@@ -1,7 +1,7 @@
 /* machine.h - a machine's display as contract B has it, played for tests.
  *
  * machine.c is the Display1 server: objects, listeners, input, one port.
- * screen.c holds the heads' pixels and sends them. What happens is told as
+ * sound.c is its sound card, screen.c holds the heads' pixels and sends them. What happens is told as
  * lines on stdout by say(); display1-player.c reads the commands.
  *
  * Threads: the main loop's. Fails: a test's tool, so what it cannot do ends
@@ -65,6 +65,14 @@ void say(const char *format, ...) G_GNUC_PRINTF(1, 2);
 /* Serves whoever connects to `path`; a new one takes the place of an old. */
 void machine_listen(const char *path);
 void machine_drop(void);
+
+/* ---- sound.c ---- */
+
+/* What it records; machine.c has what it plays. */
+void sound_export(QemuDisplay1Audio *audio);
+/* False while nobody listens. "tone ended" and "recorded BYTES" are said. */
+bool sound_play(double hz, unsigned ms);
+bool sound_record(const char *file, unsigned ms);
 
 /* ---- screen.c ---- */
 
