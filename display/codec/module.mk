@@ -20,7 +20,7 @@ codec-video-test_PKG := zlib libjpeg libavcodec libavutil
 codec-video-test_LDLIBS := -lm
 
 PROGRAMS += codec-bench
-codec-bench_SRC := tests/bench/codec.c tests/bench/codec-peer.c \
+codec-bench_SRC := tests/bench/codec.c tests/bench/codec-own.c tests/bench/codec-peer.c \
 	tests/unit/codec-decode.c tests/unit/codec-pictures.c
 codec-bench_LIBS := codec common
 codec-bench_PKG := zlib libjpeg libvncserver

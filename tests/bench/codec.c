@@ -13,6 +13,7 @@
 #include "display/codec/tight.h"
 #include "display/codec/video-encoder.h"
 #include "display/codec/zrle.h"
+#include "tests/bench/codec-own.h"
 #include "tests/bench/codec-peer.h"
 #include "tests/unit/codec-decode.h"
 #include "tests/unit/codec-pictures.h"
@@ -279,6 +280,7 @@ static void bench_picture(struct bench *b)
 	codec_peer_taken(b->peer);
 	for (size_t i = 0; i < G_N_ELEMENTS(contests); i++)
 		run(b, &contests[i]);
+	codec_own_run(b->picture, b->pixels, WIDTH, HEIGHT, b->json, &b->more);
 	if (g_str_has_prefix(b->picture, "photo")) {
 		run_video(b, VIDEO_H264, "h264", 640, 360);
 		run_video(b, VIDEO_H264, "h264", 1280, 720);
