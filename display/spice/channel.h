@@ -9,6 +9,7 @@
  *   agent.c      the agent that every client is shown, on the main channel
  *   picture.c    display channel: what is sent when
  *   draw.c       display channel: its messages
+ *   film.c       display channel: video
  *   image.c      pixels into SPICE's images
  *   inputs.c, cursor.c, playback.c, record.c
  *
@@ -119,6 +120,8 @@ void spice_picture_changed(struct spice_channel *self,
 			   const struct desktop_change *change);
 void spice_picture_pump(struct spice_channel *self);
 void spice_cursor_send(struct spice_channel *self);
+/* Whether the client hears the machine; channel may be NULL. */
+bool spice_playback_runs(const struct spice_channel *channel);
 void spice_inputs_leds(struct spice_channel *self);
 void spice_session_name(struct spice_channel *self);
 void spice_session_flush(struct spice_channel *self);

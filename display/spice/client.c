@@ -7,13 +7,13 @@ struct spice_client *spice_client_of(struct viewer *viewer)
 	return (struct spice_client *)viewer;
 }
 
-/* Starts at 1000, since clients take 0 for an error. */
+/* Far from 0, which clients take for an error. */
 unsigned spice_client_now_ms(void)
 {
 	static gint64 start;
 	gint64 now = g_get_monotonic_time();
 	if (!start)
-		start = now - 1000 * 1000;
+		start = now - 100 * G_USEC_PER_SEC;
 	return (unsigned)((now - start) / 1000);
 }
 

@@ -12,6 +12,7 @@
  * that takes long it is shown as far as it has come. */
 #include "display/pacer.h"
 #include "display/spice/draw.h"
+#include "display/spice/film.h"
 #include "display/view.h"
 
 /* Messages encoded ahead of the socket. */
@@ -27,9 +28,14 @@
 #define BATCH_MAX    (64u << 20)
 #define BATCH_US     10000
 #define BATCH_LEAST  4096u
-/* Batches unanswered before what moves without end has to wait. */
-#define MOVING_MAX 2
-#define MOVING_US  16000
+/* A client so near that its decoder is what anything waits behind: smaller
+ * ones, two at a time. */
+#define NEAR_US      2000
+#define NEAR_PIXELS  (2u * SPICE_PART_SIDE * SPICE_PART_SIDE)
+#define NEAR_BATCHES 2u
+/* Pictures that move without end only grow old in a queue. */
+#define MOVING_QUEUE_US 5000
+#define MOVING_FIRST    2u
 /* Between two looks at what may have come to rest. */
 #define REST_MS 25
 /* JPEG's quality follows the line, in steps. */
@@ -45,7 +51,8 @@ enum item_type { ITEM_PART, ITEM_MOVE, ITEM_MARK };
 struct item {
 	enum item_type type;
 	struct view_part part;
-	struct job *job;
+	struct job *job; /* part: NULL for a frame of a film not begun yet */
+	bool begins;     /* ... a stream begins with it */
 	struct move move;
 	bool full; /* mark: there was more to send than room for it */
 };
@@ -68,6 +75,7 @@ struct picture {
 	unsigned quality;
 	unsigned full, easy; /* batches, since quality_us */
 	gint64 quality_us;
+	struct spice_film film;
 	guint step_idle, rest_timer;
 };
 
@@ -100,6 +108,7 @@ static void lay_out(struct spice_channel *self)
 {
 	struct picture *picture = self->state;
 	clear_items(picture);
+	spice_film_end(&picture->film, self);
 	if (picture->surface == SPICE_SURFACE_HIDDEN)
 		spice_draw_destroy(self, SPICE_SURFACE_HIDDEN);
 	picture->layout_due = false;
@@ -161,6 +170,15 @@ static void send_part(struct spice_channel *self, const struct item *item)
 	const struct desktop *desktop =
 	    display_desktop(spice_server_display(self->server));
 	uint32_t outcome = job_outcome(item->job);
+	if (item->part.what == VIEW_FILM) {
+		if (spice_film_send(&picture->film, self, rect, item->job,
+				    item->begins))
+			learn_cost(picture, item);
+		else
+			view_add(&picture->view, rect);
+		return;
+	}
+	spice_film_make_way(&picture->film, self, rect);
 	spice_draw_image(self, picture->surface, rect, outcome,
 			 job_bytes(item->job));
 	if (!item->part.exact && !(outcome & SPICE_IMAGE_LOSSY) &&
@@ -190,13 +208,16 @@ static void send_ready(struct spice_channel *self)
 	while (!self->dead && (item = g_queue_peek_head(&picture->items))) {
 		gint64 now = g_get_monotonic_time();
 		size_t before = spice_channel_queued(self);
-		if (item->job && !job_done(item->job))
+		if (item->type == ITEM_PART &&
+		    !(item->job && job_done(item->job)))
 			return;
 		g_queue_pop_head(&picture->items);
 		if (item->type == ITEM_PART) {
 			picture->begun--;
 			send_part(self, item);
 		} else if (item->type == ITEM_MOVE) {
+			spice_film_make_way(&picture->film, self,
+					    &item->move.to);
 			spice_draw_move(self, picture->surface, &item->move);
 		} else {
 			send_mark(self, item, now);
@@ -224,6 +245,12 @@ static void follow_line(struct picture *picture, bool full, gint64 now)
 	picture->quality_us = now;
 }
 
+static bool is_near(const struct picture *picture)
+{
+	int64_t rtt = pacer_rtt_us(&picture->pacer);
+	return rtt && rtt < NEAR_US;
+}
+
 static bool open_batch(struct picture *picture, gint64 now)
 {
 	size_t window = pacer_room(&picture->pacer, now), room = window;
@@ -239,8 +266,10 @@ static bool open_batch(struct picture *picture, gint64 now)
 	picture->open_full = room == window;
 	picture->room = room;
 	picture->pixels =
-	    CLAMP((guint64)pacer_rtt_us(&picture->pacer) * BATCH_SPEED,
-		  BATCH_PIXELS, BATCH_MAX);
+	    is_near(picture)
+		? NEAR_PIXELS
+		: CLAMP((guint64)pacer_rtt_us(&picture->pacer) * BATCH_SPEED,
+			BATCH_PIXELS, BATCH_MAX);
 	picture->parts = 0;
 	return true;
 }
@@ -256,11 +285,71 @@ static void close_batch(struct picture *picture, gint64 now)
 	follow_line(picture, full, now);
 }
 
+/* What the line leaves for a film, where it is full: reckoned as in rfb. */
+static bool begin_film(struct spice_channel *self, struct item *item)
+{
+	struct picture *picture = self->state;
+	const struct rect *rect = &item->part.rect;
+	unsigned quality = QUALITY_MOST, rate = 0;
+	guint64 carries = pacer_rate(&picture->pacer) * 7 / 10;
+	guint64 takes = (guint64)rect->w * rect->h / 1024 *
+			picture->cost[VIEW_FILM] * FILM_FPS;
+	bool behind = false;
+	if (picture->quality < QUALITY_MOST && carries < takes * 2) {
+		quality = picture->quality;
+		rate = (unsigned)CLAMP(carries / 125, 1, 1000000);
+	}
+	item->job = spice_film_begin(&picture->film, self, rect, quality, rate,
+				     &behind, &item->begins);
+	if (behind)
+		view_add(&picture->view, rect);
+	return item->job;
+}
+
+/* A frame that could not be begun when it was chosen. */
+static void begin_waiting(struct spice_channel *self)
+{
+	struct picture *picture = self->state;
+	for (GList *at = picture->items.head; at; at = at->next) {
+		struct item *item = at->data;
+		if (item->type == ITEM_PART && !item->job)
+			begin_film(self, item);
+	}
+}
+
+static bool film_waits(const struct picture *picture)
+{
+	for (const GList *at = picture->items.head; at; at = at->next) {
+		const struct item *item = at->data;
+		if (item->type == ITEM_PART && item->part.what == VIEW_FILM)
+			return true;
+	}
+	return false;
+}
+
+/* Where the film plays that this client can have as a stream. */
+static void follow_film(struct spice_channel *self)
+{
+	struct picture *picture = self->state;
+	const struct rect *at =
+	    display_film(spice_server_display(self->server));
+	picture->view.film = (struct rect){0};
+	if (at && spice_film_can(&picture->film) &&
+	    picture->surface == SPICE_SURFACE_SHOWN &&
+	    at->x + at->w <= picture->width && at->y + at->h <= picture->height)
+		picture->view.film = *at;
+}
+
 static void begin_part(struct spice_channel *self, struct item *item)
 {
 	struct picture *picture = self->state;
 	struct display *display = spice_server_display(self->server);
 	struct spice_style style = {0};
+	picture->begun++;
+	if (item->part.what == VIEW_FILM) {
+		begin_film(self, item);
+		return;
+	}
 	style.lz4 = spice_channel_can(self, SPICE_DISPLAY_CAP_LZ4_COMPRESSION);
 	if (!item->part.exact) {
 		style.quality = (uint8_t)picture->quality;
@@ -269,7 +358,6 @@ static void begin_part(struct spice_channel *self, struct item *item)
 	item->job = jobs_begin(display_jobs(display), &spice_job_kind, &style,
 			       display_desktop(display), &item->part.rect,
 			       display_viewers(display)->len > 1);
-	picture->begun++;
 }
 
 /* Whether two items may change places. */
@@ -306,14 +394,21 @@ static bool take_part(struct spice_channel *self, gint64 now)
 		close_batch(picture, now);
 		return true;
 	}
+	struct pacer *pacer = &picture->pacer;
 	struct view_wish wish = {
 	    .side = SPICE_PART_SIDE,
-	    .only_echo = picture->begun >= BEGUN_MAX,
+	    .only_echo = picture->begun >= BEGUN_MAX ||
+			 (is_near(picture) && !picture->parts &&
+			  pacer->count >= NEAR_BATCHES),
 	    .lossy = true,
+	    /* each frame of a film refers to the last one */
 	    .calm =
-		picture->pacer.count >=
-		MOVING_MAX + (gint64)pacer_rtt_us(&picture->pacer) / MOVING_US,
+		film_waits(picture) ||
+		(pacer_rate(pacer) ? pacer_queue_us(pacer) >= MOVING_QUEUE_US
+				   : pacer->count >= MOVING_FIRST),
 	};
+	activity_cool(display_activity(display), now);
+	follow_film(self);
 	for (int i = 0; i <= VIEW_EXACT; i++)
 		wish.pixels[i] = (unsigned)MIN(
 		    MIN(picture->room * 1024 / MAX(picture->cost[i], 8),
@@ -393,6 +488,7 @@ static bool go(struct spice_channel *self)
 {
 	gint64 until = g_get_monotonic_time() + SLICE_US, now;
 	do {
+		begin_waiting(self);
 		send_ready(self);
 		if (!self->dead && spice_channel_queued(self) >= AHEAD_MAX)
 			spice_channel_flush(self);
@@ -439,6 +535,7 @@ static void up(struct spice_channel *self)
 	view_init(&picture->view, desktop_width(desktop),
 		  desktop_height(desktop));
 	pacer_init(&picture->pacer);
+	spice_film_init(&picture->film, self);
 	picture->layout_due = true;
 	picture->quality = QUALITY_MOST;
 	for (int i = 0; i <= VIEW_EXACT; i++)
@@ -456,12 +553,14 @@ static void down(struct spice_channel *self)
 		g_source_remove(picture->rest_timer);
 	picture->step_idle = picture->rest_timer = 0;
 	clear_items(picture);
+	spice_film_finish(&picture->film);
 }
 
 static void release(void *state)
 {
 	struct picture *picture = state;
 	clear_items(picture);
+	spice_film_finish(&picture->film);
 	view_finish(&picture->view);
 	g_free(picture);
 }
@@ -479,9 +578,13 @@ static void message(struct spice_channel *self, unsigned type,
 		picture->asked = picture->asked || !body->bad;
 		break;
 	case SPICE_MSGC_DISPLAY_STREAM_REPORT:
+		spice_film_report(&picture->film, body);
+		break;
+	case SPICE_MSGC_DISPLAY_PREFERRED_VIDEO_CODEC_TYPE:
+		spice_film_prefer(&picture->film, body);
+		break;
 	case SPICE_MSGC_DISPLAY_PREFERRED_COMPRESSION:
 	case SPICE_MSGC_DISPLAY_GL_DRAW_DONE:
-	case SPICE_MSGC_DISPLAY_PREFERRED_VIDEO_CODEC_TYPE:
 		break;
 	default:
 		spice_channel_fail(self, "an unknown message");

@@ -204,6 +204,12 @@ static void release(void *state)
 	g_free(self);
 }
 
+bool spice_playback_runs(const struct spice_channel *channel)
+{
+	const struct playback *self = channel ? channel->state : NULL;
+	return self && self->started;
+}
+
 static void message(struct spice_channel *channel, unsigned type,
 		    struct reader *body)
 {

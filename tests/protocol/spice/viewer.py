@@ -206,8 +206,13 @@ class Display(Channel):
         elif kind == 304:
             self.draw_copy(body)
         elif kind == 122:
-            self.streams[struct.unpack("<I", body[4:8])[0]] = body
-        elif kind in (123, 316):
+            number = struct.unpack("<I", body[4:8])[0]
+            assert number not in self.streams
+            self.streams[number], self.fresh = body, False
+        elif kind == 123:
+            assert struct.unpack("<I", body[:4])[0] in self.streams
+            if not self.fresh:
+                self.first, self.fresh = body[12:], True
             self.frames += 1
         elif kind == 125:
             del self.streams[struct.unpack("<I", body)[0]]
