@@ -143,6 +143,16 @@ static void create(struct spice_film *self, struct spice_channel *channel,
 	spice_channel_end(channel);
 }
 
+static void destroy(struct spice_film *self, struct spice_channel *channel)
+{
+	if (!self->open)
+		return;
+	self->open = false;
+	put32(spice_channel_begin(channel, SPICE_MSG_DISPLAY_STREAM_DESTROY),
+	      STREAM_ID);
+	spice_channel_end(channel);
+}
+
 bool spice_film_send(struct spice_film *self, struct spice_channel *channel,
 		     const struct rect *rect, const struct job *job,
 		     bool begins)
@@ -161,7 +171,7 @@ bool spice_film_send(struct spice_film *self, struct spice_channel *channel,
 		return false;
 	}
 	if (begins || self->lost || !same(&self->rect, rect))
-		spice_film_end(self, channel);
+		destroy(self, channel);
 	if (!self->open)
 		create(self, channel, rect);
 	/* with sound the client's clock is what it hears */
@@ -180,11 +190,8 @@ void spice_film_end(struct spice_film *self, struct spice_channel *channel)
 {
 	if (!self->open)
 		return;
-	self->open = false;
+	destroy(self, channel);
 	self->lost = true;
-	put32(spice_channel_begin(channel, SPICE_MSG_DISPLAY_STREAM_DESTROY),
-	      STREAM_ID);
-	spice_channel_end(channel);
 	if (self->seat)
 		film_seat_renew(self->seat);
 }
