@@ -157,6 +157,12 @@ void engine_machine_resume_async(struct engine_machine *machine,
 				 GAsyncReadyCallback callback, void *data);
 void engine_machine_reset_async(struct engine_machine *machine,
 				GAsyncReadyCallback callback, void *data);
+/* Keeps the disk as it is at this moment inside its qcow2 file, or forgets
+ * what was kept so; memory is not kept. FAULT_UNAVAILABLE where the engine has
+ * no command for it. */
+void engine_machine_snapshot_async(struct engine_machine *machine,
+				   const char *name, gboolean forget,
+				   GAsyncReadyCallback callback, void *data);
 /* Presses the power button; whether the guest obeys is seen by watching. */
 void engine_machine_powerdown_async(struct engine_machine *machine,
 				    GAsyncReadyCallback callback, void *data);

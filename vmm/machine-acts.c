@@ -11,6 +11,8 @@
 /* quit flushes disks, which takes its time on a slow one. */
 #define QUIT_MS 4000u
 #define TERM_MS 2000u
+/* Flushes the guest's disk first. */
+#define SNAPSHOT_MS 120000u
 
 struct step {
 	struct engine_machine *machine;
@@ -106,6 +108,18 @@ void engine_machine_reset_async(struct engine_machine *self,
 				GAsyncReadyCallback callback, void *data)
 {
 	act(self, "system_reset", callback, data);
+}
+
+void engine_machine_snapshot_async(struct engine_machine *self,
+				   const char *name, gboolean forget,
+				   GAsyncReadyCallback callback, void *data)
+{
+	GTask *task = g_task_new(NULL, NULL, callback, data);
+	machine_do(self, task,
+		   forget ? "blockdev-snapshot-delete-internal-sync"
+			  : "blockdev-snapshot-internal-sync",
+		   json_pack("{s:s,s:s}", "device", "disk", "name", name), -1,
+		   SNAPSHOT_MS, done, NULL);
 }
 
 void engine_machine_powerdown_async(struct engine_machine *self,

@@ -7,7 +7,7 @@ _oriel_names() {
 	case $2 in
 	recipe) oriel "${root[@]}" image recipes --json 2>/dev/null | sed -n 's/^ *"name": "\(.*\)",*$/\1/p' ;;
 	image) oriel "${root[@]}" image list --json 2>/dev/null | sed -n 's/^ *"image": "\(.*\)",*$/\1/p' ;;
-	desktop) oriel "${root[@]}" desktop list --json 2>/dev/null | sed -n 's/^ *"name": "\(.*\)",*$/\1/p' ;;
+	desktop | snapshot) oriel "${root[@]}" desktop list --json 2>/dev/null | sed -n 's/^ *"name": "\(.*\)",*$/\1/p' ;;
 	user) oriel "${root[@]}" user list --json 2>/dev/null | sed -n 's/^ *"user": "\(.*\)",*$/\1/p' ;;
 	pool) oriel "${root[@]}" pool list --json 2>/dev/null | sed -n 's/^ *"pool": "\(.*\)",*$/\1/p' ;;
 	group) oriel "${root[@]}" group list --json 2>/dev/null | sed -n 's/^ *"group": "\(.*\)",*$/\1/p' ;;

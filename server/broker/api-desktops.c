@@ -35,6 +35,11 @@ static struct desktop *own(struct request *request)
 	return reach(request, ROLE_HELPDESK);
 }
 
+struct desktop *request_own_desktop(struct request *request)
+{
+	return own(request);
+}
+
 struct desktop *request_desktop(struct request *request)
 {
 	return reach(request, ROLE_ADMIN);

@@ -12,6 +12,7 @@
 #include "server/broker/keeper.h"
 #include "server/broker/limits.h"
 #include "server/broker/pools.h"
+#include "server/broker/snapshots.h"
 
 /* Hosts accept at once; what takes long is told by events. */
 #define ACCEPT_MS 30000
@@ -117,7 +118,8 @@ gboolean desktop_start(struct desktops *self, struct desktop *desktop,
 	}
 	g_autoptr(pool_settings) pool =
 	    pool_load(self->broker, desktop->pool, error);
-	if (!pool || !limits_admit_start(self->broker, pool, desktop, error))
+	if (!pool || !snapshots_at_rest(self->broker, desktop, error) ||
+	    !limits_admit_start(self->broker, pool, desktop, error))
 		return FALSE;
 	const char *host = limits_place(self->broker, pool, desktop, error);
 	if (!host)

@@ -260,6 +260,11 @@ void desktops_touch(struct desktops *self, struct desktop *desktop)
 	hub_changed(self->broker->hub, key);
 }
 
+void desktops_news(struct desktops *self, struct desktop *desktop)
+{
+	desktops_touch(self, desktop);
+}
+
 /* One desktop's row, as it is in memory. */
 static gboolean save(struct desktops *self, const struct desktop *desktop,
 		     GError **error)

@@ -73,6 +73,9 @@ GList *desktops_all(struct desktops *desktops);
 unsigned desktops_count(struct desktops *desktops, const char *pool,
 			const char *image, gint64 version, const char *user);
 
+/* Wakes who waits for a change of it. */
+void desktops_news(struct desktops *desktops, struct desktop *desktop);
+
 /* What GET /desktops shows; new reference. */
 json_t *desktop_json(struct desktops *desktops, const struct desktop *desktop);
 #define DESKTOP_KEY "desktop " /* in the hub, followed by the id */

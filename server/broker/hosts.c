@@ -8,6 +8,7 @@
 #include "server/broker/desktops.h"
 #include "server/broker/keeper.h"
 #include "server/broker/listener.h"
+#include "server/broker/snapshots.h"
 #include "server/broker/tasks.h"
 
 #define PROTOCOL_VERSION    1
@@ -122,6 +123,7 @@ static gboolean take_hello(struct host *host, json_t *message, GError **error)
 	}
 	desktops_host_hello(self->broker->desktops, name,
 			    member_list(message, "machines"));
+	snapshots_host_hello(self->broker, name);
 	keeper_poke(self->broker->keeper);
 	self->seen = TRUE;
 	hub_changed(self->broker->hub, HOSTS_KEY);

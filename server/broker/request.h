@@ -59,6 +59,8 @@ enum role request_role(const struct request *request);
 /* The desktop that parameter 0 names, if the caller may know of it; NULL, and
  * the request is answered. */
 struct desktop *request_desktop(struct request *request);
+/* The same where the helpdesk may, too. */
+struct desktop *request_own_desktop(struct request *request);
 /* Under which name the caller reached us; new string. */
 char *request_host(const struct request *request);
 
@@ -134,6 +136,10 @@ void handle_desktop_disconnect(struct request *request);
 void handle_desktop_message(struct request *request);
 void handle_desktop_remove(struct request *request);
 void handle_desktop_exec(struct request *request);
+void handle_snapshots(struct request *request);
+void handle_snapshot_take(struct request *request);
+void handle_snapshot_revert(struct request *request);
+void handle_snapshot_remove(struct request *request);
 void handle_images(struct request *request);
 void handle_image(struct request *request);
 void handle_image_build(struct request *request);

@@ -119,6 +119,18 @@ SHAPE(desktop, "A desktop, or with state none a pool that has none yet.",
       OBJECT("message", &words, .nullable = TRUE,
 	     .about = "to its user, for ten minutes"),
       INT("serial", .about = "grows with every change"));
+static const char *const snapshot_states[] = {"taking", "ready", "reverting",
+					      "removing", NULL};
+SHAPE(snapshot, "A state of a desktop's disk that one can go back to.",
+      TEXT("snapshot"),
+      TEXT("parent", .nullable = TRUE,
+	   .about = "that the desktop stood on when it was taken"),
+      TEXT("state", .choices = snapshot_states),
+      TEXT("cause", .nullable = TRUE, .about = "why it is in this state"),
+      INT("since"), INT("created"));
+SHAPE(snapshots, NULL, OBJECTS("snapshots", &snapshot),
+      TEXT("stands_on", .nullable = TRUE,
+	   .about = "that was taken or gone back to last"));
 SHAPE(desktops, NULL, OBJECTS("desktops", &desktop), TOTAL);
 SHAPE(ticket, NULL, TEXT("ticket", .about = "good once"),
       INT("expires_in", .about = "seconds"),
@@ -310,6 +322,7 @@ SHAPE(obtain, NULL,
       NAME("user", USER_NAME_MAX, .about = "administrators: for this user"));
 SHAPE(message_body, NULL,
       TEXT("text", .required = TRUE, .low = 1, .high = 1000));
+SHAPE(snapshot_body, NULL, NAME("name", 32, .required = TRUE));
 SHAPE(viewer_body, NULL,
       TEXT("protocol", .choices = viewer_protocols, .low = 1, .high = 16,
 	   .about = "rfb unless given"));
@@ -404,6 +417,9 @@ const struct shape *const shapes[] = {&fault,
 				      &pool_put,
 				      &obtain,
 				      &viewer_body,
+				      &snapshot,
+				      &snapshots,
+				      &snapshot_body,
 				      &message_body,
 				      &told,
 				      &words,
@@ -475,6 +491,24 @@ const struct route routes[] = {
     {"POST", "/desktops/{id}/message", ROLE_HELPDESK, 200,
      "Show its user a message", .body = &message_body, .answer = &told,
      .errors = E(NOT_FOUND) | E(CONFLICT), .handle = handle_desktop_message},
+    {"GET", "/desktops/{id}/snapshots", ROLE_USER, 200, "Its snapshots",
+     .answer = &snapshots, .errors = E(NOT_FOUND), .handle = handle_snapshots},
+    {"POST", "/desktops/{id}/snapshots", ROLE_USER, 201,
+     "Keep its disk as it is now; a dedicated desktop, off or running",
+     .body = &snapshot_body, .answer = &snapshots,
+     .errors =
+	 E(NOT_FOUND) | E(CONFLICT) | E(UNAVAILABLE) | E(TIMEOUT) | E(BUSY),
+     .handle = handle_snapshot_take},
+    {"POST", "/desktops/{id}/snapshots/{snapshot}/revert", ROLE_USER, 200,
+     "Make its disk what it was then; it must be off", .answer = &snapshots,
+     .errors =
+	 E(NOT_FOUND) | E(CONFLICT) | E(UNAVAILABLE) | E(TIMEOUT) | E(BUSY),
+     .handle = handle_snapshot_revert},
+    {"DELETE", "/desktops/{id}/snapshots/{snapshot}", ROLE_USER, 204,
+     "Remove a snapshot",
+     .errors =
+	 E(NOT_FOUND) | E(CONFLICT) | E(UNAVAILABLE) | E(TIMEOUT) | E(BUSY),
+     .handle = handle_snapshot_remove},
     {"DELETE", "/desktops/{id}", ROLE_OPERATOR, 204,
      "Remove it with its disk; it must be off",
      .errors = E(NOT_FOUND) | E(CONFLICT) | E(UNAVAILABLE) | E(TIMEOUT),

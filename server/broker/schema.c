@@ -137,6 +137,18 @@ static const char policies[] =
     "ALTER TABLE pools ADD COLUMN idle_s BIGINT NOT NULL DEFAULT 0;\n"
     "ALTER TABLE groups ADD COLUMN policy TEXT";
 
+static const char snapshots[] =
+    "CREATE TABLE snapshots("
+    "id TEXT PRIMARY KEY,"
+    "desktop TEXT NOT NULL REFERENCES desktops(id) ON DELETE CASCADE,"
+    /* another's id, or NULL; no reference, since a copy of the store has no
+     * order in which each would find its parent */
+    "name TEXT NOT NULL, parent TEXT, state TEXT NOT NULL,"
+    "cause TEXT NOT NULL, since BIGINT NOT NULL, created BIGINT NOT NULL);\n"
+    "CREATE UNIQUE INDEX snapshots_name ON snapshots(desktop, name);\n"
+    /* the one that was taken or gone back to last */
+    "ALTER TABLE desktops ADD COLUMN stands_on TEXT";
+
 static const struct store_migration schema_migrations[] = {
     {1, "People, images, pools, desktops, tickets, tasks, events", first},
     {2, "Floating pools, spares, quotas", pools_and_limits},
@@ -144,6 +156,7 @@ static const struct store_migration schema_migrations[] = {
     {4, "Calls that are done once", once},
     {5, "Why tasks and images are in their states", causes},
     {6, "Policies, schedules, idle timeouts", policies},
+    {7, "Snapshots", snapshots},
 };
 
 /* Those referred to before those that refer. */
@@ -151,7 +164,7 @@ static const char *const tables[] = {
     "meta",           "quotas", "users",      "sessions", "images",
     "image_versions", "pools",  "pool_users", "desktops", "tickets",
     "attaches",       "tasks",  "events",     "groups",   "group_users",
-    "pool_groups",    "once",   NULL};
+    "pool_groups",    "once",   "snapshots",  NULL};
 
 const struct store_schema schema = {schema_migrations,
 				    G_N_ELEMENTS(schema_migrations), tables};

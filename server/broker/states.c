@@ -233,6 +233,71 @@ gboolean image_state_after(enum image_state from, enum image_cause cause,
 	return TRUE;
 }
 
+/* ---- snapshots ---- */
+
+static const char *const snapshot_names[SNAPSHOT_STATES] = {
+    [SNAPSHOT_NONE] = "none",         [SNAPSHOT_TAKING] = "taking",
+    [SNAPSHOT_READY] = "ready",       [SNAPSHOT_REVERTING] = "reverting",
+    [SNAPSHOT_REMOVING] = "removing",
+};
+
+#define S(state) (1u << SNAPSHOT_##state)
+
+static const struct rule snapshot_rules[SNAPSHOT_CAUSES] = {
+    [SNAPSHOT_ASKED_TAKE] = {"asked-take", "it is being taken", S(NONE),
+			     SNAPSHOT_TAKING},
+    [SNAPSHOT_TAKEN] = {"taken", "it was taken", S(TAKING), SNAPSHOT_READY},
+    [SNAPSHOT_TAKE_REFUSED] = {"take-refused", "it could not be taken",
+			       S(TAKING), SNAPSHOT_NONE},
+    [SNAPSHOT_ASKED_REVERT] = {"asked-revert", "its desktop goes back to it",
+			       S(READY), SNAPSHOT_REVERTING},
+    [SNAPSHOT_REVERTED] = {"reverted", "its desktop went back to it",
+			   S(REVERTING), SNAPSHOT_READY},
+    [SNAPSHOT_REVERT_REFUSED] = {"revert-refused",
+				 "its desktop could not go back to it",
+				 S(REVERTING), SNAPSHOT_READY},
+    [SNAPSHOT_ASKED_REMOVE] = {"asked-remove", "it is being removed", S(READY),
+			       SNAPSHOT_REMOVING},
+    [SNAPSHOT_REMOVED] = {"removed", "it was removed", S(REMOVING),
+			  SNAPSHOT_NONE},
+    [SNAPSHOT_REMOVE_REFUSED] = {"remove-refused", "it could not be removed",
+				 S(REMOVING), SNAPSHOT_READY},
+};
+
+const char *snapshot_state_name(enum snapshot_state state)
+{
+	return snapshot_names[state];
+}
+
+gboolean snapshot_state_parse(const char *name, enum snapshot_state *state)
+{
+	int found = find_name(snapshot_names, SNAPSHOT_STATES, name);
+	if (found >= 0)
+		*state = (enum snapshot_state)found;
+	return found >= 0;
+}
+
+const char *snapshot_cause_name(enum snapshot_cause cause)
+{
+	return snapshot_rules[cause].name;
+}
+
+const char *snapshot_cause_text(const char *name)
+{
+	int found = find_rule(snapshot_rules, SNAPSHOT_CAUSES, name);
+	return found >= 0 ? snapshot_rules[found].text : NULL;
+}
+
+gboolean snapshot_state_after(enum snapshot_state from,
+			      enum snapshot_cause cause,
+			      enum snapshot_state *to)
+{
+	if (!allows(&snapshot_rules[cause], from))
+		return FALSE;
+	*to = (enum snapshot_state)snapshot_rules[cause].to;
+	return TRUE;
+}
+
 /* ---- sessions with a desktop ---- */
 
 #define A(state) (1u << ATTACH_##state)

@@ -101,6 +101,36 @@ const char *image_cause_text(const char *name);
 gboolean image_state_after(enum image_state from, enum image_cause cause,
 			   enum image_state *to);
 
+/* Of a snapshot of a desktop's disk. */
+enum snapshot_state {
+	SNAPSHOT_NONE, /* no row */
+	SNAPSHOT_TAKING,
+	SNAPSHOT_READY,
+	SNAPSHOT_REVERTING, /* the desktop's disk becomes what it was then */
+	SNAPSHOT_REMOVING,
+	SNAPSHOT_STATES,
+};
+
+enum snapshot_cause {
+	SNAPSHOT_ASKED_TAKE,
+	SNAPSHOT_TAKEN,
+	SNAPSHOT_TAKE_REFUSED,
+	SNAPSHOT_ASKED_REVERT,
+	SNAPSHOT_REVERTED,
+	SNAPSHOT_REVERT_REFUSED,
+	SNAPSHOT_ASKED_REMOVE,
+	SNAPSHOT_REMOVED,
+	SNAPSHOT_REMOVE_REFUSED,
+	SNAPSHOT_CAUSES,
+};
+const char *snapshot_state_name(enum snapshot_state state);
+gboolean snapshot_state_parse(const char *name, enum snapshot_state *state);
+const char *snapshot_cause_name(enum snapshot_cause cause);
+const char *snapshot_cause_text(const char *name);
+gboolean snapshot_state_after(enum snapshot_state from,
+			      enum snapshot_cause cause,
+			      enum snapshot_state *to);
+
 /* Of a session with a desktop ("attach"). */
 enum attach_state {
 	ATTACH_NONE,   /* never was, or has ended */

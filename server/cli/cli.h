@@ -35,7 +35,10 @@ struct verb {
 
 extern const struct verb image_verbs[], desktop_verbs[], user_verbs[],
     pool_verbs[], task_verbs[], store_verbs[], group_verbs[], quota_verbs[],
-    plan_verbs[], server_verbs[], session_verbs[];
+    plan_verbs[], server_verbs[], session_verbs[], snapshot_verbs[];
+
+/* A desktop's id by its id, name or POOL/USER; new string. desktop.c. */
+char *cli_desktop(struct cli *cli, const char *wanted, GError **error);
 
 /* Exit statuses, documented in oriel(1): 2 + the fault's place. */
 int cli_status(const GError *error);

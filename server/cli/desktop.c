@@ -63,7 +63,7 @@ static gboolean answers_to(json_t *desktop, const char *wanted)
 }
 
 /* By id, name or POOL/USER; new string. */
-static char *find(struct cli *cli, const char *wanted, GError **error)
+char *cli_desktop(struct cli *cli, const char *wanted, GError **error)
 {
 	json_t *answer =
 	    client_call(cli->client, "GET", "/desktops?all=1", NULL, error);
@@ -98,7 +98,7 @@ static char *find(struct cli *cli, const char *wanted, GError **error)
 static json_t *call(struct cli *cli, const char *method, const char *rest,
 		    json_t *body, char **id, GError **error)
 {
-	g_autofree char *found = find(cli, cli->argv[0], error);
+	g_autofree char *found = cli_desktop(cli, cli->argv[0], error);
 	if (!found) {
 		json_decref(body);
 		return NULL;
@@ -304,7 +304,7 @@ static gboolean create(struct cli *cli, GError **error)
 
 static gboolean remove_desktop(struct cli *cli, GError **error)
 {
-	g_autofree char *id = find(cli, cli->argv[0], error);
+	g_autofree char *id = cli_desktop(cli, cli->argv[0], error);
 	if (!id)
 		return FALSE;
 	g_autofree char *path = g_strconcat("/desktops/", id, NULL);
@@ -330,7 +330,7 @@ static gboolean remove_desktop(struct cli *cli, GError **error)
 
 static gboolean picture(struct cli *cli, GError **error)
 {
-	g_autofree char *id = find(cli, cli->argv[0], error);
+	g_autofree char *id = cli_desktop(cli, cli->argv[0], error);
 	if (!id)
 		return FALSE;
 	g_autofree char *path = g_strdup_printf(

@@ -324,9 +324,8 @@ static gboolean open_spice(struct gateway *self, GError **error)
 	if (wanted < 0 && !try)
 		return TRUE;
 	self->spice_port = (guint16)(try ? SPICE_PORT_USUAL : wanted);
-	self->ports[WORKER_SPICE] =
-	    listen_tcp(self->options->listen, &self->spice_port,
-		       "--spice-port", &taken);
+	self->ports[WORKER_SPICE] = listen_tcp(
+	    self->options->listen, &self->spice_port, "--spice-port", &taken);
 	if (self->ports[WORKER_SPICE] >= 0) {
 		self->spice_key = spice_key_new(error);
 		return self->spice_key != NULL;

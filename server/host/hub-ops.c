@@ -272,6 +272,32 @@ static void op_machine_message(struct request *request)
 		refuse(request, error);
 }
 
+static void snapshot(struct request *request, enum machine_snapshot wish)
+{
+	GError *error = NULL;
+	struct machine *machine = machine_of(request, &error);
+	const char *id = machine ? word(request, "snapshot", &error) : NULL;
+	if (id)
+		machine_snapshot(machine, wish, id, on_answered, request);
+	else
+		refuse(request, error);
+}
+
+static void op_snapshot_take(struct request *request)
+{
+	snapshot(request, MACHINE_SNAPSHOT_TAKE);
+}
+
+static void op_snapshot_revert(struct request *request)
+{
+	snapshot(request, MACHINE_SNAPSHOT_REVERT);
+}
+
+static void op_snapshot_remove(struct request *request)
+{
+	snapshot(request, MACHINE_SNAPSHOT_REMOVE);
+}
+
 /* Borrowed strings in a new array; NULL when argv is none. */
 static const char **argv_of(json_t *message, GError **error)
 {
@@ -351,6 +377,9 @@ static const struct {
     {"machine.picture", op_machine_picture},
     {"machine.exec", op_machine_exec},
     {"machine.disconnect", op_machine_disconnect},
+    {"snapshot.take", op_snapshot_take},
+    {"snapshot.revert", op_snapshot_revert},
+    {"snapshot.remove", op_snapshot_remove},
     {"machine.policy", op_machine_policy},
     {"machine.message", op_machine_message},
     {"status", op_status},

@@ -37,6 +37,7 @@ struct machine {
 	gint64 reported_us;
 	guint grace_timer, nudge_timer; /* while stopping */
 	guint screen_timer;             /* until the display is started again */
+	gboolean busy;                  /* a snapshot is under way */
 	gboolean stuck;         /* paused by the engine: disk full, I/O error */
 	gboolean died_once;     /* a clone that died while it started was tried
 				 * again */

@@ -275,6 +275,15 @@ void run_note_clear(struct run_note *note)
 
 /* ---- requests ---- */
 
+/* TRUE and a fault while its disk is worked on. */
+static gboolean is_busy(const struct machine *self, GError **error)
+{
+	if (self->busy)
+		fault_set(error, FAULT_CONFLICT, "Try again in a moment.",
+			  "A snapshot of this desktop is under way.");
+	return self->busy;
+}
+
 gboolean machine_start(struct machine *self, GError **error)
 {
 	const char *name = self->conf ? self->conf->name : self->id;
@@ -286,6 +295,8 @@ gboolean machine_start(struct machine *self, GError **error)
 	case LIFE_DO:
 		break;
 	}
+	if (is_busy(self, error))
+		return FALSE;
 	GError *unusable = NULL;
 	if (!machine_reload(self, &unusable)) {
 		g_propagate_error(error, g_error_copy(unusable));
@@ -327,6 +338,8 @@ gboolean machine_remove(struct machine *self, GError **error)
 	const char *name = self->conf ? self->conf->name : self->id;
 	if (life_request(self->life, LIFE_REQUEST_REMOVE, name, error) !=
 	    LIFE_DO)
+		return FALSE;
+	if (is_busy(self, error))
 		return FALSE;
 	return files_remove_tree(self->run_dir, error) &&
 	       files_remove_tree(self->folder, error);

@@ -68,6 +68,15 @@ void machine_policy(struct machine *machine, json_t *policy,
 /* Shows text to who sits there, by the image's /usr/lib/oriel/message. */
 void machine_message(struct machine *machine, const char *text,
 		     machine_answered answered, void *data);
+enum machine_snapshot {
+	MACHINE_SNAPSHOT_TAKE,
+	MACHINE_SNAPSHOT_REVERT,
+	MACHINE_SNAPSHOT_REMOVE,
+};
+/* machine-snapshot.c. id: as conf_word_valid(). Meanwhile the machine can be
+ * neither started nor removed. */
+void machine_snapshot(struct machine *machine, enum machine_snapshot wish,
+		      const char *id, machine_answered answered, void *data);
 void machine_exec(struct machine *machine, const char *const *argv,
 		  GBytes *input, unsigned timeout_ms, machine_answered answered,
 		  void *data);

@@ -24,7 +24,7 @@ struct role_options {
 			       "::", ... */
 	guint16 https_port; /* 8443; 0 takes a free one */
 	guint16 rfb_port;   /* 5900; 0 takes a free one */
-	int spice_port;     /* -1: none; 0 takes a free one; or SPICE_PORT_TRY */
+	int spice_port; /* -1: none; 0 takes a free one; or SPICE_PORT_TRY */
 	unsigned max_connections; /* of the gateway, over all addresses */
 	unsigned max_per_address; /* ... and from one */
 	gboolean verbose;

@@ -320,6 +320,18 @@ static void test_other_states(void)
 		g_assert_nonnull(
 		    image_cause_text(image_cause_name((enum image_cause)i)));
 
+	enum snapshot_state snapshot;
+	g_assert_true(snapshot_state_after(SNAPSHOT_READY,
+					   SNAPSHOT_ASKED_REVERT, &snapshot));
+	g_assert_cmpint(snapshot, ==, SNAPSHOT_REVERTING);
+	g_assert_false(snapshot_state_after(SNAPSHOT_REVERTING,
+					    SNAPSHOT_ASKED_REMOVE, &snapshot));
+	g_assert_false(
+	    snapshot_state_after(SNAPSHOT_READY, SNAPSHOT_TAKEN, &snapshot));
+	for (int i = 0; i < SNAPSHOT_CAUSES; i++)
+		g_assert_nonnull(snapshot_cause_text(
+		    snapshot_cause_name((enum snapshot_cause)i)));
+
 	enum attach_state attach;
 	g_assert_true(
 	    attach_state_after(ATTACH_TICKET, ATTACH_REDEEMED, &attach));

@@ -179,6 +179,15 @@ class Host(Lines):
     def machine_message(self, m):
         self.ok(m)
 
+    def snapshot_take(self, m):
+        self.ok(m)
+
+    def snapshot_revert(self, m):
+        self.ok(m)
+
+    def snapshot_remove(self, m):
+        self.ok(m)
+
     def machine_remove(self, m):
         self.machines.pop(m["machine"], None)
         self.ok(m)
