@@ -180,6 +180,12 @@ bench-server:
 	$(Q)$(MAKE) --no-print-directory $(BUILD)/bin/orield $(BUILD)/bin/oriel \
 		$(BUILD)/bin/oriel-password
 	$(Q)BUILD=$(BUILD) tests/bench/run server
+# single windows: beside desktop mode, native starts and xpra
+.PHONY: bench-seamless
+bench-seamless:
+	$(Q)data/deps.sh install build run headless test bench
+	$(Q)$(MAKE) --no-print-directory tests
+	$(Q)BUILD=$(BUILD) tests/bench/run seamless
 clean:
 	$(Q)rm -rf build build-san
 distclean: clean demo-clean
@@ -190,6 +196,7 @@ help:
 	@echo 'make check [ONLY=name]  the tests; SANITIZE=1 under ASan and UBSan'
 	@echo 'make bench              measurements, never pass or fail'
 	@echo 'make bench-display [QUICK=1]  the display beside other RFB servers'
+	@echo 'make bench-seamless     single windows beside a desktop, native starts and xpra'
 	@echo 'make bench-server       the broker: sign-ins, tickets, desktops a minute'
 	@echo 'make lab | bench-vmm     oriel-vmm boots a desktop under nested KVM; beside QEMU'
 	@echo 'make soak               what takes long'

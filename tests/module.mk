@@ -42,8 +42,13 @@ PROGRAMS += x-machine
 x-machine_SRC := $(addprefix tests/tools/,x-machine.c machine.c screen.c sound.c) \
 	$(addprefix tests/bench/display/,replay.c recording.c truth.c)
 x-machine_LIBS := display1
-x-machine_PKG := liblz4 x11 xext xdamage
+x-machine_PKG := liblz4 x11 xext xdamage xtst
 x-machine_LDLIBS := -lm
+
+# How long an X screen takes, for tests/bench/seamless.bench.
+PROGRAMS += x-reflex
+x-reflex_SRC := tests/tools/x-reflex.c
+x-reflex_PKG := x11 xtst glib-2.0
 
 # Oriel as systemd services, in a machine of its own: some minutes.
 .PHONY: soak-services
@@ -52,6 +57,14 @@ soak-services:
 	$(Q)data/deps.sh install build run headless test
 	$(Q)$(MAKE) --no-print-directory all
 	+$(Q)BUILD=$(BUILD) tests/soak/services
+
+# Single windows at length: an hour or more.
+.PHONY: soak-seamless
+soak: soak-seamless
+soak-seamless:
+	$(Q)data/deps.sh install build run headless test
+	$(Q)$(MAKE) --no-print-directory tests
+	$(Q)BUILD=$(BUILD) tests/soak/seamless
 
 # Broker and host killed wherever they are, a hundred times.
 .PHONY: soak-walks

@@ -86,7 +86,9 @@ static gboolean on_key_press(QemuDisplay1Keyboard *keyboard,
 			     GDBusMethodInvocation *call, guint code,
 			     gpointer data)
 {
-	if (machine.on_key) {
+	if (machine.on_keycode) {
+		machine.on_keycode(code, true);
+	} else if (machine.on_key) {
 		machine.on_key(machine.on_key_data);
 	} else if (machine.echo_head >= 0) {
 		head_echo(&machine.heads[machine.echo_head],
@@ -101,7 +103,9 @@ static gboolean on_key_release(QemuDisplay1Keyboard *keyboard,
 			       GDBusMethodInvocation *call, guint code,
 			       gpointer data)
 {
-	if (machine.echo_head < 0 && !machine.on_key)
+	if (machine.on_keycode)
+		machine.on_keycode(code, false);
+	else if (machine.echo_head < 0 && !machine.on_key)
 		say("key release %u", code);
 	return answered(call);
 }

@@ -55,6 +55,8 @@ struct machine {
 	unsigned echo_count;
 	void (*on_key)(void *data); /* instead of all that, when set */
 	void *on_key_data;
+	/* keys as they come, when set; qnum, see display/source.h */
+	void (*on_keycode)(unsigned code, bool down);
 	bool hang; /* input calls get no answer */
 	unsigned unanswered;
 };

@@ -22,6 +22,7 @@
 
 #include <X11/Xlib.h>
 #include <X11/extensions/XShm.h>
+#include <X11/extensions/XTest.h>
 #include <X11/extensions/Xdamage.h>
 
 #include "tests/tools/machine.h"
@@ -120,6 +121,15 @@ static void open_display(const char *name)
 				   XDamageReportRawRectangles);
 	XFlush(x11.display);
 	g_unix_fd_add(ConnectionNumber(x11.display), G_IO_IN, on_x, NULL);
+}
+
+/* A viewer's key, as a keyboard of the machine has it. */
+static void on_keycode(unsigned code, bool down)
+{
+	/* 1..83 are evdev's too, and X counts from 8 */
+	if (code < 0x54)
+		XTestFakeKeyEvent(x11.display, code + 8, down, CurrentTime);
+	XFlush(x11.display);
 }
 
 /* ---- the port ---- */
@@ -235,6 +245,7 @@ int main(int argc, char **argv)
 	}
 	machine.port_name = "org.oriel.seamless.0";
 	machine.on_port = on_port;
+	machine.on_keycode = on_keycode;
 	machine.on_port_registered = on_port_registered;
 	machine_listen(argv[1]);
 	g_autoptr(GIOChannel) in = g_io_channel_unix_new(0);

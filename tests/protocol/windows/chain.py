@@ -62,7 +62,7 @@ class Chain:
     """size: of the guest's X screen; atlas: where in it the agent paints, all
     of it if not said."""
 
-    def __init__(self, size="4096x3328", user="1280x800", atlas=None):
+    def __init__(self, size="4096x3328", user="1280x800", atlas=None, agent=True, flags=()):
         self.atlas = ("--atlas", atlas) if atlas else ()
         self.folder = tempfile.mkdtemp(prefix="oriel-chain-")
         self.processes = []
@@ -71,14 +71,15 @@ class Chain:
         self.stream = os.path.join(self.folder, "windows.sock")
         self.machine, self.port = os.path.join(self.folder, "machine.sock"), os.path.join(self.folder, "agent.sock")
         self.size = size
-        self.start_agent()
+        if agent:
+            self.start_agent()
         self.wm = self.run(self.user, "openbox")
         wait_for("the window manager", lambda: "window id" in self.user.ask("xprop", "-root", "_NET_SUPPORTING_WM_CHECK"))
         self.bridge = self.run(self.guest, BIN + "/x-machine", self.machine, self.guest.name, self.port, size + "+0+0",
                                stdin=subprocess.PIPE)
         wait_for("the machine", lambda: os.path.exists(self.machine))
         self.display = self.run(self.guest, BIN + "/oriel-display", "--display1", "unix:" + self.machine, "--windows",
-                                "unix:" + self.stream)
+                                "unix:" + self.stream, *(f.replace("PATH", self.folder) for f in flags))
         wait_for("the display", lambda: os.path.exists(self.stream))
 
     def run(self, screen, *words, **more):

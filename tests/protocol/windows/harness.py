@@ -27,6 +27,7 @@ class Client:
         self.messages, self.pictures = [], collections.defaultdict(seam.Picture)
         self.ended, self.error, self.release = False, None, True
         self.bytes = self.serial = 0
+        self.came = threading.Event()
         self.thread = threading.Thread(target=self.read, daemon=True)
         if reads:
             self.thread.start()
@@ -53,6 +54,7 @@ class Client:
                         self.say("RELEASE", message.window, frame=message.frame)
                     if message.type != "PIXELS":
                         self.messages.append(message)
+                        self.came.set()
         except OSError:
             pass
         except Exception as error:
