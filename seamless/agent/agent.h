@@ -100,7 +100,8 @@ struct window {
 	uint32_t generation, drawn_width, drawn_height;
 	struct old_slot old[SLOTS_OLD];
 	unsigned n_old;
-	gint64 changed_us;  /* first damage since the last size, or 0 */
+	gint64 first_us, changed_us; /* first and last damage since the last
+					size, or 0 */
 	gint64 deadline_us; /* commit at the latest then, drawn or not */
 	gint64 painted_us;
 

@@ -18,6 +18,7 @@
 #define UNRELEASED_MAX 2u         /* frames; docs/seamless.md */
 #define UNRELEASED_US  (100 * 1000)
 #define PAUSE_US       (15 * 1000)   /* a toolkit without counters has drawn */
+#define SETTLE_US      (60 * 1000)   /* or has drawn for that long */
 #define DRAW_US        (250 * 1000)  /* such a one at the latest */
 #define COUNT_US       (1000 * 1000) /* one with a counter at the latest */
 #define STAMP_MAGIC    0x4f5249u
@@ -61,7 +62,7 @@ static void forget_pixmap(struct window *self)
 void paint_resized(struct window *self)
 {
 	forget_pixmap(self);
-	self->changed_us = 0;
+	self->changed_us = self->first_us = 0;
 	self->deadline_us =
 	    g_get_monotonic_time() + (self->counting ? COUNT_US : DRAW_US);
 	agent_step_at(self->agent, self->deadline_us);
@@ -78,6 +79,8 @@ void paint_damage(struct window *self, const XRectangle *rect)
 {
 	struct agent *agent = self->agent;
 	self->changed_us = g_get_monotonic_time();
+	if (!self->first_us)
+		self->first_us = self->changed_us;
 	int x0 = MAX(rect->x + self->border, 0);
 	int y0 = MAX(rect->y + self->border, 0);
 	int x1 = MIN(rect->x + self->border + rect->width, self->width);
@@ -192,9 +195,10 @@ static bool ready(struct window *self, gint64 now, gint64 *again)
 		if (!self->counted) {
 			if (!self->changed_us)
 				return false;
-			if (now < self->changed_us + PAUSE_US) {
-				*again =
-				    MIN(*again, self->changed_us + PAUSE_US);
+			gint64 drawn = MIN(self->changed_us + PAUSE_US,
+					   self->first_us + SETTLE_US);
+			if (now < drawn) {
+				*again = MIN(*again, drawn);
 				return false;
 			}
 		}
