@@ -26,9 +26,11 @@
 
 #define WINDOW       32u /* pixels of a feature's first row; 64 bits / 2 */
 #define FEATURE_ROWS 14u
-#define PLACES       16384u /* of a power of two; half of them in use */
+#define PLACES       8192u /* of a power of two; half of them in use */
 #define VOTES        2048u
 #define CANDIDATES   6u
+/* Features looked for; each costs as much as hashing 100 pixels. */
+#define FEATURES 2048u
 /* Features that must agree before a displacement is tried. */
 #define VOTES_MIN 4u
 /* Changed tiles below which nothing is looked for: they cost little. */
@@ -201,10 +203,18 @@ static void scan(struct moves *self, const struct frame *frame,
 	}
 }
 
-static int by_count(const void *a, const void *b)
+/* Brings the CANDIDATES most voted for to the front, in order. */
+static void elect(struct moves *self)
 {
-	const struct vote *x = a, *y = b;
-	return (x->count < y->count) - (x->count > y->count);
+	for (unsigned i = 0; i < CANDIDATES; i++) {
+		unsigned most = i;
+		for (unsigned k = i + 1; k < VOTES; k++)
+			if (self->votes[k].count > self->votes[most].count)
+				most = k;
+		struct vote voted = self->votes[most];
+		self->votes[most] = self->votes[i];
+		self->votes[i] = voted;
+	}
 }
 
 /* ---- rectangles of one displacement ---- */
@@ -255,6 +265,32 @@ static bool row_came(const struct moves *self, const struct shift *shift,
 		    first.h);
 }
 
+/* How many columns of pixels to the left or right fit, too: by rows, since
+ * each row of a screen is on a page of its own. */
+static unsigned beside(const struct shift *shift, const struct rect *rect,
+		       int step)
+{
+	unsigned x = step < 0 ? rect->x : rect->x + rect->w - 1;
+	unsigned most = step < 0 ? x : shift->width - 1 - x;
+	int64_t sx = (int64_t)x - shift->dx;
+	/* the source is inside, and ends where the screen does */
+	most = (unsigned)MIN(most, step < 0 ? sx : shift->width - 1 - sx);
+	most = MIN(most, DAMAGE_TILE);
+	const uint32_t *to = shift->new_ + (size_t)rect->y * shift->width + x;
+	const uint32_t *from =
+	    shift->old + (rect->y - (int64_t)shift->dy) * shift->width + sx;
+	for (unsigned row = 0; row < rect->h && most; row++) {
+		unsigned fit = 0;
+		while (fit < most &&
+		       to[step * (int)(fit + 1)] == from[step * (int)(fit + 1)])
+			fit++;
+		most = fit;
+		to += shift->width;
+		from += shift->width;
+	}
+	return most;
+}
+
 /* Adds lines of pixels beyond the tiles, as long as they fit. */
 static void grow(const struct shift *shift, struct rect *rect)
 {
@@ -270,18 +306,10 @@ static void grow(const struct shift *shift, struct rect *rect)
 			break;
 		rect->h++;
 	}
-	for (unsigned i = 0; i < DAMAGE_TILE && rect->x; i++) {
-		if (!came(shift, rect->x - 1, rect->y, 1, rect->h))
-			break;
-		rect->x--;
-		rect->w++;
-	}
-	for (unsigned i = 0;
-	     i < DAMAGE_TILE && rect->x + rect->w < shift->width; i++) {
-		if (!came(shift, rect->x + rect->w, rect->y, 1, rect->h))
-			break;
-		rect->w++;
-	}
+	unsigned left = beside(shift, rect, -1);
+	rect->x -= left;
+	rect->w += left;
+	rect->w += beside(shift, rect, 1);
 }
 
 /* A rectangle of tiles from (column, row) on, which came itself; counts those
@@ -449,9 +477,9 @@ static unsigned try_known(struct moves *self, struct shift shift,
 static bool collect_votes(struct moves *self, const struct shift *shift,
 			  unsigned tiles)
 {
-	/* at most a few thousand features: of so many pixels one */
+	/* of so many pixels one */
 	unsigned bits = 3;
-	while (bits < 12 && tiles * 256u >> bits > PLACES / 2)
+	while (bits < 12 && tiles * 256u >> bits > FEATURES)
 		bits++;
 	memset(self->places, 0, sizeof self->places);
 	memset(self->votes, 0, sizeof self->votes);
@@ -468,7 +496,7 @@ static bool collect_votes(struct moves *self, const struct shift *shift,
 		return false;
 	scan(self, &after, &self->left, pilot ? ROWS_OTHERS : ROWS_ALL, bits,
 	     vote);
-	qsort(self->votes, VOTES, sizeof *self->votes, by_count);
+	elect(self);
 	return self->votes[0].count >= VOTES_MIN;
 }
 
