@@ -30,7 +30,7 @@
 /* Parts of no more pixels are read as they come. */
 #define SMALL_PIXELS 16384u
 /* Parts told so close together are of one frame, and shown together. */
-#define APART_US 2000
+#define APART_US 700
 /* Parts that wait; a machine that tells more is read without slices. */
 #define WAITING_MAX 64u
 

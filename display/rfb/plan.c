@@ -45,7 +45,7 @@ void rfb_plan_clear(struct rfb_client *self)
 {
 	g_queue_clear_full(&self->plan, item_free);
 	self->planned = 0;
-	self->parts = 0;
+	self->parts = self->marks = 0;
 }
 
 bool rfb_plan_add_message(struct rfb_client *self, const void *bytes,
@@ -135,6 +135,7 @@ void rfb_plan_add_mark(struct rfb_client *self, bool fence, bool full)
 	item->fence = fence;
 	item->full = full;
 	g_queue_push_tail(&self->plan, item);
+	self->marks++;
 }
 
 void rfb_plan_give_back(struct rfb_client *self)
@@ -224,6 +225,7 @@ static void append_mark(struct rfb_client *self, const struct item *item,
 			gint64 now)
 {
 	uint32_t number = pacer_mark(&self->pacer, now);
+	self->marks--;
 	if (item->full)
 		pacer_filled(&self->pacer);
 	if (!item->fence)

@@ -12,10 +12,11 @@
 /* Pixels of an update: 4 ms of one worker, */
 #define BATCH_PIXELS (8u * RFB_RECT_SIDE * RFB_RECT_SIDE)
 /* and for a client so near that not its line but its decoder is what anything
- * waits behind: 1 ms of that. It has two of them at a time. */
+ * waits behind: half a millisecond of that. Three of them are planned, on
+ * their way or being decoded. */
 #define NEAR_US      2000
-#define NEAR_PIXELS  (2u * RFB_RECT_SIDE * RFB_RECT_SIDE)
-#define NEAR_UPDATES 2u
+#define NEAR_PIXELS  (RFB_RECT_SIDE * RFB_RECT_SIDE)
+#define NEAR_UPDATES 3u
 /* One that is far away and asks for each update is given more at once: what
  * can be encoded in its round trip, in pixels per microsecond. */
 #define BATCH_SPEED 100
@@ -288,7 +289,8 @@ static bool plan_parts(struct rfb_client *self, GArray *parts,
 		batch = MIN(batch, (guint64)room * 4 + RFB_RECT_SIDE);
 	struct view_wish wish = {
 	    .only_echo = self->plan_in_front ||
-			 (is_near(self) && self->pacer.count >= NEAR_UPDATES),
+			 (is_near(self) &&
+			  self->pacer.count + self->marks >= NEAR_UPDATES),
 	    .within = within,
 	    .side = RFB_RECT_SIDE,
 	    .lossy = may_lose(self)};
