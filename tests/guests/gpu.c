@@ -163,12 +163,56 @@ static void cursor(void)
 	report(queue_wait(&cq) == 0, "Cursor: a shape of 320x200 is ignored");
 }
 
+static bool size_is(unsigned width, unsigned height)
+{
+	return say(0x100, 0, 0, 0, 0, 0, 0, 0) == 0x1101 &&
+	       answer[8] == width && answer[9] == height;
+}
+
+static bool event_comes(void)
+{
+	for (int i = 0; i < 20000; i++) {
+		if (MMIO32(v.device) & 1)
+			return true;
+		wait_us(1000);
+	}
+	return false;
+}
+
+/* As Linux does it: first the questions, last of all the event is cleared. The
+ * host asks for 1024x768, and for 800x600 in between. */
+static void resized(void)
+{
+	uint8_t generation;
+
+	fresh();
+	print("# waits\n");
+	report(event_comes() && size_is(1024, 768),
+	       "Event: the host's first size is there");
+	generation = MMIO8(v.common + 0x15);
+	print("# asked\n");
+	for (int i = 0; i < 20000 && MMIO8(v.common + 0x15) == generation; i++)
+		wait_us(1000);
+	MMIO32(v.device + 4) = 1;
+	report(event_comes() && size_is(800, 600),
+	       "Event: a size that came before it was cleared is told again");
+	report(say(0x10a, 0, 0, 0, 0, 0, 0, 0) == 0x1104, "Event: so is EDID");
+	MMIO32(v.device + 4) = 1;
+	report(!(MMIO32(v.device) & 1),
+	       "Event: what has been read is not told again");
+	report_plan();
+}
+
 void main(void)
 {
 	interrupts_on();
 	if (!vdev_find(&v, 16, 0)) {
 		report(false, "virtio-gpu: is on the bus");
 		report_plan();
+		return;
+	}
+	if (command_line()[0] == 'r') {
+		resized();
 		return;
 	}
 	good();

@@ -168,6 +168,17 @@ static char *said_in(const struct world *w)
 	return text;
 }
 
+static void until_said(const struct world *w, const char *words)
+{
+	for (int i = 0; i < 1500; i++) {
+		g_autofree char *so_far = said_in(w);
+
+		if (strstr(so_far, words))
+			break;
+		g_usleep(20000);
+	}
+}
+
 static void forget_world(struct world *w)
 {
 	g_autofree char *path = g_build_filename(w->folder, "said", NULL);
@@ -454,6 +465,39 @@ static void test_objects(void)
 	close_world(&w);
 }
 
+/* A size that comes while the guest is busy with the one before is not lost. */
+static void test_sizes(void)
+{
+	static const struct {
+		const char *when;
+		unsigned width, height;
+	} wishes[] = {{"waits\n", 1024, 768}, {"asked\n", 800, 600}};
+	g_autofree char *said = NULL;
+	struct world w;
+	int status;
+
+	open_world(&w, "gpu", "resized", painter);
+	for (unsigned i = 0; i < G_N_ELEMENTS(wishes); i++) {
+		g_autoptr(GError) error = NULL;
+		g_autoptr(GVariant) reply = NULL;
+
+		until_said(&w, wishes[i].when);
+		reply = call(&w, "Console_0", "Console.SetUIInfo",
+			     g_variant_new("(qqiiuu)", 0, 0, 0, 0,
+					   wishes[i].width, wishes[i].height),
+			     &error);
+		g_assert_no_error(error);
+	}
+	g_assert_cmpint(waitpid(w.vmm, &status, 0), ==, w.vmm);
+	g_clear_object(&w.display);
+	qmp_unref(w.qmp);
+	said = said_in(&w);
+	g_test_message("%s", said);
+	g_assert_nonnull(strstr(said, "\n1.."));
+	g_assert_null(strstr(said, "not ok"));
+	forget_world(&w);
+}
+
 /* A port's bytes go through Register(), and the keyboard reaches the guest. */
 static void test_ports(void)
 {
@@ -490,13 +534,7 @@ static void test_ports(void)
 	g_assert_cmpint(read(pair[0], text, 11), ==, 11);
 	g_assert_cmpstr(text, ==, "hello host\n");
 	g_assert_cmpint(write(pair[0], "reply", 5), ==, 5);
-	for (int i = 0; i < 1500; i++) {
-		g_autofree char *so_far = said_in(&w);
-
-		if (strstr(so_far, "press A"))
-			break;
-		g_usleep(20000);
-	}
+	until_said(&w, "press A");
 	down = call(&w, "Console_0", "Keyboard.Press",
 		    g_variant_new("(u)", 0x1e), &error);
 	g_assert_no_error(error);
@@ -535,13 +573,7 @@ static void test_touch(void)
 	int status;
 
 	open_world(&w, "touch", "console", devices);
-	for (int i = 0; i < 1500; i++) {
-		g_autofree char *so_far = said_in(&w);
-
-		if (strstr(so_far, "touch\n"))
-			break;
-		g_usleep(20000);
-	}
+	until_said(&w, "touch\n");
 	none = call(&w, "Console_0", "MultiTouch.SendEvent",
 		    g_variant_new("(utdd)", 0, (guint64)10, 1.0, 1.0), &error);
 	g_assert_null(none);
@@ -581,6 +613,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/vmm-display/scanout-by-copy", test_copies);
 	g_test_add_func("/vmm-display/hanging-listener", test_hang);
 	g_test_add_func("/vmm-display/objects", test_objects);
+	g_test_add_func("/vmm-display/sizes", test_sizes);
 	g_test_add_func("/vmm-display/ports-and-keys", test_ports);
 	g_test_add_func("/vmm-display/touch", test_touch);
 	return g_test_run();

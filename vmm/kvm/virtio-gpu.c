@@ -47,6 +47,8 @@ enum {
 };
 #define FLAG_FENCE 1u
 #define F_EDID     1u
+/* in the configuration: sizes changed */
+#define EVENT_DISPLAY 1u
 
 struct header {
 	uint32_t type, flags;
@@ -88,6 +90,9 @@ struct gpu {
 	struct head heads[VM_HEADS_MAX];
 	unsigned head_count;
 	uint32_t events;
+	/* not read since it changed: sizes and places, EDIDs by head */
+	bool info_stale, told_again;
+	uint32_t edid_stale;
 	struct virtqueue_request request;
 };
 
@@ -464,6 +469,7 @@ static size_t display_info(struct gpu *gpu, const struct header *reply)
 		wire.modes[i].rect.height = htole32(head->height);
 		wire.modes[i].enabled = htole32(head->enabled);
 	}
+	gpu->info_stale = false;
 	return request_write(&gpu->request, 0, &wire, sizeof wire);
 }
 
@@ -478,6 +484,7 @@ static size_t edid(struct gpu *gpu, const struct header *reply, uint32_t head)
 
 	edid_make(wire.edid, head, h->width, h->height, h->width_mm,
 		  h->height_mm);
+	gpu->edid_stale &= ~(1u << head);
 	return request_write(&gpu->request, 0, &wire, sizeof wire);
 }
 
@@ -594,7 +601,17 @@ static void gpu_config_written(struct virtio *v, unsigned at, unsigned size)
 	uint32_t clear;
 
 	memcpy(&clear, v->config + 4, 4);
-	gpu->events &= ~le32toh(clear);
+	clear = le32toh(clear);
+	gpu->events &= ~clear;
+	/* A change between a driver's questions and its clearing of the event
+	 * would never reach it: Linux clears last. It is told once more. */
+	if (clear & EVENT_DISPLAY && !gpu->told_again &&
+	    (gpu->info_stale ||
+	     (v->features & 1ull << F_EDID && gpu->edid_stale))) {
+		gpu->told_again = true;
+		gpu->events |= EVENT_DISPLAY;
+		virtio_config_changed(v);
+	}
 }
 
 static void gpu_reset(struct virtio *v)
@@ -623,7 +640,10 @@ static void resize(void *data, unsigned head, unsigned width, unsigned height,
 		}
 		h->width_mm = width_mm;
 		h->height_mm = height_mm;
-		gpu->events |= 1; /* the display changed */
+		gpu->events |= EVENT_DISPLAY;
+		gpu->info_stale = true;
+		gpu->edid_stale |= 1u << head;
+		gpu->told_again = false;
 		virtio_config_changed(&gpu->v);
 	}
 	pthread_mutex_unlock(&gpu->v.lock);
