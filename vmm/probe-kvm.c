@@ -30,6 +30,9 @@
 #define USABLE_MIPS   100.0
 #define GUEST_SIZE    0x1000u
 #define TIME_LIMIT_MS 3000
+#define TURNS         20
+#define ENOUGH_S      0.3
+#define SLOW_S        0.02
 
 /* mov ecx, COUNT; 1: dec ecx; jnz 1b; hlt */
 static const guint8 guest_code[] = {0xb9, 0, 0, 0, 0, 0x49, 0x75, 0xfd, 0xf4};
@@ -97,6 +100,37 @@ static double time_loop(int vcpu, struct kvm_run *run, guint8 *memory,
 	return run->exit_reason == KVM_EXIT_HLT ? now_s() - begin : -1;
 }
 
+/* Whoever shares the processor can only make a loop take longer, so the
+ * shortest of several counts, each short enough to run at one stretch. Time
+ * is a wall clock's: processor time could leave out who runs the guest. */
+static void time_best(int vcpu, struct kvm_run *run, guint8 *memory,
+		      struct report *report)
+{
+	/* the short loop is for interpreters, which take 50 ms for it; the
+	 * other for processors, whose way in and out would count otherwise */
+	static const guint32 counts[] = {50000, 500000};
+	double begin = now_s();
+	for (gsize i = 0; i < G_N_ELEMENTS(counts); i++) {
+		double best = 0;
+		for (int turn = 0; turn < TURNS; turn++) {
+			double seconds =
+			    time_loop(vcpu, run, memory, counts[i]);
+			if (seconds < 0)
+				return;
+			seconds = MAX(seconds, 1e-9);
+			best = turn == 0 ? seconds : MIN(best, seconds);
+			if (turn >= 1 && now_s() - begin > ENOUGH_S)
+				break;
+		}
+		report->stage = DONE;
+		report->mips =
+		    MAX(report->mips,
+			counts[i] * (double)LOOP_INSTRUCTIONS / 1e6 / best);
+		if (best > SLOW_S)
+			return;
+	}
+}
+
 static void measure(struct report *report)
 {
 	int kvm = open(DEVICE, O_RDWR | O_CLOEXEC);
@@ -127,19 +161,7 @@ static void measure(struct report *report)
 	if (!set_registers(vcpu))
 		return;
 	report->stage = RUN;
-	/* a short loop first: an interpreter takes 50 ms for it, and a longer
-	 * one would only hold up whoever waits */
-	static const guint32 counts[] = {50000, 10000000};
-	for (gsize i = 0; i < G_N_ELEMENTS(counts); i++) {
-		double seconds = time_loop(vcpu, run, memory, counts[i]);
-		if (seconds < 0)
-			return;
-		report->stage = DONE;
-		report->mips = counts[i] * (double)LOOP_INSTRUCTIONS / 1e6 /
-			       MAX(seconds, 1e-9);
-		if (seconds > 0.01)
-			return;
-	}
+	time_best(vcpu, run, memory, report);
 }
 
 /* FALSE when it did not end in time. */

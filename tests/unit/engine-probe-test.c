@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -40,6 +41,27 @@ static void test_kvm(void)
 		g_assert_nonnull(strstr(probe.cause, "no /dev/kvm"));
 	}
 	probe_clear(&probe);
+}
+
+/* Others on the processors change nothing about what KVM is worth. */
+static void test_on_a_busy_machine(void)
+{
+	struct kvm_probe calm = probe_once(NULL), busy;
+	pid_t others[8];
+	for (gsize i = 0; i < G_N_ELEMENTS(others); i++) {
+		others[i] = fork();
+		if (others[i] == 0)
+			for (volatile guint spin = 0;; spin++)
+				;
+	}
+	busy = probe_once(NULL);
+	for (gsize i = 0; i < G_N_ELEMENTS(others); i++) {
+		kill(others[i], SIGKILL);
+		waitpid(others[i], NULL, 0);
+	}
+	g_assert_true(busy.usable == calm.usable);
+	probe_clear(&calm);
+	probe_clear(&busy);
 }
 
 static void test_kept_for_this_boot(void)
@@ -167,6 +189,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/engine-probe/kvm", test_kvm);
+	g_test_add_func("/engine-probe/busy", test_on_a_busy_machine);
 	g_test_add_func("/engine-probe/kept-for-this-boot",
 			test_kept_for_this_boot);
 	g_test_add_func("/engine-probe/no-permission", test_no_permission);
