@@ -53,14 +53,26 @@ static void send_input(struct link *link, unsigned head, const char *interface,
 			       G_MAXINT, link->cancel, on_input, call);
 }
 
+static void send_position(struct link *link, unsigned x, unsigned y)
+{
+	send_input(link, link->motion_head, DISPLAY1_IFACE "Mouse",
+		   "SetAbsPosition", g_variant_new("(uu)", x, y), true);
+}
+
 static void send_motion(struct link *link)
 {
 	struct console *console = &link->consoles[link->motion_head];
 	unsigned x = link->motion_x, y = link->motion_y;
+	bool back = link->pointed != console->head && x == console->last_x &&
+		    y == console->last_y;
 	link->motion_waits = false;
+	link->pointed = console->head;
+	/* A guest drops what a tablet says twice, though another screen's
+	 * moved the pointer meanwhile: a step aside first. */
+	if (console->absolute && back)
+		send_position(link, x ? x - 1 : x + 1, y);
 	if (console->absolute)
-		send_input(link, console->head, DISPLAY1_IFACE "Mouse",
-			   "SetAbsPosition", g_variant_new("(uu)", x, y), true);
+		send_position(link, x, y);
 	else if (x != console->last_x || y != console->last_y)
 		send_input(link, console->head, DISPLAY1_IFACE "Mouse",
 			   "RelMotion",

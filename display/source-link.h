@@ -60,6 +60,7 @@ struct link {
 	bool full;
 	bool motion_waits; /* newest position, not sent yet */
 	unsigned motion_head, motion_x, motion_y;
+	unsigned pointed;  /* head of the last position sent */
 	GHashTable *ports; /* object path -> port name */
 };
 
