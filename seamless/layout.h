@@ -27,7 +27,8 @@ struct layout {
 void layout_place(struct layout *self, int max_width_px, int max_height_px);
 
 /* Row-major 3x3 that turns a tablet's 0..1 into its head's part of the
- * whole; identity when the head is off or there is no whole. */
+ * whole, a fraction of a pixel to the right and below to make up for QEMU's
+ * rounding; identity when the head is off or there is no whole. */
 void layout_matrix(const struct layout *self, size_t head, float matrix[9]);
 
 /* Orders tablets by where their device sits ("/sys/devices/pci0000:00/

@@ -115,11 +115,13 @@ void input_button(struct input_set *set, unsigned head, unsigned button,
 			 set->ps2_buttons);
 }
 
+/* The middle of a pixel on an axis of 0 to 32767: a guest that rounds down
+ * finds the pixel, whatever the size. */
 static uint32_t scaled(unsigned at, unsigned size)
 {
 	if (size < 2)
 		return 0;
-	return (uint32_t)((uint64_t)MIN(at, size - 1) * 32767 / (size - 1));
+	return (uint32_t)((2ull * MIN(at, size - 1) + 1) * 32768 / (2 * size));
 }
 
 void input_move_to(struct input_set *set, unsigned head, unsigned x, unsigned y,
