@@ -1,11 +1,11 @@
 """oriel-vmm beside QEMU: the same guests, the same nested KVM, one run.
 
-Lines that begin with "bench" are the result, bench.json holds them too;
+Lines that begin with "bench" are the result, PART.json holds them too;
 nothing here passes or fails by a number. What runs on emulated hardware says
 how two programs compare, not how fast either is.
 """
 import glob, json, os, socket, statistics, subprocess, threading, time
-from lab import OUT, Agent, Qmp, done, local, note, ok, until
+from lab import OUT, Agent, Qmp, local, note, ok, until
 from small import CMDLINE, INITRD, make_initrd
 
 KERNEL = local("bzimage")
@@ -264,20 +264,20 @@ def damage():
         ok(a["boot"]["copied"] + a["session"]["copied"] == 0, "not one pixel was copied to announce its damage")
 
 
-def main():
-    make_initrd(INIT, ["virtio_pci", "virtio_blk", "virtio_net", "virtio_mmio"],
-                ["/usr/bin/socat"])
+def prepare():
+    """The small guest of starts and throughput, and its disk."""
+    make_initrd(INIT, ["virtio_pci", "virtio_blk", "virtio_net", "virtio_mmio"], ["/usr/bin/socat"])
     with open("/tmp/disk.img", "wb") as file:
         for _ in range(BLOCK_MIB):
             file.write(os.urandom(1 << 20))
     subprocess.run(["modprobe", "tun"])
-    parts = {"starts": starts, "throughput": throughput, "damage": damage}
-    for name in (os.environ.get("LAB_ONLY") or "starts throughput").split():
-        parts[name]()
-        with open(OUT + "/bench.json", "w") as file:
+
+
+def part(name):
+    def run_part():
+        if name != "damage":
+            prepare()
+        {"starts": starts, "throughput": throughput, "damage": damage}[name]()
+        with open(OUT + "/%s.json" % name, "w") as file:
             json.dump(RESULT, file, indent=1)
-    say("on hardware KVM: unmeasured, this machine has none")
-
-
-main()
-done()
+    return run_part

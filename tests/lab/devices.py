@@ -171,9 +171,3 @@ def main():
     for path in (disk, "/tmp/shell.sock"):
         if os.path.exists(path):
             os.unlink(path)
-
-
-if __name__ == "__main__":
-    from lab import done
-    main()
-    done()

@@ -18,6 +18,10 @@ def ok(good, text):
     return good
 
 
+class Stop(Exception):
+    """What comes next makes no sense; says what is known."""
+
+
 def done():
     print("1..%d" % count, flush=True)
     sys.exit(1 if failed else 0)
@@ -134,15 +138,13 @@ class Oriel:
             stdin=subprocess.DEVNULL, stdout=open(OUT + "/orield.log", "w"), stderr=subprocess.STDOUT)
         if not ok(until(lambda: json.loads(self.run("status", "--json", check=False) or "{}").get("hosts"), 180, 1),
                   "the server starts"):
-            note(self.log())
-            done()
+            raise Stop(self.log())
 
     def run(self, *words, check=True, stdin=None, seconds=240):
         ended = subprocess.run(["/lab/build/bin/oriel", "--root", self.root, *words], input=stdin, timeout=seconds,
                                stdin=subprocess.DEVNULL if stdin is None else None, capture_output=True, text=True)
         if check and ended.returncode:
-            note("oriel", words, ended.stdout, ended.stderr, self.log())
-            raise SystemExit(1)
+            raise Stop("oriel", words, ended.stdout, ended.stderr, self.log())
         return ended.stdout
 
     def json(self, *words):
@@ -235,6 +237,7 @@ class Rfb:
     """A viewer that types and asks for other sizes, and never looks."""
 
     def __init__(self, path="/tmp/rfb.sock"):
+        self.told = b""
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(60)
         self.socket.connect(path)
@@ -261,10 +264,11 @@ class Rfb:
         return data
 
     def drain(self):
+        """Reads what is sent, and keeps its end for a report."""
         self.socket.settimeout(None)
         try:
-            while self.socket.recv(1 << 16):
-                pass
+            while data := self.socket.recv(1 << 16):
+                self.told = (self.told + data)[-200:]
         except OSError:
             pass
 

@@ -68,14 +68,13 @@ soak: soak-vmm
 lab:
 	$(Q)data/deps.sh install build run headless test
 	$(Q)$(MAKE) --no-print-directory tests
-	$(Q)BUILD=$(BUILD) tests/lab/run desktop
+	$(Q)BUILD=$(BUILD) tests/lab/run
 # First on this machine's own /dev/kvm, then beside QEMU in the lab.
 bench-vmm:
 	$(Q)data/deps.sh install build run headless test
 	$(Q)$(MAKE) --no-print-directory tests
-	$(Q)BUILD=$(BUILD) tests/bench/vmm.bench
-	$(Q)BUILD=$(BUILD) tests/lab/run bench
-	$(Q)BUILD=$(BUILD) tests/lab/run damage
+	$(Q)mkdir -p $(BUILD)/bench
+	$(Q)BUILD=$(BUILD) BENCH_JSON=$(CURDIR)/$(BUILD)/bench/vmm.json tests/bench/vmm.bench --lab
 # Ten minutes of random values into every port and register, for each seed.
 soak-vmm:
 	$(Q)$(MAKE) --no-print-directory tests
