@@ -151,12 +151,32 @@ static void on_registered(GObject *object, GAsyncResult *result, gpointer data)
 {
 	struct audio_listener *self = data;
 	g_autoptr(GError) error = NULL;
-	g_autoptr(GVariant) reply =
-	    g_dbus_connection_call_with_unix_fd_list_finish(
-		G_DBUS_CONNECTION(object), NULL, result, &error);
-	if (self->audio && !reply)
+	g_autoptr(GDBusMessage) reply =
+	    g_dbus_connection_send_message_with_reply_finish(
+		G_DBUS_CONNECTION(object), result, &error);
+	if (reply)
+		g_dbus_message_to_gerror(reply, &error);
+	if (self->audio && error)
 		log_debug(NULL, "no sound: %s", error->message);
 	listener_unref(self);
+}
+
+/* With a sender, which nobody has on a connection of two: QEMU 7.2 keeps its
+ * listeners by that name, and ends where there is none. */
+static void call_register(struct audio_listener *self, GDBusConnection *machine,
+			  int fd)
+{
+	g_autofree char *sender = g_strdup_printf(":1.%u", g_random_int());
+	g_autoptr(GUnixFDList) fds = g_unix_fd_list_new_from_array(&fd, 1);
+	g_autoptr(GDBusMessage) call = g_dbus_message_new_method_call(
+	    NULL, ROOT "Audio", "org.qemu.Display1.Audio",
+	    self->out ? "RegisterOutListener" : "RegisterInListener");
+	g_dbus_message_set_sender(call, sender);
+	g_dbus_message_set_body(call, g_variant_new("(h)", 0));
+	g_dbus_message_set_unix_fd_list(call, fds);
+	g_dbus_connection_send_message_with_reply(
+	    machine, call, G_DBUS_SEND_MESSAGE_FLAGS_NONE, G_MAXINT, NULL,
+	    self->cancel, on_registered, g_rc_box_acquire(self));
 }
 
 struct audio_listener *audio_listener_new(struct audio *audio,
@@ -169,12 +189,7 @@ struct audio_listener *audio_listener_new(struct audio *audio,
 	self->audio = audio;
 	self->out = out;
 	self->cancel = g_cancellable_new();
-	g_autoptr(GUnixFDList) fds = g_unix_fd_list_new_from_array(&pair[1], 1);
-	g_dbus_connection_call_with_unix_fd_list(
-	    machine, NULL, ROOT "Audio", "org.qemu.Display1.Audio",
-	    out ? "RegisterOutListener" : "RegisterInListener",
-	    g_variant_new("(h)", 0), NULL, G_DBUS_CALL_FLAGS_NONE, G_MAXINT,
-	    fds, self->cancel, on_registered, g_rc_box_acquire(self));
+	call_register(self, machine, pair[1]);
 	/* The machine may answer only once we have authenticated. */
 	g_autoptr(GSocket) socket = g_socket_new_from_fd(pair[0], NULL);
 	if (!socket) {
