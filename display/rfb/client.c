@@ -70,6 +70,7 @@ void rfb_client_fail(struct rfb_client *self, const char *why)
 	log_client(self, why);
 	self->dead = true;
 	display_detach(&self->viewer);
+	rfb_audio_finish(self);
 	rfb_clip_finish(self);
 	rfb_update_finish(self);
 	drop_source(&self->read_watch);
@@ -322,6 +323,7 @@ void rfb_client_up(struct rfb_client *self)
 	self->state = RFB_STATE_UP;
 	rfb_update_init(self);
 	rfb_clip_init(self);
+	rfb_audio_init(self);
 	display_attach(rfb_server_display(self->server), &self->viewer);
 	g_snprintf(self->label, sizeof self->label, "%u", self->viewer.id);
 }

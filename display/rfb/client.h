@@ -5,6 +5,7 @@
  *   dispatch.c   messages once it is up
  *   update.c     framebuffer updates
  *   film.c       video
+ *   audio.c      sound
  *   plan.c       what goes out, in order, while it is being encoded
  *   pseudo.c     the rectangles that are not pixels
  *   clip.c       clipboard
@@ -59,7 +60,7 @@ struct rfb_client {
 	/* what it can do */
 	enum rfb_encoding encoding;
 	bool can_resize, can_resize_extended, can_name, can_leds, can_motion,
-	    can_extended_key;
+	    can_extended_key, can_audio;
 	enum rfb_encoding cursor_encoding; /* RAW: none */
 	bool can_fence, can_continuous, can_copy;
 	bool can_h264;
@@ -90,8 +91,18 @@ struct rfb_client {
 	bool blank_due; /* the whole of its (other) size is stale */
 
 	/* pseudo-rectangles that are due */
-	bool size_due, cursor_due, name_due, leds_due, motion_due, key_due;
+	bool size_due, cursor_due, name_due, leds_due, motion_due, key_due,
+	    audio_due;
 	unsigned size_reason, size_status;
+
+	/* sound */
+	struct audio_party audio; /* joined while it wants any */
+	bool audio_begun;
+	uint32_t audio_level[AUDIO_CHANNELS]; /* the machine's, of 65536 */
+	struct audio_resampler resampler;
+	GArray *resampled; /* int16_t, of the call under way */
+	enum rfb_sample sample;
+	unsigned audio_channels, audio_rate_hz;
 
 	/* clipboard */
 	struct clipboard_party party;
@@ -183,6 +194,12 @@ bool rfb_film_frame(struct rfb_client *self, const struct job *job,
 /* It has no decoder any more. */
 void rfb_film_renew(struct rfb_client *self);
 void rfb_film_drop(struct rfb_client *self);
+
+/* ---- audio.c ---- */
+void rfb_audio_init(struct rfb_client *self);
+void rfb_audio_finish(struct rfb_client *self);
+void rfb_audio_message(struct rfb_client *self,
+		       const struct rfb_message *message);
 
 /* ---- pseudo.c ---- */
 unsigned rfb_pseudo_count(const struct rfb_client *self);

@@ -26,13 +26,14 @@ static void set_encodings(struct rfb_client *self,
 	bool had_size = self->can_resize_extended,
 	     had_key = self->can_extended_key;
 	bool had_leds = self->can_leds, had_motion = self->can_motion;
+	bool had_audio = self->can_audio;
 	bool had_fence = self->can_fence, had_cu = self->can_continuous;
 	enum rfb_encoding had_cursor = self->cursor_encoding;
 	self->encoding = RFB_ENC_RAW;
 	self->cursor_encoding = RFB_ENC_RAW;
 	self->can_resize = self->can_resize_extended = self->can_name =
 	    self->can_leds = self->can_motion = self->can_extended_key =
-		self->can_fence = self->can_continuous = self->can_copy =
+		self->can_audio = self->can_fence = self->can_continuous = self->can_copy =
 		    self->extended_clipboard = false;
 	self->quality_level = -1;
 	self->compress = 2;
@@ -78,6 +79,9 @@ static void set_encodings(struct rfb_client *self,
 		case RFB_ENC_EXTENDED_KEY:
 			self->can_extended_key = true;
 			break;
+		case RFB_ENC_AUDIO:
+			self->can_audio = true;
+			break;
 		case RFB_ENC_TIGHT_PNG:
 			png = true;
 			break;
@@ -111,6 +115,7 @@ static void set_encodings(struct rfb_client *self,
 	if (!self->compress)
 		self->compress = 1;
 	self->key_due |= self->can_extended_key && !had_key;
+	self->audio_due |= self->can_audio && !had_audio;
 	self->leds_due |= self->can_leds && !had_leds;
 	self->motion_due |= self->can_motion && !had_motion;
 	self->size_due |= self->can_resize_extended && !had_size;
@@ -285,6 +290,9 @@ void rfb_dispatch(struct rfb_client *self, const struct rfb_message *message)
 		break;
 	case RFB_SET_DESKTOP_SIZE:
 		set_desktop_size(self, message);
+		break;
+	case RFB_AUDIO:
+		rfb_audio_message(self, message);
 		break;
 	case RFB_FENCE:
 		answer_fence(self, message);

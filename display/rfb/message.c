@@ -121,14 +121,27 @@ static enum rfb_parse parse_qemu(const uint8_t *p, size_t length,
 	}
 	if (p[1] != 1)
 		return bad(why, "a message of QEMU's that is not known");
-	if (length < 4) /* audio, never offered: understood and left alone */
+	if (length < 4)
 		return RFB_MORE;
 	unsigned operation = rfb_get16(p + 2);
 	if (operation > 2)
 		return bad(why, "an audio message that is not known");
 	*used = operation == 2 ? 10 : 4;
-	message->type = RFB_NONE;
-	return length < *used ? RFB_MORE : RFB_WHOLE;
+	if (length < *used)
+		return RFB_MORE;
+	message->type = RFB_AUDIO;
+	message->audio.operation = operation;
+	if (operation != RFB_AUDIO_FORMAT)
+		return RFB_WHOLE;
+	if (p[4] > RFB_SAMPLE_S32 || !p[5] || p[5] > 2)
+		return bad(why, "a sound format that is not known");
+	message->audio.sample = p[4];
+	message->audio.channels = p[5];
+	message->audio.rate_hz = rfb_get32(p + 6);
+	if (message->audio.rate_hz < RFB_AUDIO_RATE_MIN ||
+	    message->audio.rate_hz > RFB_AUDIO_RATE_MAX)
+		return bad(why, "sound of a rate that is not known");
+	return RFB_WHOLE;
 }
 
 enum rfb_parse rfb_message_parse(const uint8_t *p, size_t length,

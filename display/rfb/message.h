@@ -15,6 +15,9 @@
 #define RFB_CUT_TEXT_MAX (4u << 20)
 #define RFB_FENCE_MAX    64u
 #define RFB_SCREENS_MAX  16u
+/* Of sound, in Hz. */
+#define RFB_AUDIO_RATE_MIN 4000u
+#define RFB_AUDIO_RATE_MAX 192000u
 
 enum rfb_message_type {
 	RFB_NONE, /* known, and of no interest */
@@ -29,6 +32,7 @@ enum rfb_message_type {
 	RFB_SET_DESKTOP_SIZE,
 	RFB_CONTINUOUS_UPDATES,
 	RFB_FENCE,
+	RFB_AUDIO,
 	RFB_SKIP, /* `skip` bytes follow that are to be thrown away */
 };
 
@@ -78,6 +82,23 @@ struct rfb_message {
 			unsigned length;
 			const uint8_t *payload;
 		} fence;
+		struct {
+			enum rfb_audio { /* as it stands in the message */
+				RFB_AUDIO_ON,
+				RFB_AUDIO_OFF,
+				RFB_AUDIO_FORMAT,
+			} operation;
+			enum rfb_sample { /* little endian */
+				RFB_SAMPLE_U8,
+				RFB_SAMPLE_S8,
+				RFB_SAMPLE_U16,
+				RFB_SAMPLE_S16,
+				RFB_SAMPLE_U32,
+				RFB_SAMPLE_S32,
+			} sample;
+			unsigned channels; /* 1 or 2 */
+			uint32_t rate_hz;
+		} audio;
 		uint32_t skip;
 	};
 };

@@ -18,7 +18,8 @@ static void put_header(struct rfb_client *self, unsigned x, unsigned y,
 unsigned rfb_pseudo_count(const struct rfb_client *self)
 {
 	return self->size_due + self->cursor_due + self->name_due +
-	       self->leds_due + self->motion_due + self->key_due;
+	       self->leds_due + self->motion_due + self->key_due +
+	       self->audio_due;
 }
 
 static void put_size(struct rfb_client *self)
@@ -157,7 +158,9 @@ void rfb_pseudo_write(struct rfb_client *self)
 		put_header(self, 1, 0, 0, 0, RFB_ENC_POINTER_MOTION);
 	if (self->key_due)
 		put_header(self, 0, 0, 0, 0, RFB_ENC_EXTENDED_KEY);
+	if (self->audio_due)
+		put_header(self, 0, 0, 0, 0, RFB_ENC_AUDIO);
 	self->size_due = self->cursor_due = self->name_due = self->leds_due =
-	    self->motion_due = self->key_due = false;
+	    self->motion_due = self->key_due = self->audio_due = false;
 	self->size_reason = self->size_status = 0;
 }
