@@ -654,6 +654,7 @@ void agent_destroy(struct agent *self)
 	self->peer_ready = false;
 	apps_close(self);
 	notices_close(self);
+	self->ending = true;
 	/* the save set puts the windows back on the root */
 	while (self->windows->len) {
 		struct window *w = self->windows->pdata[self->windows->len - 1];

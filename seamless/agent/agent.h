@@ -129,6 +129,7 @@ struct agent {
 	uint32_t peer_windows_max, peer_capabilities;
 	bool peer_ready; /* both have said HELLO */
 	bool syncing;    /* SYNC_END is owed */
+	bool ending;
 
 	GPtrArray *windows; /* struct window, in order of creation */
 	GHashTable *by_id;  /* uint32_t -> window */

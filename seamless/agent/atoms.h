@@ -3,6 +3,7 @@
 #pragma once
 
 #define ATOM_NAMES(X)                                                          \
+	X(_ORIEL_ID)                                                           \
 	X(UTF8_STRING)                                                         \
 	X(COMPOUND_TEXT)                                                       \
 	X(WM_PROTOCOLS)                                                        \

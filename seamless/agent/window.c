@@ -1,7 +1,37 @@
 /* The windows the agent knows, and how the client hears of them. */
+#include <X11/Xatom.h>
 #include <string.h>
 
 #include "seamless/agent/agent.h"
+
+#define LAST_ID 0x7fffffffu
+
+/* A window's id is written on it, and the last one given on the root, so that
+ * an agent that takes over from one that died calls every window as before
+ * and none by another's name. */
+static uint32_t id_of(struct agent *agent, Window client)
+{
+	Atom atom = ATOM(agent, _ORIEL_ID);
+	uint32_t id =
+	    props_get_card(agent, client, atom, XA_CARDINAL, 0) & LAST_ID;
+	if (!agent->next_id)
+		agent->next_id =
+		    props_get_card(agent, agent->root, atom, XA_CARDINAL, 0) &
+		    LAST_ID;
+	gpointer key = GUINT_TO_POINTER(id);
+	/* an application can write there, too */
+	if (id && id <= agent->next_id &&
+	    !g_hash_table_contains(agent->by_id, key) &&
+	    !g_hash_table_contains(agent->gone, key))
+		return id;
+	/* 2^31 windows outlast every session */
+	long given = ++agent->next_id & LAST_ID;
+	Window on[] = {client, agent->root};
+	for (unsigned i = 0; i < G_N_ELEMENTS(on); i++)
+		XChangeProperty(agent->display, on[i], atom, XA_CARDINAL, 32,
+				PropModeReplace, (unsigned char *)&given, 1);
+	return (uint32_t)given;
+}
 
 struct window *window_new(struct agent *agent, enum seam_kind kind,
 			  Window client, const XWindowAttributes *attributes)
@@ -9,8 +39,7 @@ struct window *window_new(struct agent *agent, enum seam_kind kind,
 	struct window *self = g_new0(struct window, 1);
 	self->agent = agent;
 	self->client = self->frame = client;
-	/* never used again: 2^32 windows outlast every session */
-	self->peer.id = ++agent->next_id;
+	self->peer.id = id_of(agent, client);
 	self->peer.kind = kind;
 	self->x = attributes->x;
 	self->y = attributes->y;
@@ -67,6 +96,11 @@ void window_free(struct window *self)
 		agent->focus = NULL;
 	if (agent->raised == self)
 		agent->raised = NULL;
+	/* a menu that comes back is another; an agent that ends leaves the
+	 * names to its successor */
+	if (!agent->ending)
+		XDeleteProperty(agent->display, self->client,
+				ATOM(agent, _ORIEL_ID));
 	g_hash_table_remove(agent->by_id, GUINT_TO_POINTER(self->peer.id));
 	g_hash_table_remove(agent->by_xid, GUINT_TO_POINTER(self->client));
 	if (self->frame != self->client) {
