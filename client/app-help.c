@@ -29,17 +29,20 @@ static const struct {
 	const char *group;
 	struct {
 		const char *keys, *what;
-	} shortcuts[8];
+	} shortcuts[10];
 } groups[] = {
     {"In a desktop",
      {{"<Primary><Alt>g", "Send all keys to the desktop, or stop that"},
       {"<Shift>F11", "Full screen"},
       {"<Primary><Alt>Return", "Full screen"},
-      {"<Primary><Alt>m", "Menu"}}},
+      {"<Primary><Alt>m", "Menu"},
+      {"<Primary><Alt>s", "Statistics: frames, delay, bytes, encoding"},
+      {"<Primary><Alt>h", "These shortcuts"}}},
     {"In the list",
      {{"Return", "Open"},
       {"<Shift>F10", "What can be done with a desktop"},
       {"F10", "Menu"},
+      {"F1", "These shortcuts"},
       {"<Primary>q", "Quit"}}},
 };
 

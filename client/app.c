@@ -8,6 +8,7 @@
 #include "client/desktop-window.h"
 #include "client/desktops.h"
 #include "client/events.h"
+#include "client/kiosk.h"
 #include "client/servers.h"
 #include "client/signin.h"
 #include "common/fault.h"
@@ -47,6 +48,8 @@ static void set_header(struct app *app)
 	gtk_header_bar_set_title(header, list ? "Desktops" : "Oriel");
 	gtk_header_bar_set_subtitle(header, subtitle);
 	gtk_widget_set_visible(app->sign_out, list);
+	if (app->options->kiosk)
+		gtk_widget_set_visible(app->header, list);
 }
 
 static void show_page(struct app *app, const char *name)
@@ -72,6 +75,9 @@ static void show_sign_in(struct app *app, const GError *error)
 	show_main(app);
 	signin_reload_servers(app->signin);
 	signin_set_busy(app->signin, FALSE);
+	signin_clear_password(app->signin);
+	if (app->options->kiosk)
+		signin_clear_user(app->signin);
 	signin_show_error(app->signin, error, 0);
 	signin_focus(app->signin);
 }
@@ -92,6 +98,8 @@ static void on_window_closed(struct desktop_window *window,
 	}
 	if (app->windows)
 		return;
+	if (app->options->kiosk && app->main_away && app->api)
+		api_sign_out(app->api); /* there was nothing but this one */
 	if (!app->api || !api_signed_in(app->api)) {
 		show_sign_in(app, NULL);
 		return;
@@ -125,6 +133,7 @@ static void open_desktop(struct app *app, const char *pool, const char *id,
 		const struct desktop_window_options options = {
 		    .protocol = app->options->protocol,
 		    .fullscreen = app->options->fullscreen,
+		    .kiosk = app->options->kiosk,
 		};
 		window = desktop_window_new(app->gtk, app->api, app->servers,
 					    pool, id,
@@ -181,7 +190,9 @@ static const struct desktops_handlers desktops_handlers = {
 
 static void signed_in(struct app *app)
 {
-	servers_used(app->servers, app->server_text, api_user(app->api));
+	if (!app->options->kiosk)
+		servers_used(app->servers, app->server_text,
+			     api_user(app->api));
 	signin_clear_password(app->signin);
 	signin_set_busy(app->signin, FALSE);
 	events_emit("signed-in", "{s:s}", "user", api_user(app->api));
@@ -233,6 +244,20 @@ static void on_signed_in(const struct api_answer *answer, const GError *error,
 	events_emit("sign-in-failed", "{s:s,s:i,s:s?}", "cause", cause,
 		    "status", (int)answer->status, "certificate",
 		    refused ? refused->offered : NULL);
+	if (refused && app->options->kiosk) {
+		/* not for whoever happens to stand there */
+		g_autofree char *remedy = g_strdup_printf(
+		    "If it is the right server, its administrator writes "
+		    "into " KIOSK_FILE ":\nfingerprint = %s",
+		    refused->offered);
+		g_autoptr(GError) told =
+		    fault_new(FAULT_DENIED, remedy,
+			      "The certificate of %s is not trusted",
+			      api_server_key(app->api));
+		signin_show_error(app->signin, told, 0);
+		signin_focus(app->signin);
+		return;
+	}
 	if (refused) {
 		certificate_dialog_show(app->window, api_server_key(app->api),
 					refused, on_certificate, app);
@@ -362,6 +387,8 @@ static void show_main(struct app *app)
 
 static gboolean on_delete(GtkWidget *widget, GdkEvent *event, struct app *app)
 {
+	if (app->options->kiosk)
+		return GDK_EVENT_STOP;
 	if (app->windows) {
 		gtk_widget_hide(widget); /* back when they are closed */
 		return GDK_EVENT_STOP;
@@ -370,11 +397,8 @@ static gboolean on_delete(GtkWidget *widget, GdkEvent *event, struct app *app)
 	return GDK_EVENT_PROPAGATE;
 }
 
-static void build_header(struct app *app)
+static void add_menu(struct app *app)
 {
-	app->header = gtk_header_bar_new();
-	gtk_header_bar_set_show_close_button(GTK_HEADER_BAR(app->header), TRUE);
-	gtk_header_bar_set_has_subtitle(GTK_HEADER_BAR(app->header), FALSE);
 	GtkWidget *menu = gtk_menu_button_new();
 	GMenu *model = g_menu_new();
 	g_menu_append(model, "_Forget This Server…", "app.forget");
@@ -390,6 +414,16 @@ static void build_header(struct app *app)
 	gtk_menu_button_set_use_popover(GTK_MENU_BUTTON(menu), TRUE);
 	g_object_set_data(G_OBJECT(app->header), "menu", menu);
 	gtk_header_bar_pack_end(GTK_HEADER_BAR(app->header), menu);
+}
+
+static void build_header(struct app *app)
+{
+	app->header = gtk_header_bar_new();
+	gtk_header_bar_set_show_close_button(GTK_HEADER_BAR(app->header),
+					     !app->options->kiosk);
+	gtk_header_bar_set_has_subtitle(GTK_HEADER_BAR(app->header), FALSE);
+	if (!app->options->kiosk)
+		add_menu(app);
 	app->sign_out = gtk_button_new_with_mnemonic("Si_gn Out");
 	gtk_actionable_set_action_name(GTK_ACTIONABLE(app->sign_out),
 				       "app.sign-out");
@@ -400,7 +434,7 @@ static void build_header(struct app *app)
 static gboolean on_main_key(GtkWidget *widget, GdkEventKey *event,
 			    struct app *app)
 {
-	if (event->keyval != GDK_KEY_F10 ||
+	if (event->keyval != GDK_KEY_F10 || app->options->kiosk ||
 	    (event->state & gtk_accelerator_get_default_mod_mask()))
 		return GDK_EVENT_PROPAGATE;
 	gtk_button_clicked(g_object_get_data(G_OBJECT(app->header), "menu"));
@@ -442,6 +476,8 @@ static void fill_from_options(struct app *app)
 	if (server && !user)
 		user = servers_user_of(app->servers, server);
 	signin_fill(app->signin, server, user, options->password);
+	if (options->kiosk && server)
+		signin_fix_server(app->signin);
 	app->target_pool = g_strdup(options->server.pool);
 	if (options->password) {
 		memset(options->password, 0, strlen(options->password));
@@ -449,6 +485,11 @@ static void fill_from_options(struct app *app)
 		signin_resubmit(app->signin);
 	} else {
 		signin_focus(app->signin);
+	}
+	if (options->misconfigured) {
+		g_autofree char *cause = fault_cause(options->misconfigured);
+		signin_show_error(app->signin, options->misconfigured, 0);
+		events_emit("misconfigured", "{s:s}", "cause", cause);
 	}
 }
 
@@ -462,7 +503,6 @@ static void on_activate(GApplication *gtk, struct app *app)
 	gtk_window_set_title(app->window, "Oriel");
 	gtk_window_set_default_size(app->window, 1080, 700);
 	build_header(app);
-	gtk_window_set_titlebar(app->window, app->header);
 	app->stack = gtk_stack_new();
 	gtk_stack_set_transition_type(GTK_STACK(app->stack),
 				      GTK_STACK_TRANSITION_TYPE_CROSSFADE);
@@ -472,7 +512,18 @@ static void on_activate(GApplication *gtk, struct app *app)
 			    "signin");
 	gtk_stack_add_named(GTK_STACK(app->stack),
 			    desktops_widget(app->desktops), "desktops");
-	gtk_container_add(GTK_CONTAINER(app->window), app->stack);
+	if (app->options->kiosk) {
+		GtkWidget *box = gtk_box_new(GTK_ORIENTATION_VERTICAL, 0);
+		gtk_widget_set_no_show_all(app->header, TRUE);
+		gtk_box_pack_start(GTK_BOX(box), app->header, FALSE, FALSE, 0);
+		gtk_box_pack_start(GTK_BOX(box), app->stack, TRUE, TRUE, 0);
+		gtk_container_add(GTK_CONTAINER(app->window), box);
+		gtk_window_set_decorated(app->window, FALSE);
+		gtk_window_fullscreen(app->window);
+	} else {
+		gtk_window_set_titlebar(app->window, app->header);
+		gtk_container_add(GTK_CONTAINER(app->window), app->stack);
+	}
 	g_signal_connect(app->window, "delete-event", G_CALLBACK(on_delete),
 			 app);
 	g_signal_connect(app->window, "key-press-event",
@@ -494,8 +545,10 @@ int app_run(struct app_options *options)
 	g_signal_connect(app.gtk, "startup", G_CALLBACK(on_startup), &app);
 	g_signal_connect(app.gtk, "activate", G_CALLBACK(on_activate), &app);
 	const char *const quit[] = {"<Primary>q", NULL};
-	const char *const shortcuts[] = {"<Primary>question", NULL};
-	gtk_application_set_accels_for_action(app.gtk, "app.quit", quit);
+	const char *const shortcuts[] = {"F1", "<Primary>question", NULL};
+	if (!options->kiosk)
+		gtk_application_set_accels_for_action(app.gtk, "app.quit",
+						      quit);
 	gtk_application_set_accels_for_action(app.gtk, "app.shortcuts",
 					      shortcuts);
 	int status = g_application_run(G_APPLICATION(app.gtk), 0, NULL);

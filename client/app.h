@@ -3,7 +3,9 @@
  *	sign-in -> list of desktops -> windows of desktops
  *
  * A pool in the address, or a list of one, leads straight to its desktop;
- * closing that leads back to the list. Threads: main. */
+ * closing that leads back to the list. In kiosk mode nothing is remembered of
+ * who was here, and leaving a desktop that was opened at once leads back to
+ * signing in. Threads: main. */
 #pragma once
 
 #include <gtk/gtk.h>
@@ -17,6 +19,9 @@ struct app_options {
 	const char *fingerprint;
 	const char *protocol; /* NULL: the best on offer */
 	gboolean fullscreen;
+	/* A terminal's only program: fills the screen, cannot be left. */
+	gboolean kiosk;
+	const GError *misconfigured; /* shown on the page of signing in */
 };
 
 /* Runs until the last window is closed; the exit status. */

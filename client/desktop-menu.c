@@ -25,6 +25,9 @@ static const struct {
     {"f7", "Ctrl+Alt+F_7", {GDK_KEY_Control_L, GDK_KEY_Alt_L, GDK_KEY_F7}},
 };
 
+static const char *const not_in_kiosk[] = {"screenshot", "fullscreen",
+					   "add-screen", "all-monitors"};
+
 static const char *const mode_names[] = {"follow", "fit", "actual"};
 
 static void on_keys(GSimpleAction *action, GVariant *parameter, gpointer data)
@@ -56,6 +59,14 @@ static void on_dense(GSimpleAction *action, GVariant *value, gpointer data)
 	context->handlers->dense(g_variant_get_boolean(value), context->data);
 }
 
+static void on_statistics(GSimpleAction *action, GVariant *value, gpointer data)
+{
+	struct context *context = data;
+	g_simple_action_set_state(action, value);
+	context->handlers->statistics(g_variant_get_boolean(value),
+				      context->data);
+}
+
 static void on_plain(GSimpleAction *action, GVariant *parameter, gpointer data)
 {
 	struct context *context = data;
@@ -64,6 +75,8 @@ static void on_plain(GSimpleAction *action, GVariant *parameter, gpointer data)
 		context->handlers->screenshot(context->data);
 	else if (strcmp(name, "fullscreen") == 0)
 		context->handlers->fullscreen(context->data);
+	else if (strcmp(name, "shortcuts") == 0)
+		context->handlers->shortcuts(context->data);
 	else if (strcmp(name, "add-screen") == 0)
 		context->handlers->add_screen(context->data);
 	else if (strcmp(name, "all-monitors") == 0)
@@ -80,7 +93,7 @@ static void on_grab(GSimpleAction *action, GVariant *value, gpointer data)
 }
 
 GSimpleActionGroup *desktop_menu_actions(
-    enum viewer_mode mode, gboolean dense,
+    enum viewer_mode mode, gboolean dense, gboolean kiosk,
     const struct desktop_menu_handlers *handlers, void *data)
 {
 	GSimpleActionGroup *group = g_simple_action_group_new();
@@ -94,6 +107,10 @@ GSimpleActionGroup *desktop_menu_actions(
 	    {.name = "disconnect", .activate = on_plain},
 	    {.name = "add-screen", .activate = on_plain},
 	    {.name = "all-monitors", .activate = on_plain},
+	    {.name = "shortcuts", .activate = on_plain},
+	    {.name = "statistics",
+	     .state = "false",
+	     .change_state = on_statistics},
 	    {.name = "grab", .state = "false", .change_state = on_grab},
 	    {.name = "dense", .state = "false", .change_state = on_dense},
 	    {.name = "mode",
@@ -109,6 +126,10 @@ GSimpleActionGroup *desktop_menu_actions(
 	g_simple_action_set_state(G_SIMPLE_ACTION(g_action_map_lookup_action(
 				      G_ACTION_MAP(group), "dense")),
 				  g_variant_new_boolean(dense));
+	/* items of absent actions are hidden */
+	for (gsize i = 0; kiosk && i < G_N_ELEMENTS(not_in_kiosk); i++)
+		g_action_map_remove_action(G_ACTION_MAP(group),
+					   not_in_kiosk[i]);
 	return group;
 }
 
@@ -122,11 +143,13 @@ void desktop_menu_set_grabbed(GSimpleActionGroup *actions, gboolean grabbed)
 void desktop_menu_set_screens(GSimpleActionGroup *actions, gboolean more)
 {
 	static const char *const names[] = {"add-screen", "all-monitors"};
-	for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
-		g_simple_action_set_enabled(
-		    G_SIMPLE_ACTION(g_action_map_lookup_action(
-			G_ACTION_MAP(actions), names[i])),
-		    more);
+	for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+		GAction *action =
+		    g_action_map_lookup_action(G_ACTION_MAP(actions), names[i]);
+		if (action)
+			g_simple_action_set_enabled(G_SIMPLE_ACTION(action),
+						    more);
+	}
 }
 
 static GMenuModel *keys_menu(void)
@@ -142,6 +165,15 @@ static GMenuModel *keys_menu(void)
 	return G_MENU_MODEL(menu);
 }
 
+/* Not there where the window has no such action. */
+static void append_hidable(GMenu *menu, const char *label, const char *action)
+{
+	GMenuItem *item = g_menu_item_new(label, action);
+	g_menu_item_set_attribute(item, "hidden-when", "s", "action-missing");
+	g_menu_append_item(menu, item);
+	g_object_unref(item);
+}
+
 static GMenuModel *main_menu(void)
 {
 	GMenu *menu = g_menu_new();
@@ -155,18 +187,20 @@ static GMenuModel *main_menu(void)
 		g_menu_append(size, "Use _Every Pixel", "desktop.dense");
 	g_menu_append_section(menu, "Picture", G_MENU_MODEL(size));
 	GMenu *window = g_menu_new();
-	g_menu_append(window, "F_ull Screen", "desktop.fullscreen");
+	append_hidable(window, "F_ull Screen", "desktop.fullscreen");
 	if (gdk_display_get_n_monitors(display) > 1)
-		g_menu_append(window, "Full Screen on All _Monitors",
-			      "desktop.all-monitors");
-	g_menu_append(window, "Add a Sc_reen", "desktop.add-screen");
+		append_hidable(window, "Full Screen on All _Monitors",
+			       "desktop.all-monitors");
+	append_hidable(window, "Add a Sc_reen", "desktop.add-screen");
 	g_menu_append(window, "Send All _Keys to the Desktop", "desktop.grab");
 	GMenuModel *keys = keys_menu();
 	g_menu_append_submenu(window, "Send Special K_eys", keys);
 	g_object_unref(keys);
-	g_menu_append(window, "Save a _Picture…", "desktop.screenshot");
+	append_hidable(window, "Save a _Picture…", "desktop.screenshot");
+	g_menu_append(window, "S_tatistics", "desktop.statistics");
 	g_menu_append_section(menu, NULL, G_MENU_MODEL(window));
 	GMenu *last = g_menu_new();
+	g_menu_append(last, "Keyboard _Shortcuts", "desktop.shortcuts");
 	g_menu_append(last, "_Disconnect", "desktop.disconnect");
 	g_menu_append_section(menu, NULL, G_MENU_MODEL(last));
 	g_object_unref(size);

@@ -17,11 +17,14 @@ struct desktop_menu_handlers {
 	void (*grab)(void *data);
 	void (*add_screen)(void *data);
 	void (*all_monitors)(void *data);
+	void (*statistics)(gboolean shown, void *data);
+	void (*shortcuts)(void *data);
 	void (*disconnect)(void *data);
 };
 
+/* kiosk: what leads out of the desktop is not offered. */
 GSimpleActionGroup *desktop_menu_actions(
-    enum viewer_mode mode, gboolean dense,
+    enum viewer_mode mode, gboolean dense, gboolean kiosk,
     const struct desktop_menu_handlers *handlers, void *data);
 void desktop_menu_set_grabbed(GSimpleActionGroup *actions, gboolean grabbed);
 

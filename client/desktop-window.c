@@ -2,13 +2,16 @@
 
 #include <gdk/gdkkeysyms.h>
 
+#include "client/app-help.h"
 #include "client/clipboard.h"
 #include "client/desktop-menu.h"
 #include "client/events.h"
+#include "client/file-drop.h"
 #include "client/fullscreen-bar.h"
 #include "client/link.h"
 #include "client/notice.h"
 #include "client/screens.h"
+#include "client/stats-overlay.h"
 #include "client/viewer.h"
 
 /* A desktop in use that is silent for so long is asked for a sign of life,
@@ -17,6 +20,8 @@
 #define SILENCE_TELL_S  7
 #define SILENCE_CUT_S   15
 #define HINT_MS         4500
+/* So that it can be read that the desktop was shut down. */
+#define KIOSK_LEAVE_MS 2500
 
 struct desktop_window {
 	GtkWindow *window;
@@ -26,6 +31,8 @@ struct desktop_window {
 	struct fullscreen_bar *bar;
 	struct clipboard_link *clipboard;
 	struct screens *screens;
+	struct stats_overlay *stats;
+	struct file_drop *drop;
 	struct link *link;
 	struct session *session;
 	struct api *api;
@@ -36,8 +43,8 @@ struct desktop_window {
 	void *data;
 	enum desktop_window_end end;
 	enum link_state state;
-	gboolean fullscreen, picture, grab_hint_shown, silent;
-	guint watch, hint_timer;
+	gboolean fullscreen, picture, grab_hint_shown, silent, kiosk, filling;
+	guint watch, hint_timer, leave;
 	gint64 probed_us;
 };
 
@@ -49,6 +56,12 @@ static gboolean on_hint_over(gpointer data)
 	self->hint_timer = 0;
 	gtk_revealer_set_reveal_child(GTK_REVEALER(self->hint_revealer), FALSE);
 	return G_SOURCE_REMOVE;
+}
+
+static void hide_hint(struct desktop_window *self)
+{
+	g_clear_handle_id(&self->hint_timer, g_source_remove);
+	on_hint_over(self);
 }
 
 static void show_hint(struct desktop_window *self, const char *text,
@@ -135,6 +148,15 @@ static void show_status(struct desktop_window *self,
 	notice_show(self->notice, &content);
 }
 
+static gboolean on_leave(gpointer data)
+{
+	struct desktop_window *self = data;
+	self->leave = 0;
+	if (self->state == LINK_ENDED)
+		gtk_window_close(self->window);
+	return G_SOURCE_REMOVE;
+}
+
 static void on_status(const struct link_status *status, void *data)
 {
 	struct desktop_window *self = data;
@@ -148,9 +170,12 @@ static void on_status(const struct link_status *status, void *data)
 		screens_set_dimmed(self->screens, TRUE);
 		oriel_viewer_ungrab(self->viewer);
 		if (before == LINK_UP)
-			on_hint_over(self);
+			hide_hint(self);
 	}
 	show_status(self, status);
+	if (self->kiosk && status->state == LINK_ENDED && status->shut_down &&
+	    !self->leave)
+		self->leave = g_timeout_add(KIOSK_LEAVE_MS, on_leave, self);
 }
 
 /* --- the session ---------------------------------------------------- */
@@ -163,6 +188,10 @@ static void on_session(struct session *session, void *data)
 	oriel_viewer_set_session(self->viewer, session);
 	screens_set_session(self->screens, session);
 	clipboard_link_set_session(self->clipboard, session);
+	file_drop_set_session(self->drop, session);
+	stats_overlay_set_session(self->stats, session,
+				  self->link ? link_protocol(self->link)
+					     : NULL);
 }
 
 static void on_size(int head, int width, int height, void *data)
@@ -300,7 +329,7 @@ static gboolean on_watch(gpointer data)
 		self->silent = TRUE;
 	} else if (self->silent) {
 		self->silent = FALSE;
-		on_hint_over(self);
+		hide_hint(self);
 	}
 	return G_SOURCE_CONTINUE;
 }
@@ -331,8 +360,11 @@ static void on_grab_changed(OrielViewer *viewer, struct desktop_window *self)
 	} else if (!grabbed && self->fullscreen && self->state == LINK_UP &&
 		   gtk_window_is_active(self->window)) {
 		show_hint(self,
-			  "Ctrl+Alt+G sends all keys to the desktop again, "
-			  "Shift+F11 leaves full screen.",
+			  self->kiosk ? "Ctrl+Alt+G sends all keys to the "
+					"desktop again."
+				      : "Ctrl+Alt+G sends all keys to the "
+					"desktop again, Shift+F11 leaves full "
+					"screen.",
 			  HINT_MS);
 	}
 }
@@ -375,6 +407,8 @@ static gboolean on_key(GtkWidget *widget, GdkEventKey *event,
 	if (event->type == GDK_KEY_PRESS &&
 	    ((ctrl_alt && key == GDK_KEY_Return) ||
 	     (held == GDK_SHIFT_MASK && key == GDK_KEY_F11))) {
+		if (self->kiosk)
+			return GDK_EVENT_STOP; /* there is nothing beside it */
 		oriel_viewer_release_keys(self->viewer);
 		set_fullscreen(self, !self->fullscreen);
 		return GDK_EVENT_STOP;
@@ -386,6 +420,14 @@ static gboolean on_key(GtkWidget *widget, GdkEventKey *event,
 			fullscreen_bar_open_menu(self->bar);
 		else
 			desktop_menu_popup(self->header);
+		return GDK_EVENT_STOP;
+	}
+	if (event->type == GDK_KEY_PRESS && ctrl_alt &&
+	    (key == GDK_KEY_s || key == GDK_KEY_h)) {
+		oriel_viewer_release_keys(self->viewer);
+		g_action_group_activate_action(
+		    G_ACTION_GROUP(self->actions),
+		    key == GDK_KEY_s ? "statistics" : "shortcuts", NULL);
 		return GDK_EVENT_STOP;
 	}
 	if (!notice_visible(self->notice) &&
@@ -487,6 +529,18 @@ static void menu_grab(void *data)
 	toggle_grab(data);
 }
 
+static void menu_statistics(gboolean shown, void *data)
+{
+	stats_overlay_set_shown(((struct desktop_window *)data)->stats, shown);
+}
+
+static void menu_shortcuts(void *data)
+{
+	struct desktop_window *self = data;
+	oriel_viewer_ungrab(self->viewer);
+	app_help_shortcuts(self->window);
+}
+
 static void menu_add_screen(void *data)
 {
 	screens_add(((struct desktop_window *)data)->screens);
@@ -506,6 +560,8 @@ static const struct desktop_menu_handlers menu_handlers = {
     .grab = menu_grab,
     .add_screen = menu_add_screen,
     .all_monitors = menu_all_monitors,
+    .statistics = menu_statistics,
+    .shortcuts = menu_shortcuts,
     .disconnect = close_clicked,
 };
 
@@ -514,11 +570,18 @@ static const struct desktop_menu_handlers menu_handlers = {
 static void on_destroy(GtkWidget *widget, struct desktop_window *self)
 {
 	g_clear_handle_id(&self->watch, g_source_remove);
+	g_clear_handle_id(&self->leave, g_source_remove);
+	/* what is taken down from here on must not come back to us */
+	oriel_viewer_ungrab(self->viewer);
 	g_clear_handle_id(&self->hint_timer, g_source_remove);
+	g_signal_handlers_disconnect_by_data(self->viewer, self);
+	g_signal_handlers_disconnect_by_data(self->window, self);
 	/* the link's farewell still reaches the viewer and the clipboard */
 	link_free(g_steal_pointer(&self->link));
 	clipboard_link_free(self->clipboard);
 	screens_free(self->screens);
+	file_drop_free(self->drop);
+	stats_overlay_free(self->stats);
 	notice_free(self->notice);
 	fullscreen_bar_free(self->bar);
 	g_object_unref(self->viewer);
@@ -567,6 +630,11 @@ static void build_header(struct desktop_window *self, const char *name,
 	gtk_window_set_titlebar(self->window, self->header);
 }
 
+static void say(const char *text, void *data)
+{
+	show_hint(data, text, HINT_MS);
+}
+
 static void build_body(struct desktop_window *self, const char *name)
 {
 	self->overlay = gtk_overlay_new();
@@ -597,7 +665,17 @@ static void build_body(struct desktop_window *self, const char *name)
 	gtk_overlay_set_overlay_pass_through(GTK_OVERLAY(self->overlay),
 					     self->hint_revealer, TRUE);
 
-	self->bar = fullscreen_bar_new(name);
+	self->stats = stats_overlay_new(self->viewer);
+	gtk_overlay_add_overlay(GTK_OVERLAY(self->overlay),
+				stats_overlay_widget(self->stats));
+	gtk_overlay_set_overlay_pass_through(GTK_OVERLAY(self->overlay),
+					     stats_overlay_widget(self->stats),
+					     TRUE);
+	self->drop = file_drop_new(self->viewer, say, self);
+	gtk_overlay_add_overlay(GTK_OVERLAY(self->overlay),
+				file_drop_widget(self->drop));
+
+	self->bar = fullscreen_bar_new(name, self->kiosk);
 	gtk_overlay_add_overlay(GTK_OVERLAY(self->overlay),
 				fullscreen_bar_widget(self->bar));
 	gtk_container_add(GTK_CONTAINER(self->window), self->overlay);
@@ -615,6 +693,7 @@ struct desktop_window *desktop_window_new(
 	self->pool = g_strdup(pool);
 	self->closed = closed;
 	self->data = data;
+	self->kiosk = options->kiosk;
 	self->window = GTK_WINDOW(gtk_application_window_new(application));
 	g_autofree char *title = g_strdup_printf("%s – Oriel", name);
 	gtk_window_set_title(self->window, title);
@@ -630,8 +709,9 @@ struct desktop_window *desktop_window_new(
 				  : g_strcmp0(mode, "actual") == 0
 				      ? VIEWER_ACTUAL
 				      : VIEWER_FOLLOW;
-	self->actions = desktop_menu_actions(
-	    wanted, g_strcmp0(dense, "yes") == 0, &menu_handlers, self);
+	self->actions =
+	    desktop_menu_actions(wanted, g_strcmp0(dense, "yes") == 0,
+				 self->kiosk, &menu_handlers, self);
 	gtk_widget_insert_action_group(GTK_WIDGET(self->window), "desktop",
 				       G_ACTION_GROUP(self->actions));
 	build_header(self, name, api_server_key(api));
@@ -662,7 +742,7 @@ struct desktop_window *desktop_window_new(
 	g_signal_connect(self->window, "destroy", G_CALLBACK(on_destroy), self);
 	self->watch = g_timeout_add_seconds(1, on_watch, self);
 	gtk_widget_show_all(GTK_WIDGET(self->window));
-	if (options->fullscreen)
+	if (options->fullscreen || options->kiosk)
 		set_fullscreen(self, TRUE);
 
 	self->link = link_new(api, pool, id, name, options->protocol,

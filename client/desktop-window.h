@@ -21,6 +21,9 @@ enum desktop_window_end {
 struct desktop_window_options {
 	const char *protocol; /* "spice", "rfb"; NULL: the best on offer */
 	gboolean fullscreen;
+	/* Nothing beside it: always full, on all monitors; what leads out is
+	 * not offered; it closes by itself when the desktop was shut down. */
+	gboolean kiosk;
 };
 
 typedef void (*desktop_window_closed)(struct desktop_window *window,

@@ -69,7 +69,7 @@ static GtkWidget *action_button(const char *icon, const char *action,
 	return button;
 }
 
-struct fullscreen_bar *fullscreen_bar_new(const char *title)
+struct fullscreen_bar *fullscreen_bar_new(const char *title, gboolean kiosk)
 {
 	struct fullscreen_bar *bar = g_new0(struct fullscreen_bar, 1);
 	bar->revealer = g_object_ref_sink(gtk_revealer_new());
@@ -106,13 +106,16 @@ struct fullscreen_bar *fullscreen_bar_new(const char *title)
 	gtk_widget_set_focus_on_click(bar->grab, FALSE);
 	gtk_widget_set_tooltip_text(bar->grab, "Send all keys to the desktop "
 					       "(Ctrl+Alt+G)");
+	GtkWidget *leave =
+	    action_button("view-restore-symbolic", "desktop.fullscreen",
+			  "Leave full screen (Shift+F11)");
+	gtk_widget_set_no_show_all(leave, kiosk);
 	GtkWidget *const parts[] = {
 	    bar->keys,
 	    label,
 	    bar->grab,
 	    bar->menu,
-	    action_button("view-restore-symbolic", "desktop.fullscreen",
-			  "Leave full screen (Shift+F11)"),
+	    leave,
 	    action_button("window-close-symbolic", "desktop.disconnect",
 			  "Disconnect"),
 	};

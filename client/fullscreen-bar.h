@@ -9,7 +9,8 @@
 struct fullscreen_bar;
 
 /* Its buttons are the actions "desktop.NAME" of the window around it. */
-struct fullscreen_bar *fullscreen_bar_new(const char *title);
+/* kiosk: without a way out of full screen. */
+struct fullscreen_bar *fullscreen_bar_new(const char *title, gboolean kiosk);
 GtkWidget *fullscreen_bar_widget(struct fullscreen_bar *bar);
 void fullscreen_bar_set_active(struct fullscreen_bar *bar, gboolean active);
 void fullscreen_bar_set_grabbed(struct fullscreen_bar *bar, gboolean grabbed);

@@ -9,6 +9,8 @@
 /* Pauses between tries to reconnect; the last one repeats. */
 static const unsigned pauses_ms[] = {0, 300, 1000, 2000, 4000, 5000};
 
+#define SHUT_DOWN_ICON "system-shutdown-symbolic"
+
 struct link {
 	struct api *api;
 	char *pool, *id, *name;
@@ -53,6 +55,7 @@ static void end(struct link *link, enum link_remedy remedy, const char *icon,
 	    .icon = icon,
 	    .fraction = -1,
 	    .remedy = remedy,
+	    .shut_down = strcmp(icon, SHUT_DOWN_ICON) == 0,
 	};
 	link->state = LINK_ENDED;
 	g_clear_pointer(&link->secret, g_free);
@@ -198,7 +201,7 @@ static void on_state(const struct api_answer *answer, const GError *error,
 	case DESKTOP_NONE:
 	case DESKTOP_OFF:
 	case DESKTOP_STOPPING:
-		end(link, LINK_START_AGAIN, "system-shutdown-symbolic",
+		end(link, LINK_START_AGAIN, SHUT_DOWN_ICON,
 		    "The desktop was shut down",
 		    "Start it again whenever you need it.");
 		break;

@@ -31,6 +31,7 @@ struct link_status {
 	double fraction;          /* of a start; < 0: unknown */
 	unsigned retry_s;         /* until the next try; 0: now */
 	enum link_remedy remedy;  /* of an end */
+	gboolean shut_down;       /* of an end: in order, by somebody there */
 };
 
 struct link_handlers {

@@ -7,6 +7,7 @@
 #include "client/app.h"
 #include "client/apps-command.h"
 #include "client/events.h"
+#include "client/kiosk.h"
 #include "client/password-file.h"
 #include "client/session.h"
 #include "client/trust.h"
@@ -34,9 +35,12 @@ static const char help_text[] =
     "Exit status: 0 ended as asked, 1 could not start, 2 wrong usage.";
 
 static int run(struct app_options *options, const char *server,
-	       const char *trust, const char *password_file, const char *events)
+	       const char *trust, const char *password_file, const char *events,
+	       const char *kiosk_file)
 {
 	g_autoptr(GError) error = NULL;
+	g_autoptr(GError) misconfigured = NULL;
+	struct kiosk kiosk = {0};
 	if (server && !server_url_parse(server, &options->server, &error)) {
 		fault_print("oriel-client", error);
 		return EXIT_USAGE;
@@ -63,14 +67,20 @@ static int run(struct app_options *options, const char *server,
 			"Start it in a graphical session, or set DISPLAY.\n");
 		return EXIT_NO_START;
 	}
-	return app_run(options) == 0 ? EXIT_DONE : EXIT_NO_START;
+	/* a terminal has no other place to say what is wrong */
+	if (options->kiosk &&
+	    !kiosk_read(&kiosk, kiosk_file, options, &misconfigured))
+		options->misconfigured = misconfigured;
+	int status = app_run(options) == 0 ? EXIT_DONE : EXIT_NO_START;
+	kiosk_clear(&kiosk);
+	return status;
 }
 
 int main(int argc, char **argv)
 {
 	struct app_options options = {0};
 	g_autofree char *user = NULL, *password_file = NULL, *trust = NULL,
-			*events = NULL, *protocol = NULL;
+			*events = NULL, *protocol = NULL, *kiosk_file = NULL;
 	gboolean version = FALSE, verbose = FALSE;
 	const GOptionEntry entries[] = {
 	    {"user", 'u', 0, G_OPTION_ARG_STRING, &user, "Sign in as this user",
@@ -81,6 +91,12 @@ int main(int argc, char **argv)
 	     "FILE"},
 	    {"fullscreen", 'f', 0, G_OPTION_ARG_NONE, &options.fullscreen,
 	     "Open desktops in full screen", NULL},
+	    {"kiosk", 0, 0, G_OPTION_ARG_NONE, &options.kiosk,
+	     "Fill the screen and offer nothing else; settings come "
+	     "from " KIOSK_FILE,
+	     NULL},
+	    {"kiosk-config", 0, 0, G_OPTION_ARG_FILENAME, &kiosk_file,
+	     "Take them from this file instead", "FILE"},
 	    {"protocol", 0, 0, G_OPTION_ARG_STRING, &protocol,
 	     "Show desktops by this protocol: spice or rfb", "NAME"},
 	    {"trust-fingerprint", 0, 0, G_OPTION_ARG_STRING, &trust,
@@ -131,9 +147,10 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	options.protocol = protocol;
+	options.kiosk = options.kiosk || kiosk_file;
 	options.user = user;
 	int status = run(&options, argc == 2 ? argv[1] : NULL, trust,
-			 password_file, events);
+			 password_file, events, kiosk_file);
 	server_url_clear(&options.server);
 	events_close();
 	return status;

@@ -19,6 +19,7 @@ struct signin {
 	GtkWidget *fields[3]; /* the first step's, with their captions */
 	gboolean busy;
 	gboolean asks_code; /* the second step */
+	gboolean fixed;     /* the server is not a person's to choose */
 	gint64 hold_until_us;
 	guint hold_timer;
 };
@@ -182,15 +183,25 @@ static GtkWidget *field(GtkWidget *form, const char *label, GtkWidget *entry,
 	return box;
 }
 
+static const char *bare_server(struct signin *signin)
+{
+	const char *text = gtk_entry_get_text(GTK_ENTRY(signin->server));
+	return g_str_has_prefix(text, "https://") ? text + strlen("https://")
+						  : text;
+}
+
 static void set_step(struct signin *signin, gboolean asks_code)
 {
 	signin->asks_code = asks_code;
 	gtk_entry_set_text(GTK_ENTRY(signin->code), "");
 	for (gsize i = 0; i < G_N_ELEMENTS(signin->fields); i++)
-		gtk_widget_set_visible(signin->fields[i], !asks_code);
+		gtk_widget_set_visible(signin->fields[i],
+				       !asks_code && (i || !signin->fixed));
 	gtk_widget_set_visible(signin->code_step, asks_code);
-	gtk_label_set_text(GTK_LABEL(signin->title),
-			   asks_code ? "One more step" : TITLE);
+	gtk_label_set_text(GTK_LABEL(signin->title), asks_code ? "One more step"
+						     : signin->fixed
+							 ? bare_server(signin)
+							 : TITLE);
 	if (asks_code) {
 		g_autofree char *who = g_strdup_printf(
 		    "The password of %s is right. Type the code that the "
@@ -438,6 +449,17 @@ void signin_fill(struct signin *signin, const char *server, const char *user,
 const char *signin_server(struct signin *signin)
 {
 	return gtk_entry_get_text(GTK_ENTRY(signin->server));
+}
+
+void signin_fix_server(struct signin *signin)
+{
+	signin->fixed = TRUE;
+	set_step(signin, signin->asks_code);
+}
+
+void signin_clear_user(struct signin *signin)
+{
+	gtk_entry_set_text(GTK_ENTRY(signin->user), "");
 }
 
 void signin_set_busy(struct signin *signin, gboolean busy)

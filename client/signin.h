@@ -30,6 +30,10 @@ void signin_fill(struct signin *signin, const char *server, const char *user,
 		 const char *password);
 /* As it stands in the entry. */
 const char *signin_server(struct signin *signin);
+/* The server in its entry is the only one; it is shown, not asked for. */
+void signin_fix_server(struct signin *signin);
+/* Who was here is forgotten. */
+void signin_clear_user(struct signin *signin);
 void signin_set_busy(struct signin *signin, gboolean busy);
 /* error NULL takes the words away; retry_after_s > 0 holds the button. */
 void signin_show_error(struct signin *signin, const GError *error,

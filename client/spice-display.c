@@ -384,5 +384,5 @@ void spice_display_resize(struct session *session, int index, int width,
 int spice_display_heads(struct session *session)
 {
 	struct spice_session *self = (struct spice_session *)session;
-	return self->agent ? SESSION_HEADS : 1;
+	return self->agent && self->heads[0].told ? SESSION_HEADS : 1;
 }

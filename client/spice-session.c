@@ -414,7 +414,10 @@ static void spice_stats(struct session *session, struct session_stats *stats)
 
 static gboolean spice_can_resize(struct session *session)
 {
-	return ((struct spice_session *)session)->agent;
+	struct spice_session *self = (struct spice_session *)session;
+	/* what is asked for says of every head whether it is there, so they
+	 * have to be known */
+	return self->agent && self->heads[0].told;
 }
 
 static gboolean spice_sends_keycodes(struct session *session)

@@ -10,6 +10,8 @@
 #define RESIZE_QUIET_MS 180
 /* X servers answer larger pointers with an error. */
 #define CURSOR_MAX_PX 128
+/* Above this factor a picture is only smoothed. */
+#define CRISP_MAX 4
 
 struct _OrielViewer {
 	GtkDrawingArea parent;
@@ -22,6 +24,7 @@ struct _OrielViewer {
 	gboolean dense, dimmed, follows_not;
 	gboolean drawn_any;
 	guint64 draws;
+	gboolean damaged; /* since the last one */
 	guint resize_timer;
 	int asked_width, asked_height;
 	GdkCursor *cursor, *blank;
@@ -82,27 +85,71 @@ static void to_guest(OrielViewer *viewer, double x, double y, int *guest_x,
 			 MAX(viewer->guest_height - 1, 0));
 }
 
+static void fill_scaled(cairo_t *cr, cairo_surface_t *picture, double x,
+			double y, double scale, cairo_filter_t filter)
+{
+	cairo_save(cr);
+	cairo_translate(cr, x, y);
+	cairo_scale(cr, scale, scale);
+	cairo_set_source_surface(cr, picture, 0, 0);
+	cairo_pattern_set_filter(cairo_get_source(cr), filter);
+	cairo_pattern_set_extend(cairo_get_source(cr), CAIRO_EXTEND_PAD);
+	cairo_rectangle(cr, 0, 0, cairo_image_surface_get_width(picture),
+			cairo_image_surface_get_height(picture));
+	cairo_fill(cr);
+	cairo_restore(cr);
+}
+
+/* Between whole factors: pixels first become squares of the next whole one,
+ * which are then made a little smaller, so that only their edges blend and
+ * letters stay crisp. Only what is to be drawn is blown up. */
+static gboolean fill_crisp(cairo_t *cr, cairo_surface_t *picture,
+			   const struct layout *layout, int factor)
+{
+	int by = (int)ceil(layout->scale * factor);
+	double left, top, right, bottom;
+	cairo_clip_extents(cr, &left, &top, &right, &bottom);
+	int x0 = (int)floor((left - layout->x) / layout->scale) - 1;
+	int y0 = (int)floor((top - layout->y) / layout->scale) - 1;
+	int x1 = (int)ceil((right - layout->x) / layout->scale) + 1;
+	int y1 = (int)ceil((bottom - layout->y) / layout->scale) + 1;
+	x0 = MAX(x0, 0);
+	y0 = MAX(y0, 0);
+	x1 = MIN(x1, cairo_image_surface_get_width(picture));
+	y1 = MIN(y1, cairo_image_surface_get_height(picture));
+	if (x1 <= x0 || y1 <= y0)
+		return TRUE;
+	if (by > CRISP_MAX)
+		return FALSE; /* edges are thin there anyway */
+	cairo_surface_t *large = cairo_image_surface_create(
+	    CAIRO_FORMAT_RGB24, (x1 - x0) * by, (y1 - y0) * by);
+	gboolean good = cairo_surface_status(large) == CAIRO_STATUS_SUCCESS;
+	if (good) {
+		cairo_t *up = cairo_create(large);
+		fill_scaled(up, picture, -x0 * by, -y0 * by, by,
+			    CAIRO_FILTER_NEAREST);
+		cairo_destroy(up);
+		fill_scaled(cr, large, layout->x + x0 * layout->scale,
+			    layout->y + y0 * layout->scale, layout->scale / by,
+			    CAIRO_FILTER_BILINEAR);
+	}
+	cairo_surface_destroy(large);
+	return good;
+}
+
 static void paint_picture(OrielViewer *viewer, cairo_t *cr,
 			  cairo_surface_t *picture)
 {
 	struct layout layout = layout_of(viewer);
-	int width = cairo_image_surface_get_width(picture);
-	int height = cairo_image_surface_get_height(picture);
 	int factor = gtk_widget_get_scale_factor(GTK_WIDGET(viewer));
 	double device = layout.scale * factor;
-	cairo_save(cr);
-	cairo_translate(cr, layout.x, layout.y);
-	cairo_scale(cr, layout.scale, layout.scale);
-	cairo_set_source_surface(cr, picture, 0, 0);
 	gboolean whole = fabs(device - round(device)) < 1e-6 && device >= 1;
-	cairo_pattern_set_filter(cairo_get_source(cr),
-				 whole        ? CAIRO_FILTER_NEAREST
-				 : device < 1 ? CAIRO_FILTER_GOOD
-					      : CAIRO_FILTER_BILINEAR);
-	cairo_pattern_set_extend(cairo_get_source(cr), CAIRO_EXTEND_PAD);
-	cairo_rectangle(cr, 0, 0, width, height);
-	cairo_fill(cr);
-	cairo_restore(cr);
+	if (!whole && device > 1 && fill_crisp(cr, picture, &layout, factor))
+		return;
+	fill_scaled(cr, picture, layout.x, layout.y, layout.scale,
+		    whole        ? CAIRO_FILTER_NEAREST
+		    : device < 1 ? CAIRO_FILTER_GOOD
+				 : CAIRO_FILTER_BILINEAR);
 }
 
 static gboolean viewer_draw(GtkWidget *widget, cairo_t *cr)
@@ -124,7 +171,8 @@ static gboolean viewer_draw(GtkWidget *widget, cairo_t *cr)
 		cairo_paint(cr);
 	}
 	if (live) {
-		viewer->draws++;
+		viewer->draws += viewer->damaged;
+		viewer->damaged = FALSE;
 		viewer_input_drawn(viewer->input);
 		if (!viewer->drawn_any) {
 			viewer->drawn_any = TRUE;
@@ -223,7 +271,6 @@ void oriel_viewer_set_session(OrielViewer *viewer, struct session *session)
 	}
 	viewer->session = session;
 	viewer->asked_width = viewer->asked_height = 0;
-	viewer->follows_not = FALSE;
 	viewer_input_set_session(viewer->input, session);
 	apply_cursor(viewer);
 	gtk_widget_queue_draw(GTK_WIDGET(viewer));
@@ -298,6 +345,7 @@ void oriel_viewer_damage(OrielViewer *viewer, const cairo_region_t *region)
 	}
 	gtk_widget_queue_draw_region(widget, area);
 	cairo_region_destroy(area);
+	viewer->damaged = TRUE;
 	viewer_input_damaged(viewer->input);
 }
 
@@ -586,6 +634,12 @@ GtkWidget *oriel_viewer_new(int head)
 guint64 oriel_viewer_draws(OrielViewer *viewer)
 {
 	return viewer->draws;
+}
+
+void oriel_viewer_guest_size(OrielViewer *viewer, int *width, int *height)
+{
+	*width = viewer->guest_width;
+	*height = viewer->guest_height;
 }
 
 double oriel_viewer_scale(OrielViewer *viewer)

@@ -58,6 +58,7 @@ gboolean oriel_viewer_is_grabbed(OrielViewer *viewer);
 /* How often new pixels were drawn; device pixels a guest pixel takes; the
  * last time from a key to new pixels (0: none yet). */
 guint64 oriel_viewer_draws(OrielViewer *viewer);
+void oriel_viewer_guest_size(OrielViewer *viewer, int *width, int *height);
 double oriel_viewer_scale(OrielViewer *viewer);
 unsigned oriel_viewer_key_to_picture_us(OrielViewer *viewer);
 

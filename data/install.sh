@@ -28,6 +28,8 @@ list() {
 		esac
 	done
 	for file in data/*.desktop; do printf '%s\t644\t%s\n' "$DATADIR/applications" "$file"; done
+	printf '%s\t644\t%s\n' "$DATADIR/xsessions" data/kiosk/oriel.desktop
+	printf '%s\t755\t%s\n' "$LIBEXECDIR" data/kiosk/oriel-kiosk-session
 	for file in data/systemd/*.service data/systemd/*.target; do printf '%s\t644\t%s\n' "$UNITDIR" "$file"; done
 	for file in data/systemd/*.sysusers; do printf '%s\t644\t%s\n' "$PREFIX_LIB/sysusers.d" "$file"; done
 	for file in data/systemd/*.tmpfiles; do printf '%s\t644\t%s\n' "$PREFIX_LIB/tmpfiles.d" "$file"; done
@@ -53,7 +55,7 @@ list | while IFS='	' read -r folder mode source; do
 	if [ "$1" = install ]; then
 		mkdir -p "$folder"
 		case $source in
-		*.service | *.desktop)
+		*.service | *.desktop | *-session)
 			sed -e "s,@BINDIR@,$BIN_REF,g" -e "s,@LIBEXECDIR@,$LIBEXEC_REF,g" "$source" >"$target"
 			chmod "$mode" "$target"
 			;;
