@@ -52,7 +52,7 @@ class World:
         self.gateway_log = os.path.join(self.broker.top, "gateway.log")
         with open(self.gateway_log, "ab") as log:
             self.gateway = subprocess.Popen([broker_world.OR, "--role", "gateway", "--root", self.broker.root, "--https-port", str(port),
-                                             "--rfb-port", "0", *self.options], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                                             "--rfb-port", "0", "--spice-port", "0", *self.options], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         assert until(lambda: os.path.exists(facts) or self.gateway.poll() is not None) and self.gateway.poll() is None, open(self.gateway_log).read()
         with open(facts) as file:
             facts = json.load(file)
