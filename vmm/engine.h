@@ -35,6 +35,10 @@ struct engine_spec {
 	const char *kernel;  /* direct boot; NULL boots the disk's own loader */
 	const char *initrd;
 	const char *cmdline;
+	gboolean uefi;   /* of a disk's own loader; else BIOS. What the firmware
+			  * keeps is in folder/nvram.fd, made when absent */
+	gboolean plain;  /* disk, picture, pointer and network card that every
+			  * system knows, in the place of virtio's; QEMU only */
 	const char *mac; /* "52:54:00:..." of the network card; NULL: none */
 	gboolean
 	    network; /* a card at all; outbound only, nothing of the host */

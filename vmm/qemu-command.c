@@ -6,6 +6,7 @@
  * descriptors, so no path meets sun_path's limit. */
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/fault.h"
 #include "vmm/disk.h"
@@ -121,9 +122,20 @@ static void add_disk(const struct launch *launch, GPtrArray *argv)
 		 json_pack("{s:s,s:s,s:s,s:s,s:s}", "driver", disk_format(disk),
 			   "node-name", "disk", "file", "file", "discard",
 			   "unmap", "detect-zeroes", "unmap"));
-	add(argv, "-device",
-	    "virtio-blk-pci,id=disk0,drive=disk,addr=" AT_DISK
-	    ",werror=stop,rerror=stop,bootindex=1");
+	if (launch->spec->plain)
+		add(argv, "-device",
+		    "ide-hd,bus=ide.0,id=disk0,drive=disk,werror=stop,"
+		    "rerror=stop,bootindex=1");
+	else
+		add(argv, "-device",
+		    "virtio-blk-pci,id=disk0,drive=disk,addr=" AT_DISK
+		    ",werror=stop,rerror=stop,bootindex=1");
+}
+
+static void add_sound(GPtrArray *argv)
+{
+	add(argv, "-device", "ich9-intel-hda,id=hda,addr=" AT_SOUND);
+	add(argv, "-device", "hda-duplex,audiodev=sound");
 }
 
 static void add_display(const struct launch *launch, GPtrArray *argv)
@@ -135,6 +147,13 @@ static void add_display(const struct launch *launch, GPtrArray *argv)
 	    "dbus,id=sound,timer-period=5000,out.frequency=48000,"
 	    "in.frequency=48000");
 	add(argv, "-display", "dbus,p2p=yes,audiodev=sound");
+	if (launch->spec->plain) {
+		add(argv, "-device", "VGA,id=gpu,vgamem_mb=64,addr=" AT_GPU);
+		add(argv, "-device", "qemu-xhci,id=usb,addr=" AT_KEYS);
+		add(argv, "-device", "usb-tablet,bus=usb.0");
+		add_sound(argv);
+		return;
+	}
 	add(argv, "-device", "virtio-vga,id=gpu,max_outputs=%u,addr=" AT_GPU,
 	    heads);
 	add(argv, "-device", "virtio-keyboard-pci,id=keys,addr=" AT_KEYS);
@@ -150,8 +169,7 @@ static void add_display(const struct launch *launch, GPtrArray *argv)
 		    "virtio-tablet-pci,id=tablet%u,display=gpu,head=%u,"
 		    "addr=0x%x",
 		    i, i, AT_TABLET + i);
-	add(argv, "-device", "ich9-intel-hda,id=hda,addr=" AT_SOUND);
-	add(argv, "-device", "hda-duplex,audiodev=sound");
+	add_sound(argv);
 }
 
 /* Ports have fixed numbers; 0 is the console's. */
@@ -198,8 +216,52 @@ void qemu_plug(const struct engine_spec *spec, enum engine_net net,
 		      : json_pack("{s:s,s:s,s:b}", "type", "user", "id", "net",
 				  "restrict", 1);
 	*device = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "driver",
-			    "virtio-net-pci", "id", "card", "netdev", "net",
-			    "bus", "netport", "mac", spec->mac, "romfile", "");
+			    spec->plain ? "e1000e" : "virtio-net-pci", "id",
+			    "card", "netdev", "net", "bus", "netport", "mac",
+			    spec->mac, "romfile", "");
+}
+
+/* UEFI: its code is everybody's, what it remembers is the machine's own. */
+static gboolean add_firmware(const struct launch *launch, GPtrArray *argv,
+			     GError **error)
+{
+	static const char code[] = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+	static const char blank[] = "/usr/share/OVMF/OVMF_VARS_4M.fd";
+	const struct engine_spec *spec = launch->spec;
+	if (!spec->uefi || spec->kernel)
+		return TRUE;
+	g_autofree char *kept =
+	    g_build_filename(spec->folder, "nvram.fd", NULL);
+	char *data;
+	gsize size;
+	if (access(kept, F_OK) != 0) {
+		if (!g_file_get_contents(blank, &data, &size, NULL)) {
+			fault_set(error, FAULT_UNAVAILABLE,
+				  "Install it: apt-get install ovmf.",
+				  "The firmware for UEFI is not installed.");
+			return FALSE;
+		}
+		gboolean put = g_file_set_contents_full(
+		    kept, data, (gssize)size, G_FILE_SET_CONTENTS_CONSISTENT,
+		    0600, NULL);
+		g_free(data);
+		if (!put) {
+			fault_set(error, FAULT_STORAGE,
+				  "Make room on that disk.",
+				  "'%s' cannot be written.", kept);
+			return FALSE;
+		}
+	}
+	add_json(argv, "-blockdev",
+		 json_pack("{s:s,s:s,s:b,s:{s:s,s:s}}", "driver", "raw",
+			   "node-name", "uefi-code", "read-only", 1, "file",
+			   "driver", "file", "filename", code));
+	add_json(argv, "-blockdev",
+		 json_pack("{s:s,s:s,s:{s:s,s:s}}", "driver", "raw",
+			   "node-name", "uefi-vars", "file", "driver", "file",
+			   "filename", kept));
+	add(argv, "-machine", "pflash0=uefi-code,pflash1=uefi-vars");
+	return TRUE;
 }
 
 gboolean qemu_command(const struct launch *launch, GPtrArray *argv,
@@ -220,6 +282,8 @@ gboolean qemu_command(const struct launch *launch, GPtrArray *argv,
 	    "on,obsolete=deny,elevateprivileges=deny,spawn=deny,"
 	    "resourcecontrol=deny");
 	add_machine(launch, argv);
+	if (!add_firmware(launch, argv, error))
+		return FALSE;
 	add_channels(argv);
 	add_disk(launch, argv);
 	add_display(launch, argv);

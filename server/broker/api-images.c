@@ -49,6 +49,30 @@ void handle_image_build(struct request *request)
 	g_free(build.task);
 }
 
+void handle_image_import(struct request *request)
+{
+	g_autoptr(GError) error = NULL;
+	struct image_build build;
+	const char *name = request->params[0];
+	if (!shape_is_name(name, 32)) {
+		fault_set(&error, FAULT_INVALID, NULL,
+			  "An image's name has at most 32 small letters, "
+			  "digits, '.', '_' and '-', and begins with a letter "
+			  "or digit.");
+		request_fail(request, error);
+		return;
+	}
+	if (!images_import(request->broker, name, request_text(request, "file"),
+			   request_who(request), &build, &error)) {
+		request_fail(request, error);
+		return;
+	}
+	request_answer(request, 202,
+		       json_pack("{s:s, s:s, s:I}", "task", build.task, "image",
+				 name, "version", (json_int_t)build.version));
+	g_free(build.task);
+}
+
 static void on_removed(const GError *error, void *data)
 {
 	struct request *request = data;

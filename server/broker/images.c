@@ -265,6 +265,34 @@ gboolean images_build(struct broker *broker, const char *name,
 	return ok;
 }
 
+gboolean images_import(struct broker *broker, const char *name,
+		       const char *file, const char *who,
+		       struct image_build *build, GError **error)
+{
+	*build = (struct image_build){0};
+	g_autoptr(store_rows) task =
+	    store_query(broker->store, error,
+			"SELECT id FROM tasks WHERE image = $1"
+			" AND state IN ('queued', 'running') LIMIT 1",
+			"s", name);
+	if (!task)
+		return FALSE;
+	if (store_rows_count(task)) {
+		fault_set(error, FAULT_CONFLICT,
+			  "Wait for it, or cancel it ('oriel task list').",
+			  "Another version of image '%s' is being made, task "
+			  "%s.",
+			  name, store_rows_text(task, 0, 0));
+		return FALSE;
+	}
+	json_t *args = json_pack("{s:s}", "file", file);
+	g_autofree char *how = g_strdup_printf("from file %s", file);
+	gboolean ok = start_task(broker, name, "image.import", "(imported)",
+				 NULL, args, how, who, build, error);
+	json_decref(args);
+	return ok;
+}
+
 /* One transition of one version; *changed says whether it was possible. */
 static gboolean version_change(struct broker *broker, const char *name,
 			       gint64 version, enum image_cause cause,

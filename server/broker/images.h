@@ -28,6 +28,10 @@ struct image_build {
 gboolean images_build(struct broker *broker, const char *name,
 		      const char *recipe, gboolean again, const char *who,
 		      struct image_build *build, GError **error);
+/* A disk from LIB/import of its host, as a new version. */
+gboolean images_import(struct broker *broker, const char *name,
+		       const char *file, const char *who,
+		       struct image_build *build, GError **error);
 /* Of the task's end; inside its transaction. */
 gboolean images_built(struct broker *broker, const char *name, gint64 version,
 		      json_t *manifest, GError **error);

@@ -143,6 +143,7 @@ void handle_snapshot_remove(struct request *request);
 void handle_images(struct request *request);
 void handle_image(struct request *request);
 void handle_image_build(struct request *request);
+void handle_image_import(struct request *request);
 void handle_image_remove(struct request *request);
 void handle_recipes(struct request *request);
 void handle_tasks(struct request *request);

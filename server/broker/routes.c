@@ -329,6 +329,10 @@ SHAPE(viewer_body, NULL,
 SHAPE(image_build_body, NULL, NAME("recipe", 32, .required = TRUE),
       NAME("name", 32, .about = "the recipe's unless given"),
       FLAG("again", .about = "also when the image is current"));
+SHAPE(image_import_body, NULL,
+      TEXT("file", .required = TRUE, .low = 1, .high = 200,
+	   .about = "name of a file in LIB/import of the host; its ending says "
+		    "what it is: qcow2 raw img vmdk vhd vhdx vdi ova"));
 SHAPE(exec_body, NULL,
       {.name = "argv",
        .type = SHAPE_STRINGS,
@@ -427,6 +431,7 @@ const struct shape *const shapes[] = {&fault,
 				      &policy_put,
 				      &policy,
 				      &image_build_body,
+				      &image_import_body,
 				      &exec_body,
 				      NULL};
 
@@ -606,6 +611,11 @@ const struct route routes[] = {
      .handle = handle_image_build},
     {"GET", "/images/{image}", ROLE_HELPDESK, 200, "An image", .answer = &image,
      .errors = E(NOT_FOUND), .handle = handle_image},
+    {"POST", "/images/{image}/import", ROLE_OPERATOR, 202,
+     "Make a version of it from a disk made elsewhere", .once = TRUE,
+     .body = &image_import_body, .answer = &build_answer,
+     .errors = E(UNAVAILABLE) | E(CONFLICT) | E(BUSY),
+     .handle = handle_image_import},
     {"DELETE", "/images/{image}", ROLE_OPERATOR, 204,
      "Remove an image that nothing uses", .query = &version_query,
      .errors = E(NOT_FOUND) | E(CONFLICT) | E(UNAVAILABLE) | E(TIMEOUT),

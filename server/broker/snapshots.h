@@ -8,8 +8,9 @@
 
 #include "server/broker/desktops.h"
 
-#define SNAPSHOTS_MAX 16 /* of one desktop: each keeps what has changed since  \
-			  */
+#define SNAPSHOTS_MAX                                                          \
+	16 /* of one desktop: each keeps what has changed since                \
+	    */
 
 /* {"snapshots": [...], "stands_on": name or null}, oldest first. */
 json_t *snapshots_json(struct broker *broker, const char *desktop,

@@ -1,5 +1,11 @@
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "common/fault.h"
+#include "common/paths.h"
 #include "server/cli/cli.h"
 #include "server/cli/client.h"
 #include "server/cli/follow.h"
@@ -14,6 +20,14 @@ static const GOptionEntry build_options[] = {
      "Name of the image (the recipe's unless given)", "NAME"},
     {"again", 0, 0, G_OPTION_ARG_NONE, &opt_again,
      "Build a new version also when the image is current", NULL},
+    {"no-wait", 0, 0, G_OPTION_ARG_NONE, &opt_no_wait,
+     "Do not wait for the end; 'oriel task show' tells how it goes", NULL},
+    {0},
+};
+
+static const GOptionEntry import_options[] = {
+    {"name", 'n', 0, G_OPTION_ARG_STRING, &opt_name,
+     "Name of the image (the file's unless given)", "NAME"},
     {"no-wait", 0, 0, G_OPTION_ARG_NONE, &opt_no_wait,
      "Do not wait for the end; 'oriel task show' tells how it goes", NULL},
     {0},
@@ -53,6 +67,92 @@ static gboolean build(struct cli *cli, GError **error)
 	return ok;
 }
 
+/* What the host may read: a name in LIB/import, a copy of its own. */
+static char *hand_over(struct cli *cli, const char *file, GError **error)
+{
+	struct paths_root root;
+	if (!paths_root_open(&root, cli->root, error))
+		return NULL;
+	g_autofree char *folder = g_build_filename(root.lib, "import", NULL);
+	g_autofree char *base = g_path_get_basename(file);
+	g_autofree char *random = g_uuid_string_random();
+	const char *dot = strrchr(base, '.');
+	char *name = g_strdup_printf("copy-%.8s%s", random, dot ? dot : "");
+	g_autofree char *to = g_build_filename(folder, name, NULL);
+	g_autoptr(GFile) from = g_file_new_for_path(file);
+	g_autoptr(GFile) into = g_file_new_for_path(to);
+	g_autoptr(GError) why = NULL;
+	gboolean ok =
+	    g_mkdir_with_parents(folder, 0700) == 0 &&
+	    g_file_copy(from, into, G_FILE_COPY_NONE, NULL, NULL, NULL, &why);
+	ok = ok && chmod(to, 0600) == 0 &&
+	     paths_share(&root, folder, "host", error) &&
+	     paths_share(&root, to, "host", error);
+	if (!ok && error && !*error)
+		fault_set(error,
+			  why && why->code == G_IO_ERROR_NOT_FOUND
+			      ? FAULT_NOT_FOUND
+			      : FAULT_STORAGE,
+			  "Look at its name, and at the room in that folder.",
+			  "'%s' cannot be copied to '%s': %s.", file, folder,
+			  why ? why->message : g_strerror(errno));
+	if (!ok) {
+		unlink(to);
+		g_clear_pointer(&name, g_free);
+	}
+	paths_root_clear(&root);
+	return name;
+}
+
+/* "Office PC.vmdk" becomes "office-pc". */
+static char *name_from(const char *file)
+{
+	g_autofree char *base = g_path_get_basename(file);
+	char *name = g_ascii_strdown(base, 32);
+	char *dot = strrchr(name, '.');
+	if (dot && dot != name)
+		*dot = 0;
+	for (char *at = name; *at; at++)
+		if (!g_ascii_isalnum(*at) && !strchr("._-", *at))
+			*at = '-';
+	return name;
+}
+
+static gboolean import(struct cli *cli, GError **error)
+{
+	g_autofree char *name =
+	    opt_name ? g_strdup(opt_name) : name_from(cli->argv[0]);
+	g_autofree char *copy = hand_over(cli, cli->argv[0], error);
+	if (!copy)
+		return FALSE;
+	g_autofree char *part = client_part(name);
+	g_autofree char *path = g_strdup_printf("/images/%s/import", part);
+	json_t *answer = client_call(cli->client, "POST", path,
+				     json_pack("{s:s}", "file", copy), error);
+	if (!answer)
+		return FALSE;
+	json_t *ended = opt_no_wait
+			    ? NULL
+			    : follow_task(cli, text_of(answer, "task"), error);
+	gboolean ok = opt_no_wait || ended;
+	g_autofree char *about = g_strdup_printf("/images/%s", part);
+	json_t *image =
+	    ended ? client_call(cli->client, "GET", about, NULL, error) : NULL;
+	if (ok && !cli_printed(cli, answer) && ended) {
+		json_t *manifest = json_object_get(image, "manifest");
+		printf("Image %s version %s is ready.\n%s\n", name,
+		       text_of(answer, "version"), text_of(manifest, "report"));
+	} else if (ok && !cli->json) {
+		printf("Image %s version %s is being imported, task %s.\n",
+		       name, text_of(answer, "version"),
+		       text_of(answer, "task"));
+	}
+	json_decref(image);
+	json_decref(ended);
+	json_decref(answer);
+	return ok;
+}
+
 static gboolean list(struct cli *cli, GError **error)
 {
 	json_t *answer =
@@ -86,6 +186,8 @@ static void show_text(json_t *image)
 	table_fact("Recipe", "%s", text_of(image, "recipe"));
 	table_fact("Built", "%s", text_ago(image, "created"));
 	table_fact("Task", "%s", text_of(image, "task"));
+	if (*text_of(manifest, "report"))
+		table_fact("Report", "%s", text_of(manifest, "report"));
 	if (packages)
 		table_fact("Packages", "%d",
 			   (int)(json_array_size(packages) +
@@ -160,6 +262,13 @@ const struct verb image_verbs[] = {
      "  oriel image build debian-xfce --name office\n"
      "Ctrl-C cancels the build; nothing half-made stays.\n",
      build_options, build, FALSE},
+    {"image", "import", "FILE", 1, 1,
+     "Make an image of a disk made elsewhere; it boots by itself",
+     "  oriel image import office.vmdk\n"
+     "  oriel image import appliance.ova --name appliance\n"
+     "The name's ending says what it is: qcow2 raw img vmdk vhd vhdx vdi ova. "
+     "A new version, where the image exists.\n",
+     import_options, import, FALSE},
     {"image", "list", NULL, 0, 0, "What images there are",
      "  oriel image list\n  oriel image list --json\n", NULL, list, FALSE},
     {"image", "show", "IMAGE", 1, 1, "An image and its versions",

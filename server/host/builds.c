@@ -39,6 +39,7 @@ struct build {
 	struct builds *builds;
 	char *task, *image, *version;
 	char *making, *folder, *log;
+	char *import; /* a disk in LIB/import; NULL: built from a recipe */
 	struct proc_watch *watch;
 	int fd; /* progress; -1 at its end */
 	guint source, kill_timer;
@@ -81,6 +82,7 @@ static void build_free(struct build *build)
 	g_free(build->making);
 	g_free(build->folder);
 	g_free(build->log);
+	g_free(build->import);
 	g_free(build->stage);
 	g_free(build->message);
 	g_free(build);
@@ -140,6 +142,9 @@ static gboolean put_in_place(struct build *build, GError **error)
 		    g_build_filename(build->making, parts[i], NULL);
 		if (chmod(path, 0444) == 0)
 			continue;
+		/* of a disk from elsewhere nothing is known but itself */
+		if (build->import && i > 0 && i < G_N_ELEMENTS(parts) - 1)
+			continue;
 		int err = errno;
 		fault_set(error, FAULT_INTERNAL, NULL,
 			  "The image builder made no usable %s: %s.", parts[i],
@@ -189,6 +194,10 @@ static void finish(struct build *build, int status)
 		json_object_set_new(message, "error",
 				    jsonline_from_error(error));
 	g_hash_table_remove(self->tasks, build->task);
+	g_autofree char *base =
+	    build->import ? g_path_get_basename(build->import) : NULL;
+	if (base && g_str_has_prefix(base, BUILDS_COPY))
+		unlink(build->import);
 	if (strcmp(state, "done") == 0)
 		unlink(build->log);
 	build_free(build);
@@ -314,12 +323,17 @@ static gboolean spawn(struct build *build, const char *recipe, GError **error)
 		return FALSE;
 	build->fd = ends[0];
 	g_unix_set_fd_nonblocking(build->fd, TRUE, NULL);
-	g_autofree char *program = paths_program("oriel-image-build");
+	g_autofree char *program = paths_program(
+	    build->import ? "oriel-image-import" : "oriel-image-build");
 	g_autofree char *cache = paths_cache();
-	const char *const argv[] = {
+	const char *const building[] = {
 	    program,   "--recipe", recipe,          "--output", build->making,
 	    "--cache", cache,      "--progress-fd", "3",        NULL};
-	pid_t pid = proc_spawn(argv, ends[1], build->log, PROC_WITH_US, error);
+	const char *const importing[] = {
+	    program,       "--file",        build->import, "--output",
+	    build->making, "--progress-fd", "3",           NULL};
+	pid_t pid = proc_spawn(build->import ? importing : building, ends[1],
+			       build->log, PROC_WITH_US, error);
 	close(ends[1]);
 	if (pid < 0)
 		return FALSE;
@@ -385,29 +399,15 @@ static gboolean refuse_twice(struct builds *self, const char *task,
 	return FALSE;
 }
 
-gboolean builds_start(struct builds *self, const char *task, const char *image,
-		      const char *version, const char *recipe, GError **error)
+/* What both have in common. recipe or import, a path, is NULL. */
+static gboolean start(struct builds *self, const char *task, const char *image,
+		      const char *version, const char *recipe,
+		      const char *import, GError **error)
 {
-	gboolean done;
-	if (g_hash_table_contains(self->tasks, task))
-		return TRUE;
-	if (!done_already(self, task, image, version, &done, error))
-		return FALSE;
-	if (done)
-		return TRUE;
 	g_autofree char *images =
 	    g_build_filename(self->root->lib, "images", image, NULL);
 	g_autofree char *building = g_strdup_printf(".%s.building", version);
 	g_autofree char *log = g_strdup_printf(".%s.log", version);
-	g_autofree char *name = g_strdup_printf("images/%s.recipe", recipe);
-	g_autofree char *path = paths_data(name);
-	if (!g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
-		fault_set(
-		    error, FAULT_NOT_FOUND,
-		    "The recipes are the files NAME.recipe in data/images.",
-		    "There is no recipe '%s' on this host.", recipe);
-		return FALSE;
-	}
 	if (!refuse_twice(self, task, image, version, error) ||
 	    !files_make_folder(images, error) ||
 	    !space_check(images, ROOM_MIB, "build an image", error))
@@ -422,14 +422,57 @@ gboolean builds_start(struct builds *self, const char *task, const char *image,
 	build->making = g_build_filename(images, building, NULL);
 	build->folder = g_build_filename(images, version, NULL);
 	build->log = g_build_filename(images, log, NULL);
+	build->import = g_strdup(import);
 	if (!files_remove_tree(build->making, error) ||
-	    !spawn(build, path, error)) {
+	    !spawn(build, recipe, error)) {
 		build_free(build);
 		return FALSE;
 	}
 	g_hash_table_insert(self->tasks, build->task, build);
 	self->tell(describe(build, "running"), self->data);
 	return TRUE;
+}
+
+gboolean builds_start(struct builds *self, const char *task, const char *image,
+		      const char *version, const char *recipe, GError **error)
+{
+	gboolean done;
+	if (g_hash_table_contains(self->tasks, task))
+		return TRUE;
+	if (!done_already(self, task, image, version, &done, error))
+		return FALSE;
+	if (done)
+		return TRUE;
+	g_autofree char *name = g_strdup_printf("images/%s.recipe", recipe);
+	g_autofree char *path = paths_data(name);
+	if (g_file_test(path, G_FILE_TEST_IS_REGULAR))
+		return start(self, task, image, version, path, NULL, error);
+	fault_set(error, FAULT_NOT_FOUND,
+		  "The recipes are the files NAME.recipe in data/images.",
+		  "There is no recipe '%s' on this host.", recipe);
+	return FALSE;
+}
+
+gboolean builds_import(struct builds *self, const char *task, const char *image,
+		       const char *version, const char *file, GError **error)
+{
+	gboolean done;
+	if (g_hash_table_contains(self->tasks, task))
+		return TRUE;
+	if (!done_already(self, task, image, version, &done, error))
+		return FALSE;
+	if (done)
+		return TRUE;
+	g_autofree char *path =
+	    g_build_filename(self->root->lib, "import", file, NULL);
+	/* never through a link: the folder is for disks, not for ways out */
+	struct stat st;
+	if (lstat(path, &st) == 0 && S_ISREG(st.st_mode))
+		return start(self, task, image, version, NULL, path, error);
+	fault_set(error, FAULT_NOT_FOUND,
+		  "Put it there, or use 'oriel image import' on that machine.",
+		  "There is no file '%s' on this host.", path);
+	return FALSE;
 }
 
 void builds_tidy(struct builds *self)

@@ -24,6 +24,12 @@ void builds_tidy(struct builds *builds);
 gboolean builds_start(struct builds *builds, const char *task,
 		      const char *image, const char *version,
 		      const char *recipe, GError **error);
+/* The same of a disk from elsewhere: file is a name in LIB/import/. One that
+ * begins with BUILDS_COPY is removed when the task has ended. */
+gboolean builds_import(struct builds *builds, const char *task,
+		       const char *image, const char *version, const char *file,
+		       GError **error);
+#define BUILDS_COPY "copy-"
 gboolean builds_cancel(struct builds *builds, const char *task, GError **error);
 /* Array of event `task`, those under way. */
 json_t *builds_describe(struct builds *builds);

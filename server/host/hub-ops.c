@@ -94,6 +94,35 @@ static void op_image_build(struct request *request)
 	     &error);
 }
 
+/* A name in LIB/import, as conf_word_valid(), but longer. */
+static gboolean is_file_name(const char *text)
+{
+	gsize length = strlen(text);
+	return length <= 200 && g_ascii_isalnum(*text) &&
+	       strspn(text,
+		      "abcdefghijklmnopqrstuvwxyz"
+		      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == length;
+}
+
+static void op_image_import(struct request *request)
+{
+	GError *error = NULL;
+	const char *task = word(request, "task", &error);
+	const char *image = task ? word(request, "image", &error) : NULL;
+	const char *version = image ? word(request, "version", &error) : NULL;
+	const char *file =
+	    version ? jsonline_string(request->message, "file", &error) : NULL;
+	if (file && !is_file_name(file))
+		fault_set(&error, FAULT_INVALID, NULL,
+			  "Member 'file' must be letters, digits, '.', '_' and "
+			  "'-', at most 200, beginning with a letter or "
+			  "digit.");
+	done(request,
+	     !error && builds_import(request->hub->builds, task, image, version,
+				     file, &error),
+	     &error);
+}
+
 static gboolean remove_image(struct hub *hub, const char *name,
 			     const char *version, GError **error)
 {
@@ -367,6 +396,7 @@ static const struct {
 	void (*run)(struct request *request);
 } ops[] = {
     {"image.build", op_image_build},
+    {"image.import", op_image_import},
     {"image.remove", op_image_remove},
     {"task.cancel", op_task_cancel},
     {"machine.create", op_machine_create},

@@ -42,6 +42,21 @@ static char *read_part(const struct image *self, const char *part,
 	return NULL;
 }
 
+/* Whether the image was a disk of its own before, and how it boots then. */
+static gboolean take_import(struct image *self, const char *manifest)
+{
+	json_t *root = json_loads(manifest, 0, NULL);
+	const char *kind = json_string_value(json_object_get(root, "kind"));
+	const char *firmware =
+	    json_string_value(json_object_get(root, "firmware"));
+	gboolean own = g_strcmp0(kind, "import") == 0;
+	self->uefi = own && g_strcmp0(firmware, "uefi") == 0;
+	self->plain =
+	    own && json_is_true(json_object_get(root, "plain_hardware"));
+	json_decref(root);
+	return own;
+}
+
 struct image *image_open(const struct paths_root *root, const char *name,
 			 const char *version, GError **error)
 {
@@ -62,7 +77,11 @@ struct image *image_open(const struct paths_root *root, const char *name,
 	} const parts[] = {{"disk.qcow2", &self->disk},
 			   {"vmlinuz", &self->kernel},
 			   {"initrd.img", &self->initrd}};
-	for (gsize i = 0; i < G_N_ELEMENTS(parts); i++) {
+	g_autofree char *manifest = read_part(self, "manifest.json", error);
+	if (!manifest)
+		return NULL;
+	gboolean own = take_import(self, manifest);
+	for (gsize i = 0; i < (own ? 1 : G_N_ELEMENTS(parts)); i++) {
 		*parts[i].path =
 		    g_build_filename(self->folder, parts[i].name, NULL);
 		if (g_file_test(*parts[i].path, G_FILE_TEST_IS_REGULAR))
@@ -73,11 +92,10 @@ struct image *image_open(const struct paths_root *root, const char *name,
 			  name, version, parts[i].name);
 		return NULL;
 	}
-	self->cmdline = read_part(self, "cmdline", error);
-	g_autofree char *manifest = read_part(self, "manifest.json", error);
-	if (!self->cmdline || !manifest)
+	if (!own && !(self->cmdline = read_part(self, "cmdline", error)))
 		return NULL;
-	g_strstrip(self->cmdline);
+	if (!own)
+		g_strstrip(self->cmdline);
 	self->digest =
 	    g_compute_checksum_for_string(G_CHECKSUM_SHA256, manifest, -1);
 	return g_steal_pointer(&self);

@@ -9,9 +9,12 @@
 struct image {
 	char *name, *version;
 	char *folder;
-	char *disk, *kernel, *initrd; /* paths */
-	char *cmdline;
-	char *digest; /* SHA-256 of manifest.json, hex */
+	char *disk;            /* path */
+	char *kernel, *initrd; /* paths; NULL: it boots from its own disk */
+	char *cmdline;         /* NULL likewise */
+	gboolean uefi;         /* of one that does */
+	gboolean plain;        /* it knows no virtio */
+	char *digest;          /* SHA-256 of manifest.json, hex */
 };
 
 /* FAULT_NOT_FOUND when absent, FAULT_STORAGE when a part of it is missing. */

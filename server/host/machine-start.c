@@ -12,6 +12,7 @@
 #include "server/host/machine-private.h"
 
 #include <math.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/fault.h"
@@ -344,6 +345,10 @@ static void on_vm(GObject *source, GAsyncResult *result, void *data)
 		return;
 	}
 	machine_stage(machine, "Booting", 0.3);
+	if (!start->image->kernel) {
+		settled(start); /* its picture is all that we wait for */
+		return;
+	}
 	start->inflight++;
 	start->tick = g_timeout_add_seconds(1, on_tick, start);
 	agent_session_async(machine->qga, SESSION_MS, start->cancel, on_session,
@@ -369,6 +374,8 @@ static void run(struct start *start)
 	    .cmdline = start->image->cmdline,
 	    .mac = conf->mac,
 	    .network = TRUE,
+	    .uefi = start->image->uefi,
+	    .plain = start->image->plain,
 	};
 	start->inflight++;
 	deadline_set(start, ENGINE_MS, on_deadline);
@@ -455,6 +462,14 @@ static void want_template(struct start *start)
 
 /* ---- the beginning ---- */
 
+/* oriel-vmm boots kernels alone. */
+static const struct engine *choose_for_own_disk(const char *wanted,
+						GError **error)
+{
+	gboolean any = strcmp(wanted, "auto") == 0;
+	return engine_choose(any ? "qemu" : wanted, error);
+}
+
 static gboolean prepare(struct start *start, int attempts, GError **error)
 {
 	struct machine *machine = start->machine;
@@ -464,9 +479,10 @@ static gboolean prepare(struct start *start, int attempts, GError **error)
 	if (!start->image)
 		return FALSE;
 	/* a machine with a disk of its own boots, all others are cloned */
-	machine->engine = conf->owned
-			      ? engine_choose(conf->engine, error)
-			      : engine_choose_cloning(conf->engine, error);
+	machine->engine =
+	    !start->image->kernel ? choose_for_own_disk(conf->engine, error)
+	    : conf->owned         ? engine_choose(conf->engine, error)
+				  : engine_choose_cloning(conf->engine, error);
 	return machine->engine &&
 	       space_check(machine->folder, ROOM_MIB, "start a desktop",
 			   error) &&
@@ -511,7 +527,12 @@ static void begin(struct machine *machine, int attempts)
 			fail(start, error), check(start);
 	} else {
 		drop_unowned_disk(machine);
-		want_template(start);
+		/* a system that we do not know says nowhere when it is up, and
+		 * takes no identity: it boots, each time */
+		if (start->image->kernel)
+			want_template(start);
+		else
+			boot_image(start);
 	}
 }
 

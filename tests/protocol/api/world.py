@@ -207,6 +207,9 @@ class Host(Lines):
         self.send(event="task", task=m["task"], state="done", stage="Done", done=2, total=2,
                   message="", manifest={"packages": [{"name": "hello", "version": "1"}]})
 
+    def image_import(self, m):
+        self.image_build(m)
+
     def image_remove(self, m):
         self.ok(m)
 
