@@ -208,16 +208,6 @@ static void on_button(struct seamless *desk, struct seamless_window *window,
 	desk_send(desk, &message);
 }
 
-void desk_set_cursor(struct seamless *desk)
-{
-	struct seamless_window *window = desk_window(desk, desk->under);
-	if (!window || !desk->cursor ||
-	    window->cursor_serial == desk->cursor_serial)
-		return;
-	window->cursor_serial = desk->cursor_serial;
-	XDefineCursor(desk->x11->display, window->xid, desk->cursor);
-}
-
 static void on_crossing(struct seamless *desk, struct seamless_window *window,
 			XCrossingEvent *event)
 {
@@ -233,6 +223,20 @@ static void on_crossing(struct seamless *desk, struct seamless_window *window,
 
 /* ---- windows ---- */
 
+static void place_popups(struct seamless *desk,
+			 const struct seamless_window *window)
+{
+	GHashTableIter iter;
+	gpointer value;
+	g_hash_table_iter_init(&iter, desk->by_id);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		struct seamless_window *popup = value;
+		if (popup->kind != SEAM_TOPLEVEL &&
+		    popup->parent == window->id && popup->mapped_once)
+			window_place_popup(popup);
+	}
+}
+
 static void on_configure(struct seamless *desk, struct seamless_window *window,
 			 XConfigureEvent *event)
 {
@@ -240,7 +244,7 @@ static void on_configure(struct seamless *desk, struct seamless_window *window,
 	while (XCheckTypedWindowEvent(desk->x11->display, event->window,
 				      ConfigureNotify, &next))
 		*event = next.xconfigure;
-	if (window->kind != SEAM_TOPLEVEL)
+	if (window->kind != SEAM_TOPLEVEL && window->kind != SEAM_TRAY)
 		return;
 	int x = event->x, y = event->y;
 	Window child;
@@ -255,6 +259,10 @@ static void on_configure(struct seamless *desk, struct seamless_window *window,
 	    CLAMP(x + inset, -65535, 65535), CLAMP(y + inset, -65535, 65535),
 	    (uint32_t)CLAMP(event->width - 2 * inset, 1, SEAM_SIDE_MAX),
 	    (uint32_t)CLAMP(event->height - 2 * inset, 1, SEAM_SIDE_MAX)};
+	if (window->kind == SEAM_TRAY) {
+		place_popups(desk, window); /* its menu stands beside it */
+		return;
+	}
 	if (inset && (before.width != window->at.width ||
 		      before.height != window->at.height))
 		window_paint_all(window);
@@ -267,15 +275,7 @@ static void on_configure(struct seamless *desk, struct seamless_window *window,
 	/* popups go where their parent goes */
 	if (before.x == window->at.x && before.y == window->at.y)
 		return;
-	GHashTableIter iter;
-	gpointer value;
-	g_hash_table_iter_init(&iter, desk->by_id);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		struct seamless_window *popup = value;
-		if (popup->kind != SEAM_TOPLEVEL &&
-		    popup->parent == window->id && popup->mapped_once)
-			window_place_popup(popup);
-	}
+	place_popups(desk, window);
 }
 
 static void on_window_property(struct seamless *desk,
@@ -332,6 +332,10 @@ static void on_window_event(struct seamless *desk,
 				       window->visible ? SEAM_MAP : SEAM_UNMAP,
 				       window->id);
 		break;
+	case ReparentNotify:
+		if (window->kind == SEAM_TRAY)
+			window_undocked(window, event->xreparent.parent);
+		break;
 	case PropertyNotify:
 		on_window_property(desk, window, event->xproperty.atom);
 		break;
@@ -367,6 +371,8 @@ static void on_root_event(struct seamless *desk, XEvent *event)
 	    event->type == desk->x11->randr_event + RRScreenChangeNotify) {
 		XRRUpdateConfiguration(event);
 		desk_send_outputs(desk);
+	} else if (event->type == ClientMessage) {
+		desk_tray_message(desk, &event->xclient);
 	} else if (event->type == PropertyNotify) {
 		Atom atom = event->xproperty.atom;
 		if (atom == atoms[ATOM__NET_CLIENT_LIST_STACKING])

@@ -94,21 +94,31 @@ void desk_tell_geometry(struct seamless *desk, struct seamless_window *window);
 struct seamless_window *window_new(struct seamless *desk, uint32_t id,
 				   const struct seam_win_create *create);
 void window_free(struct seamless_window *window);
+/* Maps it for the first time, or again after a sync. */
+void window_show(struct seamless_window *window, bool restore);
+/* A popup's place, from its parent's. */
+void window_place_popup(struct seamless_window *window);
+
+/* ---- seamless-props.c ---- */
+void window_set_class(struct seamless_window *window);
+void window_set_hints(struct seamless_window *window);
 void window_take_props(struct seamless_window *window,
 		       const struct seam_win_props *props);
 void window_take_icon(struct seamless_window *window);
 /* Transient-for again: windows come in any order. */
 void window_relate(struct seamless_window *window);
-/* Maps it for the first time, or again after a sync. */
-void window_show(struct seamless_window *window, bool restore);
-/* A popup's place, from its parent's. */
-void window_place_popup(struct seamless_window *window);
-void window_ask_states(struct seamless_window *window, uint32_t set,
-		       uint32_t clear);
 void window_ask_area(struct seamless_window *window, struct seam_rect area);
 void window_ask_attention(struct seamless_window *window);
 void window_ask_move(struct seamless_window *window, unsigned edge,
 		     unsigned button);
+
+/* ---- seamless-states.c ---- */
+/* For the first map; later the window manager owns the property. */
+void window_set_first_states(struct seamless_window *window);
+void window_ask_state(struct seamless_window *window, bool add,
+		      enum x11_atom one, enum x11_atom two);
+void window_ask_states(struct seamless_window *window, uint32_t set,
+		       uint32_t clear);
 void window_read_states(struct seamless_window *window);
 
 /* ---- seamless-paint.c ---- */
@@ -126,9 +136,29 @@ void window_drop_contents(struct seamless_window *window);
 void desk_on_event(XEvent *event, void *data);
 void desk_release_keys(struct seamless *desk);
 void desk_tell_focus(struct seamless *desk);
-void desk_set_cursor(struct seamless *desk);
 void desk_grab(struct seamless *desk, struct seamless_window *window);
 void desk_ungrab(struct seamless *desk);
+
+/* ---- seamless-tray.c ---- */
+/* Asks the user's tray to take it in. */
+void window_dock(struct seamless_window *window);
+/* A tray that comes later. */
+void desk_tray_message(struct seamless *desk, const XClientMessageEvent *event);
+/* One that ends gives its icons back. */
+void window_undocked(struct seamless_window *window, Window parent);
+
+/* ---- seamless-cursor.c ---- */
+void desk_take_cursor(struct seamless *desk, const struct seam_picture *piece);
+/* On the window under the pointer. */
+void desk_set_cursor(struct seamless *desk);
+
+/* ---- seamless-apps.c ---- */
+void desk_open_apps(struct seamless *desk);
+void desk_forget_apps(struct seamless *desk);
+void desk_take_app(struct seamless *desk, const struct seam_app *said);
+void desk_take_app_icon(struct seamless *desk,
+			const struct seam_picture *piece);
+void desk_take_app_gone(struct seamless *desk, struct seam_text id);
 
 /* ---- seamless-screen.c ---- */
 void desk_send_outputs(struct seamless *desk);

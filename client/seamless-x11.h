@@ -58,7 +58,10 @@
 	X(_NET_SUPPORTING_WM_CHECK) \
 	X(_XKB_RULES_NAMES) \
 	X(_GTK_FRAME_EXTENTS) \
-	X(_NET_STARTUP_ID)
+	X(_NET_STARTUP_ID) \
+	X(MANAGER) \
+	X(_XEMBED_INFO) \
+	X(_NET_SYSTEM_TRAY_OPCODE)
 /* clang-format on */
 
 enum x11_atom {

@@ -3,7 +3,6 @@
  * with a message and costs nothing else. */
 #include "client/seamless.h"
 
-#include <X11/Xcursor/Xcursor.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -13,26 +12,7 @@
 #include "common/log.h"
 
 #define BORDER_WIDTH 3
-#define APPS_MAX     2048u
 #define LATER_MS     100
-
-static void app_free(gpointer data)
-{
-	struct seamless_app *app = data;
-	g_free(app->id);
-	g_free(app->name);
-	g_free(app->comment);
-	g_free(app->categories);
-	g_free(app->mime_types);
-	g_free(app->icon);
-	g_free(app);
-}
-
-static void app_picture_free(gpointer data)
-{
-	picture_clear(data);
-	g_free(data);
-}
 
 /* ---- sending ---- */
 
@@ -236,100 +216,9 @@ static void take_geom_req(struct seamless *desk, struct seamless_window *window,
 		desk->later = g_timeout_add(LATER_MS, on_later, desk);
 }
 
-static void take_cursor(struct seamless *desk, const struct seam_picture *piece)
-{
-	struct picture *picture = &desk->cursor_picture;
-	if (!picture_take(picture, piece))
-		return;
-	Display *display = desk->x11->display;
-	unsigned width = MAX(picture->width, 1),
-		 height = MAX(picture->height, 1);
-	XcursorImage *image = XcursorImageCreate((int)width, (int)height);
-	if (!image)
-		return;
-	memset(image->pixels, 0, (gsize)width * height * 4);
-	if (picture->pixels)
-		memcpy(image->pixels, picture->pixels,
-		       (gsize)width * height * 4);
-	image->xhot = (XcursorDim)MIN((unsigned)picture->hot_x, width - 1);
-	image->yhot = (XcursorDim)MIN((unsigned)picture->hot_y, height - 1);
-	Cursor old = desk->cursor;
-	desk->cursor = XcursorImageLoadCursor(display, image);
-	XcursorImageDestroy(image);
-	desk->cursor_serial++;
-	desk_set_cursor(desk);
-	if (old)
-		XFreeCursor(display, old);
-}
-
-/* ---- applications ---- */
-
 static char *text_dup(struct seam_text text)
 {
 	return g_strndup(text.bytes, text.size);
-}
-
-static guint find_app(struct seamless *desk, struct seam_text id)
-{
-	for (guint i = 0; i < desk->apps->len; i++) {
-		const struct seamless_app *app = desk->apps->pdata[i];
-		if (strlen(app->id) == id.size &&
-		    memcmp(app->id, id.bytes, id.size) == 0)
-			return i;
-	}
-	return G_MAXUINT;
-}
-
-static void take_app(struct seamless *desk, const struct seam_app *said)
-{
-	guint at = find_app(desk, said->id);
-	if (at == G_MAXUINT && desk->apps->len >= APPS_MAX)
-		return;
-	struct seamless_app *app = g_new0(struct seamless_app, 1);
-	app->id = text_dup(said->id);
-	app->name = text_dup(said->name);
-	app->comment = text_dup(said->comment);
-	app->categories = text_dup(said->categories);
-	app->mime_types = text_dup(said->mime_types);
-	if (at == G_MAXUINT) {
-		g_ptr_array_add(desk->apps, app);
-		return;
-	}
-	app_free(desk->apps->pdata[at]);
-	desk->apps->pdata[at] = app;
-}
-
-static void take_app_icon(struct seamless *desk,
-			  const struct seam_picture *piece)
-{
-	guint at = find_app(desk, piece->app);
-	if (at == G_MAXUINT)
-		return;
-	struct seamless_app *app = desk->apps->pdata[at];
-	struct picture *picture =
-	    g_hash_table_lookup(desk->app_pictures, app->id);
-	if (!picture) {
-		picture = g_new0(struct picture, 1);
-		g_hash_table_insert(desk->app_pictures, g_strdup(app->id),
-				    picture);
-	}
-	if (!picture_take(picture, piece))
-		return;
-	g_free(app->icon);
-	app->icon = g_steal_pointer(&picture->pixels);
-	app->icon_width = picture->width;
-	app->icon_height = picture->height;
-	g_hash_table_remove(desk->app_pictures, app->id);
-}
-
-static void take_app_gone(struct seamless *desk, struct seam_text id)
-{
-	guint at = find_app(desk, id);
-	if (at == G_MAXUINT)
-		return;
-	struct seamless_app *app = desk->apps->pdata[at];
-	g_hash_table_remove(desk->app_pictures, app->id);
-	g_ptr_array_remove_index(desk->apps, at);
 }
 
 /* ---- messages ---- */
@@ -345,8 +234,7 @@ static void take_sync_begin(struct seamless *desk)
 	g_hash_table_iter_init(&iter, desk->by_id);
 	while (g_hash_table_iter_next(&iter, NULL, &value))
 		((struct seamless_window *)value)->fresh = false;
-	g_ptr_array_set_size(desk->apps, 0);
-	g_hash_table_remove_all(desk->app_pictures);
+	desk_forget_apps(desk);
 }
 
 static void take_sync_end(struct seamless *desk)
@@ -484,7 +372,7 @@ static void on_message(const struct seam_message *message, void *data)
 		take_create(desk, message);
 		return;
 	case SEAM_CURSOR:
-		take_cursor(desk, &message->picture);
+		desk_take_cursor(desk, &message->picture);
 		return;
 	case SEAM_BELL:
 		XBell(desk->x11->display, message->bell.percent);
@@ -493,13 +381,13 @@ static void on_message(const struct seam_message *message, void *data)
 		take_notify(desk, &message->notify);
 		return;
 	case SEAM_APP:
-		take_app(desk, &message->app);
+		desk_take_app(desk, &message->app);
 		return;
 	case SEAM_APP_ICON:
-		take_app_icon(desk, &message->picture);
+		desk_take_app_icon(desk, &message->picture);
 		return;
 	case SEAM_APP_GONE:
-		take_app_gone(desk, message->app_gone.id);
+		desk_take_app_gone(desk, message->app_gone.id);
 		return;
 	case SEAM_LAUNCH_RESULT: {
 		g_autofree char *text = text_dup(message->launch_result.text);
@@ -579,9 +467,7 @@ struct seamless *seamless_new(const struct seamless_config *config,
 	desk->data = data;
 	desk->by_id = g_hash_table_new_full(NULL, NULL, NULL, on_window_gone);
 	desk->by_xid = g_hash_table_new(NULL, NULL);
-	desk->apps = g_ptr_array_new_with_free_func(app_free);
-	desk->app_pictures = g_hash_table_new_full(g_str_hash, g_str_equal,
-						   g_free, app_picture_free);
+	desk_open_apps(desk);
 	z_stream *z = g_new0(z_stream, 1);
 	if (inflateInit(z) != Z_OK)
 		g_error("no memory for a decoder");
@@ -630,7 +516,8 @@ void seamless_attach(struct seamless *desk, int fd, struct tunnel *tunnel)
 	struct seam_message hello = {.type = SEAM_HELLO};
 	hello.hello = (struct seam_hello){
 	    .version = SEAM_VERSION,
-	    .capabilities = SEAM_CAP_PIXELS | SEAM_CAP_NOTIFY | SEAM_CAP_APPS,
+	    .capabilities = SEAM_CAP_PIXELS | SEAM_CAP_NOTIFY | SEAM_CAP_APPS |
+			    SEAM_CAP_TRAY,
 	    .windows_max = SEAM_WINDOWS_MAX,
 	    .pixels_max = SEAM_PIXELS_MAX,
 	    .name = seam_text_of("oriel-client " ORIEL_VERSION, 64),
@@ -682,9 +569,4 @@ unsigned seamless_launch(struct seamless *desk, const char *app,
 unsigned seamless_count(const struct seamless *desk)
 {
 	return desk->toplevels;
-}
-
-const GPtrArray *seamless_apps(const struct seamless *desk)
-{
-	return desk->apps;
 }

@@ -7,7 +7,13 @@
  *
  *   seamless-stream.c    bytes <-> checked messages
  *   seamless.c           what each message does; limits
- *   seamless-window.c    one local window: hints, states, contents
+ *   seamless-window.c    one local window: its life, place, and what is asked
+ *   seamless-props.c     what it is: title, class, icon, hints, shape
+ *   seamless-states.c    maximized, above and the like
+ *   seamless-paint.c     its contents
+ *   seamless-tray.c      icons in the user's tray
+ *   seamless-cursor.c    the pointer's picture
+ *   seamless-apps.c      the applications that the guest offers
  *   seamless-geometry.c  which size was asked, answered, waits (no X in it)
  *   seamless-events.c    the user's side: X events -> messages
  *   seamless-screen.c    monitors, work area, keyboard layout, stacking
