@@ -1,0 +1,76 @@
+/* The same for Java Swing: menu, combo box, tooltip, dialog. Prints as
+ * gtk-windows does. Popups are windows of their own, as they are wherever
+ * they do not fit into the frame. */
+import java.awt.*;
+import java.awt.event.*;
+import javax.swing.*;
+
+public class SwingWindows {
+	static JFrame frame = new JFrame("Swing windows");
+
+	static void fill(JMenu menu, int depth) {
+		for (int i = 0; i < 8; i++) {
+			String label = "Entry " + depth + "-" + i;
+			if (i == 2 && depth < 3) {
+				JMenu deeper = new JMenu(label);
+				fill(deeper, depth + 1);
+				menu.add(deeper);
+			} else {
+				menu.add(new JMenuItem(label))
+				    .addActionListener(e -> System.out.println("chose " + label));
+			}
+		}
+	}
+
+	static void tell(String what, Component of) {
+		Insets insets = frame.getInsets();
+		Point at = SwingUtilities.convertPoint(of, 0, 0, frame);
+		System.out.println("at " + what + " " + (at.x - insets.left) + " " + (at.y - insets.top) + " " +
+				   of.getWidth() + " " + of.getHeight());
+	}
+
+	public static void main(String[] words) {
+		JPopupMenu.setDefaultLightWeightPopupEnabled(false);
+		ToolTipManager.sharedInstance().setLightWeightPopupEnabled(false);
+		ToolTipManager.sharedInstance().setInitialDelay(50);
+		SwingUtilities.invokeLater(() -> {
+			JMenuBar bar = new JMenuBar();
+			JMenu menu = new JMenu("File");
+			fill(menu, 1);
+			bar.add(menu);
+			frame.setJMenuBar(bar);
+			String[] choices = new String[12];
+			for (int i = 0; i < 12; i++)
+				choices[i] = "Choice " + i;
+			JComboBox<String> combo = new JComboBox<>(choices);
+			JButton button = new JButton("Button");
+			JTextField entry = new JTextField();
+			button.setToolTipText("A tooltip of this button");
+			button.addActionListener(e -> {
+				System.out.println("pressed");
+				JDialog dialog = new JDialog(frame, "A dialog", true);
+				dialog.add(new JLabel("A message"));
+				dialog.setSize(200, 100);
+				dialog.setDefaultCloseOperation(JDialog.DISPOSE_ON_CLOSE);
+				dialog.setVisible(true);
+			});
+			JPanel panel = new JPanel(new GridLayout(3, 1));
+			panel.add(combo);
+			panel.add(button);
+			panel.add(entry);
+			frame.add(panel);
+			frame.setSize(500, 400);
+			frame.setDefaultCloseOperation(JFrame.EXIT_ON_CLOSE);
+			frame.setVisible(true);
+			entry.requestFocusInWindow();
+			new Timer(500, e -> {
+				((Timer) e.getSource()).stop();
+				tell("menu", menu);
+				tell("combo", combo);
+				tell("button", button);
+				tell("entry", entry);
+				System.out.println("shown");
+			}).start();
+		});
+	}
+}
