@@ -43,3 +43,11 @@ film-test_SRC := tests/unit/film-test.c tests/unit/codec-pictures.c
 film-test_LIBS := display codec display1 common
 film-test_PKG := libavcodec libavutil
 film-test_LDLIBS := -lm
+
+FUZZERS += spice-link-fuzz spice-client-fuzz audio-fuzz
+spice-link-fuzz_SRC := display/spice/link-fuzz.c
+spice-link-fuzz_LIBS := display codec display1 spice-key common
+spice-client-fuzz_SRC := display/spice/client-fuzz.c
+spice-client-fuzz_LIBS := display codec display1 spice-key common
+audio-fuzz_SRC := display/audio-fuzz.c
+audio-fuzz_LIBS := display codec display1 common
