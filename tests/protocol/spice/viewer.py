@@ -45,7 +45,7 @@ class Channel:
         self.socket.settimeout(10 * SLOW)
         self.socket.connect(path)
         self.mini = bool(common & MINI)
-        self.serial = 0
+        self.serial, self.here = 0, bytearray()
         self.link(mess(kind, session, number, caps, common), common)
 
     def link(self, body, common):
@@ -61,16 +61,21 @@ class Channel:
         self.socket.sendall(bytes(128))
         self.error = struct.unpack("<I", self.take(4))[0]
 
-    def take(self, size):
-        data = b""
-        while len(data) < size:
+    def fill(self, size):
+        """At least so many bytes are here; a timeout loses none."""
+        while len(self.here) < size:
             try:
-                more = self.socket.recv(size - len(data))
+                more = self.socket.recv(65536)
             except ConnectionError:
                 more = b""
             if not more:
-                raise Closed("the display closed after %r" % data[:40])
-            data += more
+                raise Closed("the display closed after %r" % bytes(self.here[:40]))
+            self.here += more
+
+    def take(self, size):
+        self.fill(size)
+        data = bytes(self.here[:size])
+        del self.here[:size]
         return data
 
     def say(self, kind, body=b""):
@@ -84,11 +89,11 @@ class Channel:
 
     def hear(self):
         """The next message: type, body."""
-        if self.mini:
-            kind, size = struct.unpack("<HI", self.take(6))
-        else:
-            _, kind, size, _ = struct.unpack("<QHII", self.take(18))
-        return kind, self.take(size)
+        head = 6 if self.mini else 18
+        self.fill(head)
+        kind, size = struct.unpack_from("<HI", self.here, 0 if self.mini else 8)
+        self.fill(head + size)
+        return kind, self.take(head + size)[head:]
 
     def hear_until(self, *kinds):
         while True:
