@@ -100,6 +100,17 @@ bool agent_wire_feed(struct agent_wire *self, const uint8_t *bytes,
 	return !self->broken;
 }
 
+unsigned agent_forms_of(const uint8_t *types, uint32_t length)
+{
+	unsigned forms = 0;
+	for (uint32_t i = 0; i + 4 <= length; i += 4) {
+		uint32_t type = get32(types + i);
+		if (type && type <= CLIPBOARD_FORMS)
+			forms |= 1u << (type - 1);
+	}
+	return forms;
+}
+
 void agent_wire_write(GByteArray *out, uint32_t type, const uint8_t *body,
 		      uint32_t length)
 {

@@ -12,7 +12,16 @@
 
 #include "display/clipboard.h"
 
-#define AGENT_BODY_MAX (CLIPBOARD_MAX + 64u)
+#define AGENT_BODY_MAX (CLIPBOARD_PICTURE_MAX + 64u)
+
+/* A clipboard's forms have the numbers of the protocol's types, less one. */
+static inline uint32_t agent_type_of(enum clipboard_form form)
+{
+	return form + 1u;
+}
+
+/* The forms of a list of types, a bit each. */
+unsigned agent_forms_of(const uint8_t *types, uint32_t length);
 
 struct agent_wire {
 	GByteArray *body;   /* of the message that is under way */

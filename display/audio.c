@@ -26,6 +26,7 @@ struct audio {
 	    *listeners[2]; /* what it plays, what it records */
 	GArray *work;      /* int16_t, of the call under way */
 	bool playing, recording;
+	bool may_play, may_record; /* by policy */
 	struct audio_party *speaker;
 	gint64 said_us;
 	GArray *said; /* int16_t, waits for the machine */
@@ -81,6 +82,8 @@ static void tell_states(struct audio *self)
 		playing = playing || (on && stream->out);
 		recording = recording || (on && !stream->out);
 	}
+	playing = playing && self->may_play;
+	recording = recording && self->may_record;
 	if (playing != self->playing) {
 		self->playing = playing;
 		EACH(self, party,
@@ -94,6 +97,13 @@ static void tell_states(struct audio *self)
 		     if (party->ops->recording)
 			 party->ops->recording(party, recording));
 	}
+}
+
+void audio_set_ways(struct audio *self, bool play, bool record)
+{
+	self->may_play = play;
+	self->may_record = record;
+	tell_states(self);
 }
 
 /* ---- what is said ---- */
@@ -190,8 +200,8 @@ void audio_stream_write(struct audio *self, uint64_t id, const uint8_t *bytes,
 			size_t length)
 {
 	struct stream *stream = find(self, true, id);
-	if (!stream || length > WRITE_MAX || !is_heard(self, stream) ||
-	    !self->parties->len)
+	if (!stream || !self->playing || length > WRITE_MAX ||
+	    !is_heard(self, stream) || !self->parties->len)
 		return;
 	unsigned frames =
 	    (unsigned)(length / audio_format_frame_bytes(&stream->format));
@@ -249,6 +259,7 @@ GByteArray *audio_stream_read(struct audio *self, uint64_t id, size_t size)
 struct audio *audio_new(void)
 {
 	struct audio *self = g_new0(struct audio, 1);
+	self->may_play = self->may_record = true;
 	self->parties = g_ptr_array_new();
 	self->work = g_array_new(FALSE, FALSE, sizeof(int16_t));
 	self->said = g_array_new(FALSE, FALSE, sizeof(int16_t));

@@ -43,6 +43,9 @@ struct audio_party {
 struct audio *audio_new(void);
 void audio_free(struct audio *self);
 
+/* Both until this is called; holds at once. */
+void audio_set_ways(struct audio *self, bool play, bool record);
+
 /* A party is told nothing of what is so already: it asks. */
 void audio_join(struct audio *self, struct audio_party *party);
 void audio_leave(struct audio_party *party);

@@ -210,6 +210,23 @@ static void take_picture(struct control *self, struct jsonline *channel,
 			   on_picture, call);
 }
 
+/* Members that are absent stay as they are. */
+static bool optional_word(json_t *message, const char *key,
+			  const char *const *words, int *which, GError **error)
+{
+	if (!json_object_get(message, key))
+		return true;
+	const char *word = jsonline_string(message, key, error);
+	if (!word)
+		return false;
+	for (*which = 0; words[*which]; ++*which)
+		if (strcmp(words[*which], word) == 0)
+			return true;
+	fault_set(error, FAULT_INVALID, NULL,
+		  "Member '%s' has a value that is not known.", key);
+	return false;
+}
+
 /* What is not named here is another's to enforce. */
 static bool take_policy(struct control *self, json_t *message, GError **error)
 {
@@ -220,12 +237,26 @@ static bool take_policy(struct control *self, json_t *message, GError **error)
 		    {"in", true, false},
 		    {"out", false, true},
 		    {"none", false, false}};
+	static const char *const file_ways[] = {"none", "out", "in", "both",
+						NULL};
+	static const char *const audio_ways[] = {"none", "play", "both", NULL};
+	int files = -1, audio = -1;
 	const char *wanted = jsonline_string(message, "clipboard", error);
+	if (!wanted ||
+	    !optional_word(message, "files", file_ways, &files, error) ||
+	    !optional_word(message, "audio", audio_ways, &audio, error))
+		return false;
 	for (gsize i = 0; wanted && i < G_N_ELEMENTS(ways); i++) {
 		if (strcmp(ways[i].name, wanted) != 0)
 			continue;
 		clipboard_set_ways(display_clipboard(self->display), ways[i].in,
 				   ways[i].out);
+		if (files >= 0)
+			agent_allow_files(display_agent(self->display),
+					  files >= 2);
+		if (audio >= 0)
+			audio_set_ways(display_audio(self->display), audio > 0,
+				       audio > 1);
 		return true;
 	}
 	if (wanted)

@@ -385,6 +385,11 @@ struct audio *display_audio(const struct display *self)
 	return self->audio;
 }
 
+struct agent *display_agent(const struct display *self)
+{
+	return self->agent;
+}
+
 struct clipboard *display_clipboard(const struct display *self)
 {
 	return self->clipboard;

@@ -9,6 +9,7 @@
  * the monotonic clock, since process start where a name says so. */
 #pragma once
 
+#include "display/agent.h"
 #include "display/audio.h"
 #include "display/clipboard.h"
 #include "display/activity.h"
@@ -81,6 +82,7 @@ unsigned display_leds(const struct display *self);
 const char *display_name(const struct display *self);
 struct clipboard *display_clipboard(const struct display *self);
 struct audio *display_audio(const struct display *self);
+struct agent *display_agent(const struct display *self);
 const char *display_vm(const struct display *self);
 
 /* Input from a viewer; keycodes as source_key(), buttons a mask with bit

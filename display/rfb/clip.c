@@ -127,27 +127,29 @@ static void notify(struct rfb_client *self, bool text)
 	send_extended(self, CLIP_NOTIFY | (text ? CLIP_TEXT : 0), NULL, 0);
 }
 
-static void on_offered(struct clipboard_party *party, bool text)
+static void on_offered(struct clipboard_party *party, unsigned forms)
 {
+	bool text = forms & 1u << CLIPBOARD_TEXT;
 	struct rfb_client *self = of(party);
 	if (self->extended_clipboard)
 		notify(self, text);
 	else if (text)
-		clipboard_ask(party);
+		clipboard_ask(party, CLIPBOARD_TEXT);
 	rfb_client_flush(self);
 }
 
-static void on_wanted(struct clipboard_party *party)
+static void on_wanted(struct clipboard_party *party, enum clipboard_form form)
 {
 	struct rfb_client *self = of(party);
 	if (self->extended_clipboard)
 		send_extended(self, CLIP_REQUEST | CLIP_TEXT, NULL, 0);
 	else
-		clipboard_give(party, NULL);
+		clipboard_give(party, form, NULL);
 	rfb_client_flush(self);
 }
 
-static void on_given(struct clipboard_party *party, GBytes *text)
+static void on_given(struct clipboard_party *party, enum clipboard_form form,
+		     GBytes *text)
 {
 	struct rfb_client *self = of(party);
 	if (!text)
@@ -183,8 +185,8 @@ static void take_latin1(struct rfb_client *self, const uint8_t *bytes,
 	}
 	g_autoptr(GBytes) text =
 	    g_byte_array_free_to_bytes(g_steal_pointer(&utf8));
-	clipboard_offer(&self->party);
-	clipboard_give(&self->party, text);
+	clipboard_offer(&self->party, 1u << CLIPBOARD_TEXT);
+	clipboard_give(&self->party, CLIPBOARD_TEXT, text);
 }
 
 void rfb_clip_message(struct rfb_client *self,
@@ -201,13 +203,13 @@ void rfb_clip_message(struct rfb_client *self,
 		self->clip_formats = flags & 0xffff;
 	} else if (flags & CLIP_NOTIFY) {
 		if (flags & CLIP_TEXT)
-			clipboard_offer(&self->party);
+			clipboard_offer(&self->party, 1u << CLIPBOARD_TEXT);
 		else
 			clipboard_withdraw(&self->party);
 	} else if (flags & CLIP_REQUEST) {
 		if (flags & CLIP_TEXT) {
 			self->clip_wanted = true;
-			clipboard_ask(&self->party);
+			clipboard_ask(&self->party, CLIPBOARD_TEXT);
 		}
 	} else if (flags & CLIP_PEEK) {
 		notify(self, clipboard_has_text(&self->party));

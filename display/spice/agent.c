@@ -3,6 +3,7 @@
 #include <spice/vd_agent.h>
 
 #include "display/agent-wire.h"
+#include "display/agent.h"
 #include "display/spice/channel.h"
 
 /* Pieces that are given back at once. */
@@ -13,6 +14,7 @@
 
 struct spice_agent {
 	struct clipboard_party party; /* first: ops get a pointer to it */
+	struct agent_party files;
 	struct spice_channel *channel;
 	struct agent_wire wire;
 	unsigned taken; /* pieces, not given back yet */
@@ -20,9 +22,10 @@ struct spice_agent {
 	uint32_t tokens;
 	GByteArray *waiting; /* pieces as agent_wire_write() makes them */
 	size_t waiting_at;
-	bool joined;    /* the client knows clipboards by demand */
-	bool selection; /* ... and several of them */
-	bool wanted;    /* it waits for our text */
+	bool joined;     /* the client knows clipboards by demand */
+	bool selection;  /* ... and several of them */
+	unsigned wanted; /* forms that it waits for */
+	bool held;       /* tokens, while the guest does not read files */
 };
 
 /* ---- out ---- */
@@ -68,8 +71,23 @@ static void send_message(struct spice_agent *self, uint32_t type,
 	send_pieces(self);
 }
 
+static struct agent *guest_of(const struct spice_agent *self)
+{
+	return display_agent(spice_server_display(self->channel->server));
+}
+
+static void give_tokens(struct spice_agent *self)
+{
+	self->held = false;
+	put32(spice_channel_begin(self->channel, SPICE_MSG_MAIN_AGENT_TOKEN),
+	      self->taken);
+	spice_channel_end(self->channel);
+	self->taken = 0;
+}
+
 static void announce(struct spice_agent *self)
 {
+	bool files = agent_takes_files(guest_of(self));
 	g_autoptr(GByteArray) body = g_byte_array_new();
 	put32(body, 0); /* no answer */
 	put32(body, 1u << VD_AGENT_CAP_MONITORS_CONFIG |
@@ -79,7 +97,8 @@ static void announce(struct spice_agent *self)
 			1u << VD_AGENT_CAP_SPARSE_MONITORS_CONFIG |
 			1u << VD_AGENT_CAP_GUEST_LINEEND_LF |
 			1u << VD_AGENT_CAP_MONITORS_CONFIG_POSITION |
-			1u << VD_AGENT_CAP_FILE_XFER_DISABLED);
+			(files ? 1u << VD_AGENT_CAP_FILE_XFER_DETAILED_ERRORS
+			       : 1u << VD_AGENT_CAP_FILE_XFER_DISABLED));
 	send_message(self, VD_AGENT_ANNOUNCE_CAPABILITIES, body->data,
 		     body->len);
 }
@@ -158,6 +177,17 @@ static void on_monitors(struct spice_agent *self, struct reader *in)
 
 /* ---- the client's clipboard ---- */
 
+static void send_grab(struct spice_agent *self, unsigned forms)
+{
+	g_autoptr(GByteArray) body = g_byte_array_new();
+	if (self->selection)
+		put32(body, VD_AGENT_CLIPBOARD_SELECTION_CLIPBOARD);
+	for (unsigned form = 0; form < CLIPBOARD_FORMS; form++)
+		if (forms >> form & 1)
+			put32(body, agent_type_of(form));
+	send_message(self, VD_AGENT_CLIPBOARD_GRAB, body->data, body->len);
+}
+
 static void on_announce(struct spice_agent *self, struct reader *in)
 {
 	bool answer = take32(in);
@@ -172,36 +202,32 @@ static void on_announce(struct spice_agent *self, struct reader *in)
 		clipboard_join(display_clipboard(
 				   spice_server_display(self->channel->server)),
 			       &self->party);
-		if (clipboard_has_text(&self->party))
-			send_clipboard(self, VD_AGENT_CLIPBOARD_GRAB, true,
-				       VD_AGENT_CLIPBOARD_UTF8_TEXT, NULL);
+		if (clipboard_forms(&self->party))
+			send_grab(self, clipboard_forms(&self->party));
 	}
 }
 
-static bool has_text(struct reader *types)
+static void take_data(struct spice_agent *self, struct reader *in)
 {
-	while (types->left >= 4)
-		if (take32(types) == VD_AGENT_CLIPBOARD_UTF8_TEXT)
-			return true;
-	return false;
-}
-
-static void take_text(struct spice_agent *self, struct reader *in)
-{
-	if (take32(in) != VD_AGENT_CLIPBOARD_UTF8_TEXT) {
-		clipboard_give(&self->party, NULL);
+	unsigned forms = agent_forms_of(in->at, (uint32_t)MIN(in->left, 4));
+	take32(in);
+	if (!forms) { /* none: whatever was asked for is not there */
+		for (unsigned form = 0; form < CLIPBOARD_FORMS; form++)
+			clipboard_give(&self->party, form, NULL);
 		return;
 	}
+	enum clipboard_form form = (enum clipboard_form)__builtin_ctz(forms);
 	size_t length = in->left;
-	while (length && !in->at[length - 1])
+	while (form == CLIPBOARD_TEXT && length && !in->at[length - 1])
 		length--;
-	g_autoptr(GBytes) text = g_bytes_new(in->at, length);
-	clipboard_give(&self->party, text);
+	g_autoptr(GBytes) data = g_bytes_new(in->at, length);
+	clipboard_give(&self->party, form, data);
 }
 
 static void on_clipboard(struct spice_agent *self, uint32_t type,
 			 struct reader *in)
 {
+	unsigned forms;
 	if (!self->joined)
 		return;
 	if (self->selection &&
@@ -209,8 +235,9 @@ static void on_clipboard(struct spice_agent *self, uint32_t type,
 		return;
 	switch (type) {
 	case VD_AGENT_CLIPBOARD_GRAB:
-		if (has_text(in))
-			clipboard_offer(&self->party);
+		forms = agent_forms_of(in->at, (uint32_t)in->left);
+		if (forms)
+			clipboard_offer(&self->party, forms);
 		else
 			clipboard_withdraw(&self->party);
 		break;
@@ -218,52 +245,53 @@ static void on_clipboard(struct spice_agent *self, uint32_t type,
 		clipboard_withdraw(&self->party);
 		break;
 	case VD_AGENT_CLIPBOARD:
-		take_text(self, in);
+		take_data(self, in);
 		break;
 	default: /* request */
-		if (!has_text(in)) {
+		forms = agent_forms_of(in->at, (uint32_t)MIN(in->left, 4));
+		if (!forms) {
 			send_clipboard(self, VD_AGENT_CLIPBOARD, true,
 				       VD_AGENT_CLIPBOARD_NONE, NULL);
 			break;
 		}
-		self->wanted = true;
-		clipboard_ask(&self->party);
+		self->wanted |= forms;
+		clipboard_ask(&self->party,
+			      (enum clipboard_form)__builtin_ctz(forms));
 		break;
 	}
 }
 
 /* ---- from the others ---- */
 
-static void on_offered(struct clipboard_party *party, bool text)
+static void on_offered(struct clipboard_party *party, unsigned forms)
 {
 	struct spice_agent *self = (struct spice_agent *)party;
-	if (text)
-		send_clipboard(self, VD_AGENT_CLIPBOARD_GRAB, true,
-			       VD_AGENT_CLIPBOARD_UTF8_TEXT, NULL);
+	if (forms)
+		send_grab(self, forms);
 	else
 		send_clipboard(self, VD_AGENT_CLIPBOARD_RELEASE, false, 0,
 			       NULL);
 	spice_channel_flush(self->channel);
 }
 
-static void on_wanted(struct clipboard_party *party)
+static void on_wanted(struct clipboard_party *party, enum clipboard_form form)
 {
 	struct spice_agent *self = (struct spice_agent *)party;
 	send_clipboard(self, VD_AGENT_CLIPBOARD_REQUEST, true,
-		       VD_AGENT_CLIPBOARD_UTF8_TEXT, NULL);
+		       agent_type_of(form), NULL);
 	spice_channel_flush(self->channel);
 }
 
-static void on_given(struct clipboard_party *party, GBytes *text)
+static void on_given(struct clipboard_party *party, enum clipboard_form form,
+		     GBytes *data)
 {
 	struct spice_agent *self = (struct spice_agent *)party;
-	if (!self->wanted)
+	if (!(self->wanted >> form & 1))
 		return;
-	self->wanted = false;
+	self->wanted &= ~(1u << form);
 	send_clipboard(self, VD_AGENT_CLIPBOARD, true,
-		       text ? VD_AGENT_CLIPBOARD_UTF8_TEXT
-			    : VD_AGENT_CLIPBOARD_NONE,
-		       text);
+		       data ? agent_type_of(form) : VD_AGENT_CLIPBOARD_NONE,
+		       data);
 	spice_channel_flush(self->channel);
 }
 
@@ -272,6 +300,59 @@ static const struct clipboard_ops clipboard_ops = {
     .wanted = on_wanted,
     .given = on_given,
 };
+
+/* ---- files ---- */
+
+static struct spice_agent *by_files(struct agent_party *party)
+{
+	return (struct spice_agent *)((char *)party -
+				      offsetof(struct spice_agent, files));
+}
+
+static void on_file(struct agent_party *party, uint32_t type,
+		    const uint8_t *body, uint32_t length)
+{
+	struct spice_agent *self = by_files(party);
+	send_message(self, type, body, length);
+	spice_channel_flush(self->channel);
+}
+
+static void on_guest_changed(struct agent_party *party)
+{
+	struct spice_agent *self = by_files(party);
+	announce(self);
+	spice_channel_flush(self->channel);
+}
+
+static void on_guest_drained(struct agent_party *party)
+{
+	struct spice_agent *self = by_files(party);
+	if (!self->held)
+		return;
+	give_tokens(self);
+	spice_channel_flush(self->channel);
+}
+
+static const struct agent_ops agent_ops = {
+    .file = on_file,
+    .changed = on_guest_changed,
+    .drained = on_guest_drained,
+};
+
+/* To the guest, or back at once where nobody takes it. */
+static void send_file(struct spice_agent *self, uint32_t type,
+		      const uint8_t *bytes, uint32_t length)
+{
+	struct reader in = {bytes, length, false};
+	uint32_t id = take32(&in);
+	if (in.bad || agent_send_file(&self->files, type, bytes, length) ||
+	    type != VD_AGENT_FILE_XFER_START)
+		return;
+	g_autoptr(GByteArray) body = g_byte_array_new();
+	put32(body, id);
+	put32(body, VD_AGENT_FILE_XFER_STATUS_ERROR);
+	send_message(self, VD_AGENT_FILE_XFER_STATUS, body->data, body->len);
+}
 
 /* ---- in ---- */
 
@@ -288,6 +369,11 @@ static void on_message(void *data, uint32_t type, const uint8_t *body,
 		break;
 	case VD_AGENT_MONITORS_CONFIG:
 		on_monitors(self, &in);
+		break;
+	case VD_AGENT_FILE_XFER_START:
+	case VD_AGENT_FILE_XFER_STATUS:
+	case VD_AGENT_FILE_XFER_DATA:
+		send_file(self, type, body, length);
 		break;
 	case VD_AGENT_CLIPBOARD:
 	case VD_AGENT_CLIPBOARD_GRAB:
@@ -318,10 +404,10 @@ void spice_agent_data(struct spice_agent *self, const uint8_t *bytes,
 		spice_channel_fail(channel, "agent's data without sense");
 	if (channel->dead || self->taken < TOKENS_BACK)
 		return;
-	put32(spice_channel_begin(channel, SPICE_MSG_MAIN_AGENT_TOKEN),
-	      self->taken);
-	spice_channel_end(channel);
-	self->taken = 0;
+	if (agent_is_full(guest_of(self)))
+		self->held = true;
+	else
+		give_tokens(self);
 }
 
 void spice_agent_start(struct spice_agent *self, uint32_t tokens)
@@ -348,6 +434,8 @@ struct spice_agent *spice_agent_new(struct spice_channel *channel)
 	self->channel = channel;
 	self->waiting = g_byte_array_new();
 	agent_wire_init(&self->wire);
+	self->files.ops = &agent_ops;
+	agent_join(guest_of(self), &self->files);
 	return self;
 }
 
@@ -356,6 +444,7 @@ void spice_agent_leave(struct spice_agent *self)
 	if (self->joined)
 		clipboard_leave(&self->party);
 	self->joined = false;
+	agent_leave(&self->files);
 }
 
 void spice_agent_free(struct spice_agent *self)

@@ -307,18 +307,19 @@ struct party {
 	bool ask_again;
 };
 
-static void on_offered(struct clipboard_party *base, bool text)
+static void on_offered(struct clipboard_party *base, unsigned forms)
 {
 	struct party *party = (struct party *)base;
-	*(text ? &party->offers : &party->withdrawals) += 1;
+	*(forms ? &party->offers : &party->withdrawals) += 1;
 }
 
-static void on_wanted(struct clipboard_party *base)
+static void on_wanted(struct clipboard_party *base, enum clipboard_form form)
 {
 	((struct party *)base)->wanted++;
 }
 
-static void on_given(struct clipboard_party *base, GBytes *text)
+static void on_given(struct clipboard_party *base, enum clipboard_form form,
+		     GBytes *text)
 {
 	struct party *party = (struct party *)base;
 	if (!text) {
@@ -331,7 +332,7 @@ static void on_given(struct clipboard_party *base, GBytes *text)
 	    g_strndup(g_bytes_get_data(text, NULL), g_bytes_get_size(text));
 	if (party->ask_again) {
 		party->ask_again = false;
-		clipboard_ask(base);
+		clipboard_ask(base, CLIPBOARD_TEXT);
 	}
 }
 
@@ -344,28 +345,28 @@ static void test_clipboard(void)
 	clipboard_join(clipboard, &a.base);
 	clipboard_join(clipboard, &b.base);
 	clipboard_join(clipboard, &c.base);
-	clipboard_ask(&a.base);
+	clipboard_ask(&a.base, CLIPBOARD_TEXT);
 	g_assert_cmpuint(a.none, ==, 1); /* nothing there */
-	clipboard_offer(&a.base);
+	clipboard_offer(&a.base, 1u << CLIPBOARD_TEXT);
 	g_assert_cmpuint(b.offers, ==, 1);
 	g_assert_cmpuint(a.offers, ==, 0);
-	clipboard_ask(&b.base);
-	clipboard_ask(&c.base);
+	clipboard_ask(&b.base, CLIPBOARD_TEXT);
+	clipboard_ask(&c.base, CLIPBOARD_TEXT);
 	g_assert_cmpuint(a.wanted, ==, 1); /* once for both */
 	b.ask_again = true;
 	g_autoptr(GBytes) text = g_bytes_new_static("text", 4);
-	clipboard_give(&a.base, text);
+	clipboard_give(&a.base, CLIPBOARD_TEXT, text);
 	g_assert_cmpuint(b.given, ==, 2);
 	g_assert_cmpuint(c.given, ==, 1);
 	g_assert_cmpstr(c.text, ==, "text");
-	clipboard_give(&b.base, text); /* not its turn */
+	clipboard_give(&b.base, CLIPBOARD_TEXT, text); /* not its turn */
 	g_assert_cmpuint(c.given, ==, 1);
 	clipboard_leave(&a.base); /* what it gave can still be pasted */
 	g_assert_true(clipboard_has_text(&b.base));
-	clipboard_ask(&c.base);
+	clipboard_ask(&c.base, CLIPBOARD_TEXT);
 	g_assert_cmpuint(c.given, ==, 2);
-	clipboard_offer(&b.base);
-	clipboard_ask(&c.base);
+	clipboard_offer(&b.base, 1u << CLIPBOARD_TEXT);
+	clipboard_ask(&c.base, CLIPBOARD_TEXT);
 	clipboard_leave(&b.base); /* nothing given: those who wait hear so */
 	g_assert_cmpuint(c.none, ==, 1);
 	g_assert_cmpuint(c.withdrawals, ==, 1);
@@ -374,14 +375,40 @@ static void test_clipboard(void)
 	g_autoptr(GBytes) much = g_bytes_new_static(big, CLIPBOARD_MAX + 1);
 	clipboard_join(clipboard, &a.base);
 	clipboard_join(clipboard, &b.base);
-	clipboard_offer(&a.base);
-	clipboard_ask(&b.base);
-	clipboard_give(&a.base, much);
+	clipboard_offer(&a.base, 1u << CLIPBOARD_TEXT);
+	clipboard_ask(&b.base, CLIPBOARD_TEXT);
+	clipboard_give(&a.base, CLIPBOARD_TEXT, much);
 	g_assert_cmpuint(b.none, ==, 1);
 	clipboard_free(clipboard);
 	g_free(a.text);
 	g_free(b.text);
 	g_free(c.text);
+}
+
+static void test_clipboard_forms(void)
+{
+	struct clipboard *clipboard = clipboard_new();
+	struct party a = {.base.ops = &party_ops}, b = a;
+	g_autoptr(GBytes) text = g_bytes_new_static("text", 4);
+	g_autoptr(GBytes) picture = g_bytes_new_static("\x89PNG", 4);
+	clipboard_join(clipboard, &a.base);
+	clipboard_join(clipboard, &b.base);
+	clipboard_offer(&a.base, 1u << CLIPBOARD_TEXT | 1u << CLIPBOARD_PNG);
+	g_assert_cmpuint(clipboard_forms(&b.base), ==,
+			 1u << CLIPBOARD_TEXT | 1u << CLIPBOARD_PNG);
+	clipboard_ask(&b.base, CLIPBOARD_PNG);
+	clipboard_ask(&b.base, CLIPBOARD_TEXT);
+	clipboard_ask(&b.base, CLIPBOARD_BMP); /* it has none */
+	g_assert_cmpuint(b.none, ==, 1);
+	g_assert_cmpuint(a.wanted, ==, 2);
+	clipboard_give(&a.base, CLIPBOARD_PNG, picture); /* no UTF-8 */
+	g_assert_cmpuint(b.given, ==, 1);
+	g_assert_cmpstr(b.text, ==, "\x89PNG");
+	clipboard_leave(&a.base); /* the form it gave is left */
+	g_assert_cmpuint(b.none, ==, 2);
+	g_assert_cmpuint(clipboard_forms(&b.base), ==, 1u << CLIPBOARD_PNG);
+	clipboard_free(clipboard);
+	g_free(b.text);
 }
 
 static void test_clipboard_ways(void)
@@ -397,27 +424,27 @@ static void test_clipboard_ways(void)
 	clipboard_provide(&viewer.base, text);
 	g_assert_cmpuint(guest.offers, ==, 0);
 	g_assert_cmpuint(other.offers, ==, 1); /* as it was */
-	clipboard_ask(&guest.base);
+	clipboard_ask(&guest.base, CLIPBOARD_TEXT);
 	g_assert_cmpuint(guest.given, ==, 0);
 	g_assert_cmpuint(guest.none, ==, 1);
-	clipboard_offer(&guest.base);
+	clipboard_offer(&guest.base, 1u << CLIPBOARD_TEXT);
 	g_assert_cmpuint(viewer.offers, ==, 1);
-	clipboard_ask(&viewer.base);
+	clipboard_ask(&viewer.base, CLIPBOARD_TEXT);
 	g_assert_cmpuint(guest.wanted, ==, 1);
 	/* closed while somebody waits: they get nothing, also not later */
 	clipboard_set_ways(clipboard, false, false);
 	g_assert_cmpuint(viewer.none, ==, 1);
 	g_assert_cmpuint(viewer.withdrawals, >, 0);
-	clipboard_give(&guest.base, text);
+	clipboard_give(&guest.base, CLIPBOARD_TEXT, text);
 	g_assert_cmpuint(viewer.given, ==, 0);
-	clipboard_ask(&viewer.base);
+	clipboard_ask(&viewer.base, CLIPBOARD_TEXT);
 	g_assert_cmpuint(viewer.given, ==, 0);
 	clipboard_leave(&guest.base); /* what it gave stays the guest's */
 	g_assert_false(clipboard_has_text(&viewer.base));
 	unsigned offers = viewer.offers;
 	clipboard_set_ways(clipboard, true, true);
 	g_assert_cmpuint(viewer.offers, ==, offers + 1);
-	clipboard_ask(&viewer.base);
+	clipboard_ask(&viewer.base, CLIPBOARD_TEXT);
 	g_assert_cmpstr(viewer.text, ==, "text");
 	clipboard_leave(&viewer.base);
 	clipboard_leave(&other.base);
@@ -540,6 +567,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/display/desktop/changes", test_desktop_changes);
 	g_test_add_func("/display/placeholder", test_placeholder);
 	g_test_add_func("/display/clipboard", test_clipboard);
+	g_test_add_func("/display/clipboard/forms", test_clipboard_forms);
 	g_test_add_func("/display/clipboard/ways", test_clipboard_ways);
 	g_test_add_func("/display/clipboard/packing", test_clip_packing);
 	g_test_add_func("/display/agent-wire", test_agent_wire);
