@@ -94,10 +94,16 @@ def whole_frames(all):
                    "%.2f times, %+.1f ms" % (ratio, later))
 
 
+def while_playing(row):
+    """KB a frame without what makes the last one exact: that costs the same
+    whatever the film was sent as."""
+    return (row["bytes"] - row["rest_bytes"]) / 1024 / max(row["frames_shown"], 1)
+
+
 def at_quality(rows, psnr):
     """KB a frame that these would take at that PSNR, and how it is known:
     bytes grow by a factor per decibel, between the levels that were run."""
-    points = sorted((r["psnr"], r["kb_frame"], r["profile"]) for r in rows)
+    points = sorted((r["psnr"], while_playing(r), r["profile"]) for r in rows)
     if len(points) == 1 or psnr <= points[0][0]:
         return points[0][1], "%s, %.1f dB" % (points[0][2], points[0][0])
     for (low, a, from_), (high, b, to) in zip(points, points[1:]):
@@ -120,8 +126,9 @@ def video(all):
            ours["frames_shown"] == ours["frames"] and ours["age_p99"] <= 40,
            "%d of %d, p50 %.0f ms, p99 %.0f ms" % (ours["frames_shown"], ours["frames"], ours["age_p50"], ours["age_p99"]))
     kb, how = at_quality(tight, ours["psnr"])
-    yield ("video, H.264: a fifth of Tight's bytes at equal PSNR", ours["kb_frame"] <= kb / 5,
-           "%.1f KB a frame at %.1f dB against %.0f (%s)" % (ours["kb_frame"], ours["psnr"], kb, how))
+    mine = while_playing(ours)
+    yield ("video, H.264: a fifth of Tight's bytes at equal PSNR", mine <= kb / 5,
+           "%.1f KB a frame at %.1f dB against %.0f (%s)" % (mine, ours["psnr"], kb, how))
 
 
 def lines(all):

@@ -101,7 +101,8 @@ img { position: absolute; width: 100vw; height: 100vh; object-fit: cover; visibi
 document.images[0].className = 'seen';
 function show(n) { [...document.images].forEach((e, i) => e.className = i == n + 1 ? 'seen' : ''); }
 </script>""" % "".join("<img src='/%d.jpg'>" % i for i in range(len(pictures))), pictures)
-    recorder = Recorder(screen, path)
+    # in the photograph, too: the small marks at the edges may come before it
+    recorder = Recorder(screen, path, ["mark", "1024", "1024", "16"])
     for i in range(1, len(pictures)):
         page.next()
         recorder.frame(i * 1000, 60)
