@@ -4,6 +4,7 @@
 
 #include "common/fault.h"
 #include "display/pixels.h"
+#include "display/waiting.h"
 
 struct desktop {
 	unsigned width, height;
@@ -44,7 +45,9 @@ struct desktop *desktop_new(void)
 	self->width = DESKTOP_EMPTY_WIDTH;
 	self->height = DESKTOP_EMPTY_HEIGHT;
 	self->pixels = g_new0(uint32_t, self->width * self->height);
-	self->painted = g_new0(uint32_t, self->width * self->height);
+	waiting_paint(self->pixels, self->width, self->height);
+	self->painted =
+	    g_memdup2(self->pixels, (size_t)self->width * self->height * 4);
 	self->moves = moves_new();
 	self->row = g_new0(uint32_t, DESKTOP_SIDE_MAX);
 	damage_init(&self->changed, self->width, self->height);

@@ -42,7 +42,7 @@ struct desktop_head {
 	struct rect at; /* w = 0: off */
 };
 
-/* Size before any head has a picture. */
+/* Size before any head has a picture; what is shown then is waiting.h's. */
 #define DESKTOP_EMPTY_WIDTH  640u
 #define DESKTOP_EMPTY_HEIGHT 480u
 

@@ -140,6 +140,17 @@ static void test_desktop_layout(void)
 {
 	struct desktop *desktop = desktop_new();
 	g_assert_cmpuint(desktop_width(desktop), ==, 640);
+	/* a word on a ground, until there is a screen: that begins black */
+	unsigned ink = 0;
+	for (unsigned y = 0; y < 480; y++)
+		for (unsigned x = 0; x < 640; x++)
+			ink += at(desktop, x, y) != at(desktop, 0, 0);
+	g_assert_cmpuint(ink, >, 500);
+	g_assert_cmphex(at(desktop, 0, 0), !=, 0);
+	g_assert_true(desktop_set_head(desktop, 0, 640, 480, NULL));
+	for (unsigned y = 0; y < 480; y++)
+		for (unsigned x = 0; x < 640; x++)
+			g_assert_cmphex(at(desktop, x, y), ==, 0);
 	g_assert_true(desktop_set_head(desktop, 0, 100, 80, NULL));
 	g_assert_true(desktop_set_head(desktop, 2, 50, 90, NULL));
 	put(desktop, 0, 99, 79, 1, 1, 0x111111);
