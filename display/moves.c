@@ -416,6 +416,18 @@ static unsigned try_shift(struct moves *self, const struct shift *shift,
 
 /* ---- displacements ---- */
 
+/* One colour comes from anywhere: it tells nothing. */
+static bool is_flat(const struct shift *shift, const struct rect *tile)
+{
+	const uint32_t *at =
+	    shift->new_ + (size_t)tile->y * shift->width + tile->x;
+	uint32_t first = *at, differ = 0;
+	for (unsigned y = 0; y < tile->h && !differ; y++, at += shift->width)
+		for (unsigned x = 0; x < tile->w; x++)
+			differ |= at[x] ^ first;
+	return !differ;
+}
+
 /* Whether at least half of what changed came that far, by a sample. */
 static bool fits(const struct moves *self, const struct shift *shift,
 		 unsigned tiles)
@@ -432,12 +444,14 @@ static bool fits(const struct moves *self, const struct shift *shift,
 				    &self->left,
 				    w * 64 + (unsigned)__builtin_ctzll(rest),
 				    row);
+				if (is_flat(shift, &tile))
+					continue;
 				looked++;
 				good +=
 				    came(shift, tile.x, tile.y, tile.w, tile.h);
 			}
 		}
-	return good * 2 >= looked;
+	return good >= VOTES_MIN && good * 2 >= looked;
 }
 
 static void know(struct moves *self, int dx, int dy, unsigned saved)
