@@ -5,6 +5,8 @@
 /* Calm tiles that change at once and still are the answer to a key: a line of
  * text, a button, a menu's two entries. */
 #define ECHO_TILES 64u
+/* Blank tiles between wanted ones of a line. */
+#define BRIDGE 6u
 /* Smaller pictures are cheaper exact: a JPEG's tables alone are 600 bytes. */
 #define LOSSY_MIN_PIXELS 2048u
 /* A film whose next frame did not come for so long stands still. */
@@ -243,11 +245,66 @@ static bool joins(const struct choice *choice, unsigned column, unsigned row,
 	return true;
 }
 
+/* A tile that is not wanted, but blank: in a part that is sent without loss it
+ * costs less than to begin another part behind it. */
+static bool bridges(const struct choice *choice, unsigned column, unsigned row,
+		    enum tile_kind kind)
+{
+	return kind != TILE_PICTURE &&
+	       !(film_tiles(choice, row, column / 64) >> column % 64 & 1) &&
+	       activity_kind(choice->activity, choice->desktop, column, row) ==
+		   TILE_PLAIN;
+}
+
+/* How many tiles from (column, row) on make the first row of a part: wanted
+ * ones, with at most BRIDGE blank ones between them. */
+static unsigned first_row(const struct choice *choice, unsigned column,
+			  unsigned row, unsigned most, enum tile_kind *kind)
+{
+	unsigned wide = 1;
+	for (unsigned at = wide; at < most && at - wide <= BRIDGE; at++) {
+		if (joins(choice, column + at, row, kind))
+			wide = at + 1;
+		else if (!bridges(choice, column + at, row, *kind))
+			break;
+	}
+	return wide;
+}
+
+/* Whether a row of tiles may follow: at least a quarter is wanted, the
+ * others blank. */
+static bool next_row(const struct choice *choice, unsigned column, unsigned row,
+		     unsigned wide, enum tile_kind *kind)
+{
+	enum tile_kind whole = *kind;
+	unsigned wanted = 0;
+	for (unsigned run = 0; run < wide; run++) {
+		if (joins(choice, column + run, row, &whole))
+			wanted++;
+		else if (!bridges(choice, column + run, row, whole))
+			return false;
+	}
+	if (wanted * 4 < wide)
+		return false;
+	*kind = whole;
+	return true;
+}
+
 static void take_tile(struct view *view, unsigned column, unsigned row)
 {
 	damage_remove_tile(&view->stale, column, row);
 	damage_remove_tile(&view->echo, column, row);
 	damage_remove_tile(&view->lossy, column, row);
+}
+
+/* Rows of a tile that have to be sent. */
+static unsigned rows_due(const struct view *view, unsigned column, unsigned row)
+{
+	if (damage_has_tile(&view->lossy, column, row))
+		return ALL_ROWS;
+	return damage_has_tile(&view->stale, column, row)
+		   ? *rows_of(view, column, row)
+		   : 0;
 }
 
 /* Leaves out rows at the top and bottom that the viewer has. */
@@ -259,14 +316,8 @@ static void trim(const struct view *view, struct rect *rect)
 	unsigned last = (rect->y + rect->h - 1) / DAMAGE_TILE;
 	unsigned upper = 0, lower = 0;
 	for (unsigned i = 0; i < columns; i++) {
-		bool lossy_first =
-		    damage_has_tile(&view->lossy, column + i, first);
-		bool lossy_last =
-		    damage_has_tile(&view->lossy, column + i, last);
-		upper |=
-		    lossy_first ? ALL_ROWS : *rows_of(view, column + i, first);
-		lower |=
-		    lossy_last ? ALL_ROWS : *rows_of(view, column + i, last);
+		upper |= rows_due(view, column + i, first);
+		lower |= rows_due(view, column + i, last);
 	}
 	unsigned above = upper ? (unsigned)__builtin_ctz(upper) : 0;
 	unsigned below =
@@ -281,7 +332,7 @@ static void trim(const struct view *view, struct rect *rect)
 static bool take_part(const struct choice *choice, struct view_part *out)
 {
 	struct view *view = choice->view;
-	unsigned column, row, wide = 1, high = 1;
+	unsigned column, row, high = 1;
 	if (!find_first(choice, &column, &row))
 		return false;
 	unsigned side = MAX(choice->wish->side / DAMAGE_TILE, 1u);
@@ -289,21 +340,13 @@ static bool take_part(const struct choice *choice, struct view_part *out)
 				(DAMAGE_TILE * DAMAGE_TILE),
 			    1u);
 	enum tile_kind kind = kind_of(choice, column, row);
-	while (wide < side && wide < most && column + wide < choice->right &&
-	       joins(choice, column + wide, row, &kind))
-		wide++;
-	for (; high < side && (high + 1) * wide <= most &&
-	       row + high < choice->bottom;
-	     high++) {
-		enum tile_kind whole = kind;
-		unsigned run = 0;
-		while (run < wide &&
-		       joins(choice, column + run, row + high, &whole))
-			run++;
-		if (run < wide)
-			break;
-		kind = whole;
-	}
+	unsigned wide =
+	    first_row(choice, column, row,
+		      MIN(MIN(side, most), choice->right - column), &kind);
+	while (high < side && (high + 1) * wide <= most &&
+	       row + high < choice->bottom &&
+	       next_row(choice, column, row + high, wide, &kind))
+		high++;
 	struct rect rect = {column * DAMAGE_TILE, row * DAMAGE_TILE,
 			    wide * DAMAGE_TILE, high * DAMAGE_TILE};
 	rect_clip(&rect, view->stale.width, view->stale.height);

@@ -3,7 +3,7 @@
 #include <string.h>
 
 /* Tight at full colour: 3 or 4 bytes a pixel; ZRLE: 1 more per tile. */
-#define VALUES_MAX  (RFB_RECT_SIDE * RFB_RECT_SIDE)
+#define VALUES_MAX  RFB_RECT_PIXELS
 #define SCRATCH_MAX (VALUES_MAX * 5u)
 
 static void coder_free(void *data)
@@ -173,7 +173,8 @@ static bool encode_24(struct rfb_coder *self, const struct codec_view *view,
 uint32_t rfb_encode(const struct rfb_style *style, const uint32_t *pixels,
 		    unsigned stride_px, unsigned w, unsigned h, GByteArray *out)
 {
-	g_return_val_if_fail(w <= RFB_RECT_SIDE && h <= RFB_RECT_SIDE,
+	g_return_val_if_fail(w <= RFB_RECT_WIDTH && h <= RFB_RECT_WIDTH &&
+				 w * h <= RFB_RECT_PIXELS,
 			     RFB_ENC_RAW);
 	struct rfb_coder *self = coder_of_thread(style);
 	struct codec_view view = {pixels, stride_px, w, h};

@@ -53,7 +53,10 @@ enum rfb_encoding {
 
 /* Sides of a rectangle; 256 x 256 is Tight's usual limit of 65536 pixels, and
  * at most some 5 ms of work. */
-#define RFB_RECT_SIDE 256u
+#define RFB_RECT_SIDE   256u
+#define RFB_RECT_PIXELS (RFB_RECT_SIDE * RFB_RECT_SIDE)
+/* Lines of text share a palette and their words: flat ones are worth it. */
+#define RFB_RECT_WIDTH 2048u
 
 /* All that a client wants of an encoding; padding is zero. */
 struct rfb_style {
