@@ -29,8 +29,6 @@
 #define SLICE_US 1000
 /* Parts of no more pixels are read as they come. */
 #define SMALL_PIXELS 16384u
-/* Parts told so close together are of one frame, and shown together. */
-#define APART_US 700
 /* Parts that wait; a machine that tells more is read without slices. */
 #define WAITING_MAX 64u
 
@@ -233,16 +231,15 @@ static bool joins_waiting(struct console *console, const struct rect *part,
 	return false;
 }
 
-/* A small part that comes while a large one is being read is a change of its
- * own, unless it came together with that. */
-static void tell_prompt(struct console *console, const struct rect *part,
-			gint64 now)
+/* A small part that comes while a large one waits may be of the same frame, or
+ * a change of its own: the sink decides. */
+static void tell_prompt(struct console *console, const struct rect *part)
 {
 	void *data;
 	const struct source_sink *sink = link_sink(console->link, &data);
 	const struct waiting *last = g_queue_peek_tail(&console->map_waiting);
-	if (sink && last && now - last->told_us >= APART_US)
-		sink->prompt(data, console->head, part);
+	if (sink && last)
+		sink->prompt(data, console->head, part, last->told_us);
 }
 
 /* ---- what the machine says ---- */
@@ -320,12 +317,11 @@ gboolean console_on_update_map(QemuDisplay1ListenerUnixMap *map,
 	if (!console_part(x, y, width, height, &part, &error) ||
 	    !check_part(console, &part, &error))
 		return console_refuse(console, call, error);
-	gint64 now = g_get_monotonic_time();
 	if ((uint64_t)part.w * part.h <= SMALL_PIXELS ||
 	    console->map_waiting.length >= WAITING_MAX) {
 		if (!read_all(console, &part, &error))
 			return console_refuse(console, call, error);
-		tell_prompt(console, &part, now);
+		tell_prompt(console, &part);
 		qemu_display1_listener_unix_map_complete_update_map(map, call);
 		return TRUE;
 	}
@@ -333,7 +329,7 @@ gboolean console_on_update_map(QemuDisplay1ListenerUnixMap *map,
 		return TRUE;
 	struct waiting *waiting = g_new0(struct waiting, 1);
 	waiting->part = part;
-	waiting->told_us = now;
+	waiting->told_us = g_get_monotonic_time();
 	waiting->calls = g_ptr_array_new();
 	g_ptr_array_add(waiting->calls, call);
 	g_queue_push_tail(&console->map_waiting, waiting);

@@ -45,10 +45,11 @@ struct source_sink {
 		      uint32_t stride_bytes, uint32_t format,
 		      const uint8_t *pixels, size_t length, GError **error);
 	/* A large part is being read in pieces: until it is, what was written
-	 * is no whole frame, but for what `prompt` names. Ends with the
-	 * connection, untold. */
+	 * is no whole frame. Ends with the connection, untold. */
 	void (*reading)(void *data, unsigned head, bool reading);
-	void (*prompt)(void *data, unsigned head, const struct rect *part);
+	/* A small part was written meanwhile, told after what was told then. */
+	void (*prompt)(void *data, unsigned head, const struct rect *part,
+		       gint64 told_us);
 	/* Takes the cursor. */
 	void (*cursor)(void *data, unsigned head, struct cursor *cursor);
 	void (*cursor_visible)(void *data, unsigned head, bool visible);
