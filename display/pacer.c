@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-/* First flight: what TCP itself lets go in about two round trips, and 50 ms of
- * a 5 Mb/s line. */
-#define WINDOW_FIRST (32u << 10)
+/* First flight: what TCP itself lets go in about three round trips. It is most
+ * of the first picture, before which nobody types. */
+#define WINDOW_FIRST (96u << 10)
 /* 20 ms of a 5 Mb/s line; below it headers and latency would dominate. */
 #define WINDOW_MIN (12u << 10)
 /* On lines so slow that this is long, one packet is long, too. */

@@ -81,7 +81,8 @@ struct rfb_client {
 	struct rect wanted, continuous_area;
 	bool plan_in_front; /* an answer to a key overtakes the rest */
 	unsigned parts;     /* rectangles of pixels in `plan` */
-	unsigned marks;     /* ends of updates in it */
+	unsigned marks;     /* ends of updates in it that the client answers */
+	gint64 marked_us;   /* the last of these was planned */
 	unsigned streams;   /* RFB_STREAM_* that have begun */
 	unsigned cost[VIEW_EXACT + 1]; /* bytes for 1024 pixels, of lately */
 	int quality;                   /* of JPEG as the line allows, 1..100 */

@@ -10,12 +10,12 @@
 #include "display/rfb/client.h"
 
 /* Pixels of an update: 4 ms of one worker, */
-#define BATCH_PIXELS (8u * RFB_RECT_SIDE * RFB_RECT_SIDE)
+#define BATCH_PIXELS (8u * RFB_RECT_PIXELS)
 /* and for a client so near that not its line but its decoder is what anything
  * waits behind: half a millisecond of that. Three of them are planned, on
  * their way or being decoded. */
 #define NEAR_US      2000
-#define NEAR_PIXELS  (RFB_RECT_SIDE * RFB_RECT_SIDE)
+#define NEAR_PIXELS  RFB_RECT_PIXELS
 #define NEAR_UPDATES 3u
 /* One that is far away and asks for each update is given more at once: what
  * can be encoded in its round trip, in pixels per microsecond. */
@@ -40,6 +40,10 @@
  * more than so long. Until the line's rate is known, two updates. */
 #define MOVING_QUEUE_US 5000
 #define MOVING_FIRST    2u
+/* Of its line's round trip, an update that does not fill the line is answered
+ * so often: an answer is a packet that may be lost, and a key behind it waits
+ * until it is repaired. */
+#define MARKS_A_TRIP 8
 /* Without marks (a client that is sent updates unasked but knows no fences)
  * only its socket holds us back. */
 #define ROOM_UNPACED (128u << 10)
@@ -292,7 +296,7 @@ static bool plan_parts(struct rfb_client *self, GArray *parts,
 			 (is_near(self) &&
 			  self->pacer.count + self->marks >= NEAR_UPDATES),
 	    .within = within,
-	    .side = RFB_RECT_SIDE,
+	    .side = RFB_RECT_WIDTH,
 	    .lossy = may_lose(self)};
 	wish.calm = self->can_fence &&
 		    (pacer_rate(&self->pacer)
@@ -307,7 +311,7 @@ static bool plan_parts(struct rfb_client *self, GArray *parts,
 		for (int i = 0; i <= VIEW_EXACT; i++)
 			wish.pixels[i] = (unsigned)MIN(
 			    MIN(room * 1024 / MAX(self->cost[i], 8), batch),
-			    RFB_RECT_SIDE * RFB_RECT_SIDE);
+			    RFB_RECT_PIXELS);
 		if (!view_next(&self->view, display_desktop(display), activity,
 			       &wish, now, &part))
 			return false;
@@ -327,6 +331,30 @@ static void plan_message(struct rfb_client *self, bool plain)
 	rfb_plan_add_update(self, self->message->data, self->message->len,
 			    plain);
 	g_byte_array_set_size(self->message, 0);
+}
+
+static void plan_mark(struct rfb_client *self, bool full, gint64 now)
+{
+	rfb_plan_add_mark(self, self->can_fence, full);
+	self->marked_us = now;
+}
+
+static bool mark_due(const struct rfb_client *self, gint64 now)
+{
+	return is_near(self) ||
+	       now - self->marked_us >=
+		   (gint64)pacer_rtt_us(&self->pacer) / MARKS_A_TRIP;
+}
+
+/* What was sent since the last mark has to be known to have arrived, too. */
+static void mark_last(struct rfb_client *self)
+{
+	if (!self->can_fence || !self->continuous || self->pacer.count ||
+	    !g_queue_is_empty(&self->plan) ||
+	    self->pacer.sent == self->pacer.acked)
+		return;
+	plan_mark(self, false, g_get_monotonic_time());
+	rfb_plan_carry_out(self);
 }
 
 /* Plans an update if one may begin and there is something to tell. */
@@ -410,7 +438,8 @@ static bool begin_update(struct rfb_client *self)
 		rfb_plan_add_part(self, &style, part);
 	}
 	if (paced) {
-		rfb_plan_add_mark(self, self->can_fence, full);
+		if (!fenced || full || mark_due(self, now))
+			plan_mark(self, full, now);
 		follow_line(self, full, now);
 	}
 	self->requested = self->whole = false;
@@ -486,6 +515,7 @@ void rfb_update_pump(struct rfb_client *self)
 		if (!overtake(self) && !begin_update(self))
 			break;
 	}
+	mark_last(self);
 	rfb_client_flush(self);
 	look_later(self);
 }
