@@ -113,6 +113,8 @@ int apps_command(int argc, char **argv)
 	    {0},
 	};
 	const GOptionEntry of_run[] = {
+	    {"choose", 0, 0, G_OPTION_ARG_NONE, &options.choose,
+	     "Show the desktop's applications to choose from", NULL},
 	    {"border", 0, 0, G_OPTION_ARG_STRING, &border,
 	     "Frame the windows of a machine that is not trusted", "#RRGGBB"},
 	    {0},

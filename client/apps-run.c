@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "client/apps-install.h"
+#include "client/apps-launcher.h"
 #include "client/apps-link.h"
 #include "client/events.h"
 #include "client/seamless.h"
@@ -18,6 +19,9 @@
  * without hardware acceleration takes most of it. */
 #define EXPECT_MS (120 * 1000)
 
+/* Instead of an application, between calls: no id begins so. */
+#define CHOOSE "--choose"
+
 struct wish { /* an application to be launched */
 	char *app;
 	char **files;
@@ -28,6 +32,8 @@ struct runner {
 	GApplication *gtk;
 	struct seamless *seamless;
 	struct apps_link *link;
+	struct apps_launcher *launcher; /* NULL: not shown */
+	gboolean choose;                /* it is to be */
 	GQueue wishes;
 	unsigned launching; /* launches without an answer */
 	unsigned windows;
@@ -65,7 +71,7 @@ static gboolean on_grace_over(gpointer data)
 static void consider_ending(struct runner *runner)
 {
 	gboolean needed = !runner->synced || runner->launching ||
-			  runner->expecting ||
+			  runner->expecting || runner->launcher ||
 			  seamless_count(runner->seamless) > 0 ||
 			  !g_queue_is_empty(&runner->wishes);
 	if (needed)
@@ -139,6 +145,64 @@ static void list_apps(struct runner *runner)
 	fflush(stdout);
 }
 
+/* ---- choosing ---- */
+
+static void on_choice(const char *app, void *data)
+{
+	struct runner *runner = data;
+	struct wish *wish = g_new0(struct wish, 1);
+	wish->app = g_strdup(app);
+	g_queue_push_tail(&runner->wishes, wish);
+	launch_wishes(runner);
+}
+
+static void on_install(void *data)
+{
+	struct runner *runner = data;
+	struct apps_options *options = runner->options;
+	const struct apps_place place = {&options->server, options->user,
+					 options->fingerprint};
+	g_autoptr(GError) error = NULL;
+	unsigned count;
+	g_autofree char *text = NULL;
+	if (apps_install(&place, seamless_apps(runner->seamless), &count,
+			 &error))
+		text = g_strdup_printf("%u applications are among yours now.",
+				       count);
+	else
+		text = fault_cause(error);
+	apps_launcher_say(runner->launcher, text);
+}
+
+static void on_launcher_closed(void *data)
+{
+	struct runner *runner = data;
+	runner->launcher = NULL;
+	runner->choose = FALSE;
+	consider_ending(runner);
+}
+
+static void show_launcher(struct runner *runner)
+{
+	static const struct apps_launcher_handlers handlers = {
+	    .launch = on_choice,
+	    .install = on_install,
+	    .closed = on_launcher_closed,
+	};
+	static const struct apps_launcher_handlers without_server = {
+	    .launch = on_choice,
+	    .closed = on_launcher_closed,
+	};
+	const char *pool = runner->options->server.pool;
+	g_autofree char *title =
+	    g_strdup_printf("Applications of %s", pool ? pool : "a desktop");
+	if (!runner->launcher)
+		runner->launcher = apps_launcher_new(
+		    title, pool ? &handlers : &without_server, runner);
+	apps_launcher_show(runner->launcher, seamless_apps(runner->seamless));
+	events_emit("launcher", NULL);
+}
+
 static void on_synced(void *data)
 {
 	struct runner *runner = data;
@@ -151,6 +215,8 @@ static void on_synced(void *data)
 		g_application_quit(runner->gtk);
 		return;
 	}
+	if (runner->choose)
+		show_launcher(runner);
 	launch_wishes(runner);
 }
 
@@ -158,6 +224,8 @@ static void on_windows(unsigned toplevels, void *data)
 {
 	struct runner *runner = data;
 	events_emit("windows", "{s:i}", "count", (int)toplevels);
+	if (toplevels > runner->windows && runner->launcher)
+		apps_launcher_say(runner->launcher, "");
 	if (toplevels > runner->windows)
 		g_clear_handle_id(&runner->expecting, g_source_remove);
 	runner->windows = toplevels;
@@ -274,7 +342,11 @@ static int on_command_line(GApplication *gtk, GApplicationCommandLine *line,
 	int count;
 	g_auto(GStrv) words =
 	    g_application_command_line_get_arguments(line, &count);
-	if (count > 1 && *words[1]) {
+	if (count > 1 && strcmp(words[1], CHOOSE) == 0) {
+		runner->choose = TRUE;
+		if (runner->synced)
+			show_launcher(runner);
+	} else if (count > 1 && *words[1]) {
 		struct wish *wish = g_new0(struct wish, 1);
 		wish->app = g_strdup(words[1]);
 		wish->files = g_strdupv(words + 2);
@@ -311,7 +383,9 @@ int apps_run(struct apps_options *options)
 			 G_CALLBACK(on_command_line), &runner);
 	g_autoptr(GPtrArray) words = g_ptr_array_new();
 	g_ptr_array_add(words, "oriel-client");
-	g_ptr_array_add(words, options->app ? (char *)options->app : "");
+	g_ptr_array_add(words, options->choose ? CHOOSE
+			       : options->app  ? (char *)options->app
+					       : "");
 	for (char **file = options->files; file && *file; file++)
 		g_ptr_array_add(words, *file);
 	int count = (int)words->len;
@@ -321,6 +395,7 @@ int apps_run(struct apps_options *options)
 	events_emit("exit", "{s:i}", "status", runner.failed || status);
 	g_clear_handle_id(&runner.grace, g_source_remove);
 	g_clear_handle_id(&runner.expecting, g_source_remove);
+	apps_launcher_free(runner.launcher);
 	apps_link_free(runner.link);
 	seamless_free(runner.seamless);
 	g_queue_clear_full(&runner.wishes, wish_free);

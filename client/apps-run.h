@@ -19,6 +19,7 @@ struct apps_options {
 	const char *border;
 	gboolean install, uninstall, list; /* `apps`, not `run` */
 	gboolean json;
+	gboolean choose; /* show which applications there are */
 	const char *app;
 	char **files;
 };

@@ -18,8 +18,8 @@ struct card {
 	gboolean action_failed;
 };
 
-static const char *const verbs[] = {"open", "start", "shutdown",
-				    "off",  "reset", "disconnect"};
+static const char *const verbs[] = {"open",  "start",      "shutdown",    "off",
+				    "reset", "disconnect", "applications"};
 
 static gboolean possible(const struct desktop *desktop, const char *verb)
 {
@@ -27,7 +27,7 @@ static gboolean possible(const struct desktop *desktop, const char *verb)
 	gboolean down = desktop->state == DESKTOP_OFF ||
 			desktop->state == DESKTOP_NONE ||
 			desktop->state == DESKTOP_FAILED;
-	if (strcmp(verb, "open") == 0)
+	if (strcmp(verb, "open") == 0 || strcmp(verb, "applications") == 0)
 		return TRUE;
 	if (strcmp(verb, "start") == 0)
 		return down;
@@ -124,6 +124,7 @@ static GtkWidget *build_menu(struct card *card)
 	GMenu *power = g_menu_new();
 	GMenu *hard = g_menu_new();
 	g_menu_append(menu, "_Open", "card.open");
+	g_menu_append(menu, "_Applications…", "card.applications");
 	g_menu_append(menu, "Disconnect _Viewers", "card.disconnect");
 	g_menu_append(power, "_Start", "card.start");
 	g_menu_append(power, "S_hut Down…", "card.shutdown");

@@ -9,7 +9,8 @@
 
 struct card;
 
-/* verb: "open", "start", "shutdown", "off", "reset", "disconnect". */
+/* verb: "open", "start", "shutdown", "off", "reset", "disconnect",
+ * "applications". */
 typedef void (*card_action)(struct card *card, const char *verb, void *data);
 
 /* Takes desktop. */

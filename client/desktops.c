@@ -5,6 +5,7 @@
 
 #include "client/card.h"
 #include "client/events.h"
+#include "client/url.h"
 #include "common/fault.h"
 
 #define LIST_EVERY_S    12
@@ -283,6 +284,39 @@ static gboolean confirm(struct desktops *desktops,
 	return TRUE;
 }
 
+/* Its applications' windows are another program's, which lives as long as they
+ * do: this one's again, signed in by itself. */
+static void choose_applications(struct desktops *desktops, struct card *card)
+{
+	const struct desktop *desktop = card_desktop(card);
+	const struct api *api = desktops->api;
+	g_autoptr(GError) error = NULL;
+	if (!desktop->pool || !api)
+		return;
+	const struct server_url at = {.host = (char *)api_host(api),
+				      .port = api_port(api)};
+	g_autofree char *key = server_url_key(&at);
+	g_autofree char *url =
+	    g_strdup_printf("https://%s/%s", key, desktop->pool);
+	g_autofree char *program = g_file_read_link("/proc/self/exe", NULL);
+	const char *fingerprint = api_fingerprint(api);
+	g_autoptr(GPtrArray) words = g_ptr_array_new();
+	g_ptr_array_add(words, program ? program : (char *)"oriel-client");
+	g_ptr_array_add(words, (char *)"run");
+	g_ptr_array_add(words, (char *)"--choose");
+	g_ptr_array_add(words, (char *)"--user");
+	g_ptr_array_add(words, (char *)api_user(api));
+	if (fingerprint) {
+		g_ptr_array_add(words, (char *)"--trust-fingerprint");
+		g_ptr_array_add(words, (char *)fingerprint);
+	}
+	g_ptr_array_add(words, url);
+	g_ptr_array_add(words, NULL);
+	g_spawn_async(NULL, (char **)words->pdata, NULL, G_SPAWN_SEARCH_PATH,
+		      NULL, NULL, NULL, &error);
+	card_set_error(card, error);
+}
+
 static void on_card_action(struct card *card, const char *verb, void *data)
 {
 	struct desktops *desktops = data;
@@ -290,6 +324,11 @@ static void on_card_action(struct card *card, const char *verb, void *data)
 	if (strcmp(verb, "open") == 0) {
 		card_set_error(card, NULL);
 		desktops->handlers->open(desktop, desktops->data);
+		return;
+	}
+	if (strcmp(verb, "applications") == 0) {
+		events_emit("action", "{s:s}", "verb", verb);
+		choose_applications(desktops, card);
 		return;
 	}
 	/* the question may outlive the card */
