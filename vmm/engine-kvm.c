@@ -110,6 +110,7 @@ static gboolean kvm_command(const struct launch *launch, GPtrArray *argv,
 	add(argv, "--device", "virtio-keyboard,id=keys");
 	add_ports(argv);
 	add(argv, "--device", "virtio-rng,id=rng");
+	add(argv, "--device", "intel-hda,id=sound");
 	for (unsigned i = 0; i < spec->heads; i++)
 		add(argv, "--device", "virtio-tablet,id=tablet%u,head=%u", i,
 		    i);

@@ -73,9 +73,7 @@ static void find_monitor(GPtrArray *findings)
 		finding_add(findings, "oriel-vmm", FINDING_GOOD,
 			    "Engine kvm runs desktops that start from a disk "
 			    "of their own. Engine qemu runs those that are "
-			    "cloned from a template, which kvm cannot do yet; "
-			    "nor has it sound: engine=qemu in a machine.conf "
-			    "brings that.",
+			    "cloned from a template, which kvm cannot do yet.",
 			    NULL, "Oriel's own monitor can run machines here.");
 		return;
 	}

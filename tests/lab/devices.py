@@ -26,7 +26,8 @@ while :; do
 done
 """
 MODULES = ["virtio_pci", "virtio_blk", "virtio_net", "virtio_console", "virtio_gpu", "virtio_input", "evdev",
-           "virtio_balloon", "virtio-rng", "vmw_vsock_virtio_transport", "pvpanic-mmio"]
+           "virtio_balloon", "virtio-rng", "vmw_vsock_virtio_transport", "pvpanic-mmio", "snd-hda-codec-generic",
+           "snd-hda-intel", "snd-pcm-oss"]
 
 
 class Shell:
@@ -75,7 +76,7 @@ def main():
     command = ["/lab/build/bin/oriel-vmm", "--cpus", str(CPUS), "--memory", str(MEMORY), "--heads", "4", "--kernel",
                local("bzimage"), "--kernel-cache", "/tmp/kernels", "--initrd", INITRD, "--cmdline", CMDLINE,
                "--serial", "file:" + OUT + "/devices.serial", "--qmp", "/tmp/devices.qmp"]
-    for device in (["virtio-gpu", "virtio-blk,serial=oriel,path=" + disk, "virtio-rng", "virtio-balloon",
+    for device in (["virtio-gpu", "virtio-blk,serial=oriel,path=" + disk, "virtio-rng", "virtio-balloon", "intel-hda",
                     "virtio-keyboard", "virtio-tablet,head=0", "virtio-touch",
                     "virtio-net,mac=%s,backend=tap:oriel0" % MAC,
                     "virtio-console,port1=unix:/tmp/shell.sock,name1=org.oriel.shell,port2=null,name2=org.oriel.two,"
@@ -103,6 +104,14 @@ def main():
     ok(all(name in said for name in ("Oriel Keyboard", "Oriel Tablet", "Oriel Touch Screen")), "all input devices")
     said = shell.run("cat /sys/class/misc/hw_random/rng_current; dd if=/dev/hwrng bs=512 count=8 2>/dev/null | md5sum")
     ok("virtio" in said and "d41d8" not in said, "random numbers come from the host")
+
+    # a second each way at 8 kHz, through the kernel's old interface, which makes 48 kHz stereo of it
+    said = shell.run("dmesg | grep -i -e hda -e snd; cat /proc/asound/cards; head -c 8000 /dev/urandom >/dev/dsp && echo played; "
+                     "head -c 8000 /dev/dsp | wc -c")
+    sound = qmp.ask("x-oriel-stats")["return"]["sound"]
+    note("sound", said.split("\n"), sound)
+    ok("HDA Intel" in said and "played" in said and sound["played-bytes"] >= 150000, "Linux plays sound")
+    ok("8000" in said.split() and sound["recorded-bytes"] >= 150000, "and records")
 
     shell.run("ip addr add 10.99.0.2/24 dev eth0; ip link set eth0 up")
     said = shell.run("for i in 1 2 3 4 5; do ping -c1 -W5 10.99.0.1 && break; done")

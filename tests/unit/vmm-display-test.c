@@ -309,6 +309,23 @@ static gboolean on_update(QemuDisplay1Listener *listener,
 	return TRUE;
 }
 
+/* The listener's side of a connection that the machine serves. */
+static GDBusConnection *connect_peer(int fd)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GSocket) socket = g_socket_new_from_fd(fd, NULL);
+	g_autoptr(GSocketConnection) stream =
+	    g_socket_connection_factory_create_connection(socket);
+	GDBusConnection *connection = g_dbus_connection_new_sync(
+	    G_IO_STREAM(stream), NULL,
+	    G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
+		G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING,
+	    NULL, NULL, &error);
+
+	g_assert_no_error(error);
+	return connection;
+}
+
 static GDBusConnection *listen_on(struct world *w, bool maps)
 {
 	const char *const interfaces[] = {"org.qemu.Display1.Listener.Unix.Map",
@@ -319,8 +336,6 @@ static GDBusConnection *listen_on(struct world *w, bool maps)
 	g_autoptr(GUnixFDList) fds = g_unix_fd_list_new();
 	g_autoptr(GVariant) reply = NULL;
 	g_autoptr(GError) error = NULL;
-	g_autoptr(GSocket) socket = NULL;
-	g_autoptr(GSocketConnection) stream = NULL;
 	GDBusConnection *connection;
 	int pair[2], index;
 
@@ -342,14 +357,7 @@ static GDBusConnection *listen_on(struct world *w, bool maps)
 	    g_variant_new("(h)", index), NULL, 0, 20000, fds, NULL, NULL,
 	    &error);
 	g_assert_no_error(error);
-	socket = g_socket_new_from_fd(pair[0], NULL);
-	stream = g_socket_connection_factory_create_connection(socket);
-	connection = g_dbus_connection_new_sync(
-	    G_IO_STREAM(stream), NULL,
-	    G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
-		G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING,
-	    NULL, NULL, &error);
-	g_assert_no_error(error);
+	connection = connect_peer(pair[0]);
 	g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(listener),
 					 connection,
 					 "/org/qemu/Display1/Listener", NULL);
@@ -498,6 +506,115 @@ static void test_sizes(void)
 	forget_world(&w);
 }
 
+struct hearing {
+	guint rate, channels, enabled;
+	GByteArray *sound;
+};
+
+static gboolean on_voice(QemuDisplay1AudioOutListener *listener,
+			 GDBusMethodInvocation *invocation, guint64 id,
+			 guchar bits, gboolean is_signed, gboolean is_float,
+			 guint rate, guchar channels, guint frame_bytes,
+			 guint bytes_per_second, gboolean big_endian,
+			 gpointer data)
+{
+	struct hearing *heard = data;
+
+	g_assert_cmpuint(bits, ==, 16);
+	g_assert_true(is_signed && !is_float && !big_endian);
+	g_assert_cmpuint(frame_bytes, ==, 2 * channels);
+	heard->rate = rate;
+	heard->channels = channels;
+	qemu_display1_audio_out_listener_complete_init(listener, invocation);
+	return TRUE;
+}
+
+static gboolean on_voice_enabled(QemuDisplay1AudioOutListener *listener,
+				 GDBusMethodInvocation *invocation, guint64 id,
+				 gboolean enabled, gpointer data)
+{
+	struct hearing *heard = data;
+
+	heard->enabled = (guint)enabled;
+	qemu_display1_audio_out_listener_complete_set_enabled(listener,
+							      invocation);
+	return TRUE;
+}
+
+static gboolean on_volume(QemuDisplay1AudioOutListener *listener,
+			  GDBusMethodInvocation *invocation, guint64 id,
+			  gboolean mute, GVariant *volume, gpointer data)
+{
+	qemu_display1_audio_out_listener_complete_set_volume(listener,
+							     invocation);
+	return TRUE;
+}
+
+static gboolean on_sound(QemuDisplay1AudioOutListener *listener,
+			 GDBusMethodInvocation *invocation, guint64 id,
+			 GVariant *bytes, gpointer data)
+{
+	struct hearing *heard = data;
+	gsize count;
+	const void *sound = g_variant_get_fixed_array(bytes, &count, 1);
+
+	g_byte_array_append(heard->sound, sound, (guint)count);
+	qemu_display1_audio_out_listener_complete_write(listener, invocation);
+	return TRUE;
+}
+
+/* What the guest plays, a ramp, arrives without a gap. */
+static void test_sound(void)
+{
+	static const char *const devices[] = {"--device", "intel-hda", NULL};
+	g_autoptr(GUnixFDList) fds = g_unix_fd_list_new();
+	g_autoptr(GVariant) reply = NULL;
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GDBusConnection) connection = NULL;
+	QemuDisplay1AudioOutListener *listener =
+	    qemu_display1_audio_out_listener_skeleton_new();
+	struct hearing heard = {.sound = g_byte_array_new()};
+	const gint16 *samples;
+	struct world w;
+	int pair[2];
+
+	open_world(&w, "hda", "play", devices);
+	until_said(&w, "plays\n");
+	g_assert_cmpint(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), ==, 0);
+	g_unix_fd_list_append(fds, pair[1], NULL);
+	close(pair[1]);
+	reply = g_dbus_connection_call_with_unix_fd_list_sync(
+	    w.display, NULL, "/org/qemu/Display1/Audio",
+	    "org.qemu.Display1.Audio", "RegisterOutListener",
+	    g_variant_new("(h)", 0), NULL, 0, 20000, fds, NULL, NULL, &error);
+	g_assert_no_error(error);
+	connection = connect_peer(pair[0]);
+	g_signal_connect(listener, "handle-init", G_CALLBACK(on_voice), &heard);
+	g_signal_connect(listener, "handle-set-enabled",
+			 G_CALLBACK(on_voice_enabled), &heard);
+	g_signal_connect(listener, "handle-set-volume", G_CALLBACK(on_volume),
+			 &heard);
+	g_signal_connect(listener, "handle-write", G_CALLBACK(on_sound),
+			 &heard);
+	g_dbus_interface_skeleton_export(
+	    G_DBUS_INTERFACE_SKELETON(listener), connection,
+	    "/org/qemu/Display1/AudioOutListener", NULL);
+	g_dbus_connection_start_message_processing(connection);
+	until(heard.sound->len > 4 * 9600 && heard.enabled);
+	g_assert_cmpuint(heard.rate, ==, 48000);
+	g_assert_cmpuint(heard.channels, ==, 2);
+	samples = (const gint16 *)(gconstpointer)heard.sound->data;
+	for (guint i = 0; i < heard.sound->len / 4; i++) {
+		g_assert_cmpint(samples[2 * i], ==,
+				(samples[0] + (gint)i) % 4800);
+		g_assert_cmpint(samples[2 * i + 1], ==, -samples[2 * i]);
+	}
+	g_byte_array_unref(heard.sound);
+	g_object_unref(listener);
+	close_world(&w);
+}
+
 /* A port's bytes go through Register(), and the keyboard reaches the guest. */
 static void test_ports(void)
 {
@@ -616,5 +733,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/vmm-display/sizes", test_sizes);
 	g_test_add_func("/vmm-display/ports-and-keys", test_ports);
 	g_test_add_func("/vmm-display/touch", test_touch);
+	g_test_add_func("/vmm-display/sound", test_sound);
 	return g_test_run();
 }

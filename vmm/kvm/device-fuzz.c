@@ -1,4 +1,4 @@
-/* device-fuzz.c - each virtio device on a fake guest memory.
+/* device-fuzz.c - each virtio device, and sound, on a fake guest memory.
  *
  * The input: which device (1 byte), features it agrees on (4), how many
  * actions (1), the actions (4 each: what, where, value), then guest memory,
@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/kvm/audio.h"
 #include "vmm/kvm/console.h"
 #include "vmm/kvm/fake-vm.h"
 #include "vmm/kvm/input.h"
@@ -43,7 +44,33 @@ static void prepare(void)
 		if (!devices[device_count++])
 			abort();
 	}
+	fake_vm_add(vm, "intel-hda");
 	atexit(forget);
+}
+
+/* Registers of the sound device, a list or ring being anywhere; the lower
+ * half of the registers is tried more often than what lies behind. */
+static void make_noise(const uint8_t *a, unsigned actions)
+{
+	uint64_t config = PCI_ECAM_BASE + ((device_count + 1ull) << 15);
+	uint64_t bar = bus_read(&vm->mmio, config + 0x10, 4) & ~15ull;
+	unsigned sleeps = 0;
+
+	for (unsigned i = 0; i < actions; i++, a += 4) {
+		uint64_t at = bar + a[0] + (a[1] & 0x40 ? 0x2000 : 0);
+		unsigned size = 1u << (a[1] & 3);
+
+		/* streams go by the clock */
+		if ((a[1] & 0x38) == 0x38 && sleeps++ < 3)
+			g_usleep(300);
+		if (a[1] & 0x80)
+			bus_read(&vm->mmio, at, size);
+		else
+			bus_write(&vm->mmio, at, size,
+				  a[2] | (uint64_t)a[3] << 8 |
+				      (uint64_t)a[2] << 16);
+	}
+	audio_serve(vm->audio);
 }
 
 static void act(struct virtio *v, const uint8_t *a)
@@ -87,13 +114,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct virtio *v;
 	uint32_t features;
-	unsigned actions;
+	unsigned actions, which;
 
 	if (!vm)
 		prepare();
 	if (size < 6)
 		return 0;
-	v = devices[data[0] % device_count];
+	which = data[0] % (device_count + 1);
 	memcpy(&features, data + 1, 4);
 	actions = data[5];
 	data += 6;
@@ -103,6 +130,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	pci_bus_reset(vm->pci);
 	pci_bus_assign(vm->pci);
 	fake_vm_fill(vm, data + actions * 4ul, size - actions * 4ul);
+	if (which == device_count) {
+		make_noise(data, actions);
+		return 0;
+	}
+	v = devices[which];
 	/* only what is offered, else nothing would start */
 	fake_vm_drive(v, features & (v->ops->features(v) | VIRTIO_F_INDIRECT |
 				     VIRTIO_F_EVENT_IDX));

@@ -5,6 +5,7 @@
 #include "vmm/kvm/vm.h"
 
 #define DEVICE_TYPES(X)                                                        \
+	X(hda_type)                                                            \
 	X(virtio_balloon_type)                                                 \
 	X(virtio_blk_type)                                                     \
 	X(virtio_console_type)                                                 \

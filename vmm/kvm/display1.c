@@ -16,6 +16,7 @@
 #include "common/fault.h"
 #include "vmm/kvm/chardev.h"
 #include "vmm/kvm/console.h"
+#include "vmm/kvm/display1-audio.h"
 #include "vmm/kvm/display1-listener.h"
 #include "vmm/kvm/input.h"
 #include "vmm/kvm/vm.h"
@@ -456,6 +457,7 @@ static void on_connected(GObject *source, GAsyncResult *result, gpointer data)
 	for (unsigned i = 0; i < console_count(vm->consoles); i++)
 		add_console(c, i);
 	chardev_each_dbus(add_chardev, c);
+	display1_audio_export(vm, c->manager);
 	g_dbus_object_manager_server_set_connection(c->manager, c->connection);
 	c->closed =
 	    g_signal_connect(c->connection, "closed", G_CALLBACK(on_closed), c);
@@ -509,4 +511,5 @@ void display1_finish(struct vm *vm)
 {
 	while (clients)
 		client_free(clients);
+	display1_audio_finish();
 }

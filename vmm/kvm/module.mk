@@ -31,7 +31,7 @@ vmm-display-test_SRC := tests/unit/vmm-display-test.c
 vmm-display-test_LIBS := display1 common
 
 # Bare-metal guests: programs for an empty machine, run by tests/protocol/vmm.
-GUESTS := chips ring idle blk gpu net plug ports smp spray touch
+GUESTS := chips ring idle blk gpu hda net plug ports smp spray touch
 guest_CFLAGS := -std=c17 -O2 -Wall -Wextra -Wno-unused-parameter -Werror \
 	-ffreestanding -fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only \
 	-fno-stack-protector -fcf-protection=none

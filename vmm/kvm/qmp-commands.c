@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "common/fault.h"
+#include "vmm/kvm/audio.h"
 #include "vmm/kvm/console.h"
 #include "vmm/kvm/display1.h"
 #include "vmm/kvm/opts.h"
@@ -249,6 +250,7 @@ static json_t *stats(struct qmp_client *c, json_t *arguments, GError **error)
 	struct vm *vm = qmp_client_vm(c);
 	json_t *cpus = json_array(), *devices = json_array();
 	json_t *consoles = json_array();
+	struct audio_voice out = {0}, in = {0};
 	uint64_t first = atomic_load(&vm->first_exit_us);
 
 	for (unsigned i = 0; i < vm->vcpu_count; i++) {
@@ -287,10 +289,16 @@ static json_t *stats(struct qmp_client *c, json_t *arguments, GError **error)
 		    consoles, json_pack("{s:I}", "damage-pixels",
 					(json_int_t)console_get(vm->consoles, i)
 					    ->damage_pixels));
+	if (vm->audio) {
+		audio_look(vm->audio, AUDIO_OUT, &out);
+		audio_look(vm->audio, AUDIO_IN, &in);
+	}
 	/* of the monotonic clock, as who started us may compare */
-	return json_pack("{s:I, s:o, s:o, s:o}", "first-exit-at-us",
-			 (json_int_t)first, "cpus", cpus, "devices", devices,
-			 "consoles", consoles);
+	return json_pack("{s:I, s:o, s:o, s:o, s:{s:I, s:I}}",
+			 "first-exit-at-us", (json_int_t)first, "cpus", cpus,
+			 "devices", devices, "consoles", consoles, "sound",
+			 "played-bytes", (json_int_t)out.bytes,
+			 "recorded-bytes", (json_int_t)in.bytes);
 }
 
 const struct qmp_command qmp_commands[] = {

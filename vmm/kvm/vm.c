@@ -14,6 +14,7 @@
 
 #include "common/fault.h"
 #include "common/log.h"
+#include "vmm/kvm/audio.h"
 #include "vmm/kvm/boot.h"
 #include "vmm/kvm/chips.h"
 #include "vmm/kvm/console.h"
@@ -149,6 +150,7 @@ void vm_free(struct vm *vm)
 	ioloop_free(vm->io);
 	ioloop_free(vm->gpu_io);
 	pci_bus_free(vm->pci);
+	audio_free(vm->audio);
 	input_set_free(vm->input);
 	console_set_free(vm->consoles);
 	irqs_free(vm->irqs);
@@ -370,7 +372,7 @@ void vm_powerdown(struct vm *vm)
 void vm_ask(struct vm *vm, enum vm_wish wish)
 {
 	/* what ends or stops the guest also keeps its CPUs off it until then */
-	if (wish & ~(VM_WISH_DISPLAY | VM_WISH_ATTENTION))
+	if (wish & ~(VM_WISH_DISPLAY | VM_WISH_ATTENTION | VM_WISH_AUDIO))
 		atomic_store(&vm->go, false);
 	if (!(atomic_fetch_or(&vm->wishes, wish) & wish))
 		eventfd_write(vm->wish_fd, 1);
@@ -407,6 +409,8 @@ void vm_serve_wishes(struct vm *vm)
 	wishes = atomic_exchange(&vm->wishes, 0);
 	if (wishes & VM_WISH_DISPLAY)
 		console_set_serve(vm->consoles);
+	if (wishes & VM_WISH_AUDIO)
+		audio_serve(vm->audio);
 	if (wishes & VM_WISH_ATTENTION)
 		hotplug_serve(vm->hotplug);
 	if (wishes & VM_WISH_PANIC) {

@@ -86,6 +86,7 @@ enum vm_wish {
 	VM_WISH_IO_ERROR = 1 << 4,
 	VM_WISH_DISPLAY = 1 << 5,   /* look at the consoles */
 	VM_WISH_ATTENTION = 1 << 6, /* look at deferred work of devices */
+	VM_WISH_AUDIO = 1 << 7,     /* sound waits */
 };
 
 struct vm_config {
@@ -104,6 +105,7 @@ struct vm_config {
 struct chip_pm;
 struct chip_i8042;
 struct hotplug;
+struct audio;
 
 struct vm {
 	struct vm_config config;
@@ -121,6 +123,7 @@ struct vm {
 	struct hotplug *hotplug;
 	struct console_set *consoles;
 	struct input_set *input;
+	struct audio *audio; /* NULL: no sound device */
 	struct irqs *irqs;
 	struct machine_image *image; /* what boots; reloaded at reset */
 
