@@ -9,7 +9,7 @@ from lab import OUT, Agent, Qmp, local, note, ok, until
 from small import CMDLINE, INITRD, make_initrd
 
 KERNEL = local("bzimage")
-BLOCK_MIB, NET_MIB, ROUNDS = 24, 4, 3
+BLOCK_MIB, NET_MIB, ROUNDS, TURNS = 24, 4, 3, 2
 MAC = "52:54:00:6f:72:69"
 PASST = ["passt", "--quiet", "--foreground", "--address", "10.0.2.15", "--gateway", "10.0.2.2"]
 RESULT = {}
@@ -155,7 +155,7 @@ def throughput():
     serve(9000, send)
     serve(9001, swallow)
     rates = {"oriel-vmm": {}, "q35": {}}
-    for turn in range(ROUNDS):
+    for turn in range(TURNS):
         for name, command in (("oriel-vmm", oriel), ("q35", qemu("q35"))):
             net = "/tmp/passt-%s-%d.sock" % (name, turn)
             passt = subprocess.Popen(PASST + ["--socket", net], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
