@@ -61,6 +61,7 @@ void spice_input_pointer(struct session *session, int head, int x, int y,
 	self->x = x;
 	self->y = y;
 	self->head = head;
+	self->pointed = TRUE;
 	for (gsize i = 0; i < G_N_ELEMENTS(buttons_map); i++) {
 		unsigned bit = buttons_map[i].bit;
 		if ((buttons ^ self->buttons) & bit) {
@@ -77,10 +78,16 @@ void spice_input_pointer(struct session *session, int head, int x, int y,
 	self->buttons = buttons;
 }
 
+gboolean spice_input_can_probe(const struct spice_session *self)
+{
+	return self->inputs && self->pointed &&
+	       self->mouse_mode == SPICE_MOUSE_MODE_CLIENT;
+}
+
 void spice_input_probe(struct session *session)
 {
 	struct spice_session *self = (struct spice_session *)session;
-	if (!self->inputs || self->mouse_mode != SPICE_MOUSE_MODE_CLIENT)
+	if (!spice_input_can_probe(self))
 		return;
 	for (int i = 0; i < POSITIONS_PER_ACK; i++)
 		spice_inputs_channel_position(self->inputs, self->x, self->y,

@@ -388,8 +388,10 @@ static gint64 spice_heard_us(struct session *session)
 		tunnel_read_meter(line->tunnel, &meter);
 		heard = MAX(heard, meter.heard_us);
 	}
-	/* before there is a line, the connecting has its own limits */
-	return heard ? heard : g_get_monotonic_time();
+	/* connecting has its own limits; a server that cannot be asked is only
+	 * missed by TCP */
+	return heard && spice_input_can_probe(self) ? heard
+						    : g_get_monotonic_time();
 }
 
 static void spice_stats(struct session *session, struct session_stats *stats)

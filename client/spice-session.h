@@ -64,6 +64,7 @@ struct spice_session {
 	/* spice-input.c */
 	unsigned buttons;
 	int x, y, head;
+	gboolean pointed; /* ... was told */
 	int mouse_mode;
 
 	/* spice-agent.c */
@@ -93,7 +94,9 @@ void spice_input_key(struct session *session, unsigned keysym, unsigned qnum,
 		     gboolean down);
 void spice_input_pointer(struct session *session, int head, int x, int y,
 			 unsigned buttons);
-/* Pointer positions are acknowledged, also where nothing moves. */
+/* Pointer positions are acknowledged, also where nothing moves; before the
+ * first one there is nothing that a server has to answer. */
+gboolean spice_input_can_probe(const struct spice_session *self);
 void spice_input_probe(struct session *session);
 
 void spice_agent_add(struct spice_session *self);

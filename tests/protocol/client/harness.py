@@ -309,7 +309,7 @@ class Gateway:
         self.desktops = []
         self.displays = {}
         self.windows = {}      # desktop id -> socket of its windows' stream
-        self.spice = {}        # desktop id -> socket of its display for SPICE
+        self.spice = {}        # desktop id -> socket (or port) of its display for SPICE
         self.changed = threading.Condition()
         self.requests = []     # "METHOD path"
         self.refuse = {}       # "METHOD /path" -> Refusal
@@ -579,9 +579,12 @@ class Gateway:
             Viewer(self.displays[identity], sock).serve()
 
     def relay(self, sock, path):
-        """Both ways between the client and a unix socket, until either ends."""
-        other = socket.socket(socket.AF_UNIX)
-        other.connect(path)
+        """Both ways between the client and a socket (unix path, or a port here), until either ends."""
+        if isinstance(path, int):
+            other = socket.create_connection(("127.0.0.1", path))
+        else:
+            other = socket.socket(socket.AF_UNIX)
+            other.connect(path)
         self.connections.add(other)
 
         def pump(source, target):

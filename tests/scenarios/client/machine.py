@@ -28,6 +28,22 @@ def boot_sector(tone_hz=None):
     return code.ljust(510, b"\0") + b"\x55\xaa"
 
 
+def found(screen, width, height, rgb):
+    """Whether that picture is on the screen, bit by bit, wherever. Black rows at its top do not count."""
+    rows = [rgb[y * width * 3:(y + 1) * width * 3] for y in range(height)]
+    first = next((i for i, row in enumerate(rows) if any(row)), None)
+    if first is None:
+        return False
+    done = subprocess.run("import -window root png:- | convert png:- -depth 8 rgb:-", shell=True, env=screen.env,
+                          stdout=subprocess.PIPE).stdout
+    mine = [done[y * 1280 * 3:(y + 1) * 1280 * 3] for y in range(len(done) // 1280 // 3)]
+    for y in range(first, len(mine) - (height - first) + 1):
+        x = mine[y].find(rows[first])
+        if x >= 0 and x % 3 == 0 and all(mine[y + i - first][x:x + width * 3] == rows[i] for i in range(first, height)):
+            return True
+    return False
+
+
 class Machine:
     def __init__(self, tone_hz=None):
         self.folder = tempfile.mkdtemp(prefix="oriel-machine-")
