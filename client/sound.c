@@ -7,7 +7,12 @@
 #include "client/events.h"
 
 #define RETRY_MS     1000
-#define CALM_S       60
+#define CALM_S       10
+#define DELAY_MAX_MS 100u
+/* Delay beyond the buffer that is worked off piece by piece: at once where
+ * nobody hears it, else one a second. */
+#define SLACK_MS     25
+#define QUIET        64
 #define RATE_MIN     8000u
 #define RATE_MAX     192000u
 #define CHANNELS_MAX 8u
@@ -25,7 +30,8 @@ struct sound {
 	guint retry;
 	struct direction play, record;
 	unsigned buffer_ms;
-	gint64 dry_us; /* when it last ran dry or shrank */
+	gint64 dry_us;     /* when it last ran dry or shrank */
+	gint64 skipped_us; /* when a piece was last left out */
 	guint16 volume[CHANNELS_MAX];
 	unsigned volume_channels;
 	gboolean mute;
@@ -196,13 +202,28 @@ void sound_play_start(struct sound *sound, unsigned rate, unsigned channels)
 	open_play(sound);
 }
 
-/* Written and not yet read by the sink. */
-static gint64 waiting_bytes(pa_stream *stream)
+static gboolean is_quiet(const gint16 *samples, gsize count)
 {
-	const pa_timing_info *info = pa_stream_get_timing_info(stream);
-	return info && !info->write_index_corrupt && !info->read_index_corrupt
-		   ? info->write_index - info->read_index
-		   : 0;
+	for (gsize i = 0; i < count; i++)
+		if (samples[i] > QUIET || samples[i] < -QUIET)
+			return FALSE;
+	return TRUE;
+}
+
+/* What the sink lags behind is delay that nothing else would undo. */
+static gboolean is_late(struct sound *sound, const void *pcm, gsize bytes)
+{
+	gint64 now = g_get_monotonic_time();
+	unsigned delay = sound_play_delay_ms(sound);
+	gboolean late =
+	    delay > MAX(DELAY_MAX_MS, sound->buffer_ms + 2 * SLACK_MS) ||
+	    (delay > sound->buffer_ms + SLACK_MS &&
+	     now - sound->dry_us > CALM_S / 2 * G_USEC_PER_SEC &&
+	     (now - sound->skipped_us > G_USEC_PER_SEC ||
+	      is_quiet(pcm, bytes / sizeof(gint16))));
+	if (late)
+		sound->skipped_us = now;
+	return late;
 }
 
 void sound_play(struct sound *sound, const void *pcm, gsize bytes)
@@ -213,10 +234,7 @@ void sound_play(struct sound *sound, const void *pcm, gsize bytes)
 	    pa_stream_get_state(stream) != PA_STREAM_READY)
 		return; /* nobody to hear it */
 	bytes -= bytes % frame;
-	/* more than twice the buffer is delay that nothing would undo */
-	if (bytes == 0 ||
-	    waiting_bytes(stream) >
-		(gint64)bytes_of(&sound->play, 2 * sound->buffer_ms + 20))
+	if (bytes == 0 || is_late(sound, pcm, bytes))
 		return;
 	pa_stream_write(stream, pcm, bytes, NULL, 0, PA_SEEK_RELATIVE);
 	if (sound->buffer_ms > SOUND_BUFFER_MS &&

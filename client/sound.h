@@ -3,9 +3,9 @@
  * PulseAudio (or what speaks for it), on the main loop. The buffer is small:
  * SOUND_BUFFER_MS between a write and the ear, sink included, where the
  * hardware allows that; it grows by SOUND_BUFFER_STEP_MS when it ran dry, up
- * to SOUND_BUFFER_MAX_MS, and shrinks again after a quiet minute. What comes
- * faster than it is played is dropped before it becomes delay. A server that
- * goes away is looked for again every second; sound then goes on.
+ * to SOUND_BUFFER_MAX_MS, and shrinks by as much after each 10 s without that.
+ * What comes faster than it is played is left out before it becomes delay. A
+ * server that goes away is looked for again every second; sound then goes on.
  *
  * Threads: main. Format: S16, native order, interleaved. Ownership:
  * sound_free() stops both directions; no handler is called after it.
