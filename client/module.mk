@@ -18,7 +18,9 @@ oriel-client_SRC := client/main.c $(CLIENT_RESOURCE)
 oriel-client_LIBS := client seamless-wire common
 oriel-client_DIR := bin
 
-FUZZERS += http-answer-fuzz rfb-clipboard-fuzz seamless-fuzz
+FUZZERS += http-answer-fuzz rfb-clipboard-fuzz seamless-fuzz spice-tap-fuzz
+spice-tap-fuzz_SRC := client/spice-tap-fuzz.c
+spice-tap-fuzz_LIBS := client seamless-wire common
 seamless-fuzz_SRC := client/seamless-fuzz.c
 seamless-fuzz_LIBS := client seamless-wire common
 http-answer-fuzz_SRC := client/http-answer-fuzz.c

@@ -246,12 +246,6 @@ static void on_mark(SpiceChannel *channel, int mark, struct spice_session *self)
 	flush_soon(self);
 }
 
-static void on_streaming(SpiceChannel *channel, gboolean streaming,
-			 struct spice_session *self)
-{
-	self->streaming = streaming;
-}
-
 void spice_display_add(struct spice_session *self, SpiceChannel *channel)
 {
 	int id = -1;
@@ -267,8 +261,6 @@ void spice_display_add(struct spice_session *self, SpiceChannel *channel)
 			 G_CALLBACK(on_invalidate), self);
 	g_signal_connect(channel, "display-mark", G_CALLBACK(on_mark), self);
 	g_signal_connect(channel, "notify::monitors", G_CALLBACK(on_monitors),
-			 self);
-	g_signal_connect(channel, "streaming-mode", G_CALLBACK(on_streaming),
 			 self);
 }
 

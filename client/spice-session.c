@@ -6,8 +6,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/spice-tap.h"
 #include "common/fault.h"
 #include "common/log.h"
+
+/* How a display channel's pictures come; the line's and its tunnel's. */
+struct meter {
+	gint references; /* atomic */
+	GMutex lock;
+	struct spice_tap tap; /* under lock */
+};
 
 /* A channel and its way to the display. */
 struct spice_line {
@@ -15,8 +23,8 @@ struct spice_line {
 	SpiceChannel *channel;
 	GCancellable *cancellable;
 	struct tunnel *tunnel; /* NULL: not connected */
+	struct meter *meter;   /* of a display channel */
 	int type;
-	gulong opened;
 };
 
 /* What a connecting thread needs and brings. */
@@ -25,10 +33,44 @@ struct connecting {
 	GCancellable *cancellable;
 	char *host, *fingerprint, *ticket, *secret;
 	guint16 port;
+	struct meter *meter;
 	struct tunnel *tunnel;
 	struct tunnel_answer answer;
 	GError *error;
 };
+
+static struct meter *meter_ref(struct meter *meter)
+{
+	if (meter)
+		g_atomic_int_inc(&meter->references);
+	return meter;
+}
+
+static void meter_unref(gpointer data)
+{
+	struct meter *meter = data;
+	if (!meter || !g_atomic_int_dec_and_test(&meter->references))
+		return;
+	g_mutex_clear(&meter->lock);
+	g_free(meter);
+}
+
+static struct meter *meter_new(void)
+{
+	struct meter *meter = g_new0(struct meter, 1);
+	meter->references = 1;
+	g_mutex_init(&meter->lock);
+	return meter;
+}
+
+/* A tunnel's thread. */
+static void on_seen(const void *bytes, gsize length, void *data)
+{
+	struct meter *meter = data;
+	g_mutex_lock(&meter->lock);
+	spice_tap_read(&meter->tap, bytes, length);
+	g_mutex_unlock(&meter->lock);
+}
 
 static void wipe(char *secret)
 {
@@ -112,6 +154,7 @@ static void free_connecting(gpointer data)
 {
 	struct connecting *work = data;
 	close_later(work->tunnel);
+	meter_unref(work->meter);
 	memset(work->answer.session, 0, sizeof work->answer.session);
 	g_clear_object(&work->cancellable);
 	g_clear_error(&work->error);
@@ -172,6 +215,9 @@ static gpointer connect_tunnel(gpointer data)
 	    .ticket = work->ticket,
 	    .session = work->secret,
 	    .both_ways = TRUE,
+	    .seen = work->meter ? on_seen : NULL,
+	    .data = meter_ref(work->meter),
+	    .free_data = meter_unref,
 	};
 	work->tunnel = tunnel_connect(&request, work->cancellable,
 				      &work->answer, &work->error);
@@ -187,6 +233,7 @@ static void on_open_fd(SpiceChannel *channel, int tls, gpointer data)
 	struct connecting *work = g_new0(struct connecting, 1);
 	work->line = line;
 	work->cancellable = g_object_ref(line->cancellable);
+	work->meter = meter_ref(line->meter);
 	work->host = g_strdup(self->host);
 	work->port = self->port;
 	work->fingerprint = g_strdup(self->fingerprint);
@@ -229,6 +276,7 @@ static void free_line(gpointer data)
 	g_clear_object(&line->cancellable);
 	g_clear_object(&line->channel);
 	close_later(line->tunnel);
+	meter_unref(line->meter);
 	g_free(line);
 }
 
@@ -269,6 +317,7 @@ static void on_channel_new(SpiceSession *spice, SpiceChannel *channel,
 		spice_agent_add(self);
 		return; /* connected by the session */
 	case SPICE_CHANNEL_DISPLAY:
+		line->meter = meter_new();
 		spice_display_add(self, channel);
 		break;
 	case SPICE_CHANNEL_INPUTS:
@@ -397,6 +446,7 @@ static gint64 spice_heard_us(struct session *session)
 static void spice_stats(struct session *session, struct session_stats *stats)
 {
 	struct spice_session *self = (struct spice_session *)session;
+	struct spice_tap sum = {0};
 	stats->updates = self->frames;
 	for (GSList *l = self->lines; l; l = l->next) {
 		struct spice_line *line = l->data;
@@ -406,12 +456,18 @@ static void spice_stats(struct session *session, struct session_stats *stats)
 		tunnel_read_meter(line->tunnel, &meter);
 		stats->bytes_in += meter.bytes_in;
 		stats->bytes_out += meter.bytes_out;
-		if (line->type == SPICE_CHANNEL_DISPLAY)
-			stats->rtt_us = meter.rtt_us;
+		if (line->type != SPICE_CHANNEL_DISPLAY)
+			continue;
+		stats->rtt_us = meter.rtt_us;
+		g_mutex_lock(&line->meter->lock);
+		for (int i = 0; i < SPICE_TAP_KINDS; i++) {
+			sum.bytes[i] += line->meter->tap.bytes[i];
+			/* what is old counts less */
+			line->meter->tap.bytes[i] /= 2;
+		}
+		g_mutex_unlock(&line->meter->lock);
 	}
-	g_strlcpy(stats->encoding,
-		  self->streaming ? "pictures and video" : "pictures",
-		  sizeof stats->encoding);
+	spice_tap_tell(&sum, stats->encoding, sizeof stats->encoding);
 }
 
 static gboolean spice_can_resize(struct session *session)

@@ -59,7 +59,6 @@ struct spice_session {
 	cairo_surface_t *locked;
 	guint flush, refused_timer;
 	guint64 frames;
-	gboolean streaming;
 
 	/* spice-input.c */
 	unsigned buttons;

@@ -37,6 +37,9 @@ struct tunnel {
 	GMutex lock;
 	GError *error;             /* under lock: the first that went wrong */
 	struct tunnel_meter meter; /* under lock */
+	void (*seen)(const void *bytes, gsize length, void *data);
+	void *data;
+	GDestroyNotify free_data;
 };
 
 static void keep_first_error(struct tunnel *tunnel, GError *error)
@@ -77,6 +80,8 @@ static gpointer read_tls(gpointer data)
 	struct tunnel *tunnel = data;
 	GInputStream *in = g_io_stream_get_input_stream(tunnel->tls);
 	g_autofree guint8 *chunk = g_malloc(CHUNK);
+	if (tunnel->seen && tunnel->early_length)
+		tunnel->seen(tunnel->early, tunnel->early_length, tunnel->data);
 	gboolean open =
 	    write_all(tunnel->write_fd, tunnel->early, tunnel->early_length);
 	while (open) {
@@ -87,6 +92,8 @@ static gpointer read_tls(gpointer data)
 			keep_first_error(tunnel, error);
 		else
 			count(tunnel, (gsize)n, 0);
+		if (n > 0 && tunnel->seen)
+			tunnel->seen(chunk, (gsize)n, tunnel->data);
 		open = n > 0 && write_all(tunnel->write_fd, chunk, (gsize)n);
 	}
 	shutdown(tunnel->write_fd, SHUT_RDWR);
@@ -352,6 +359,9 @@ struct tunnel *tunnel_connect(const struct tunnel_request *request,
 	struct tunnel *tunnel = g_new0(struct tunnel, 1);
 	tunnel->cancellable = g_object_ref(cancellable);
 	tunnel->read_fd = tunnel->write_fd = -1;
+	tunnel->seen = request->seen;
+	tunnel->data = request->data;
+	tunnel->free_data = request->free_data;
 	tunnel->queue = g_async_queue_new_full((GDestroyNotify)g_bytes_unref);
 	g_mutex_init(&tunnel->lock);
 	int pair[2];
@@ -453,6 +463,8 @@ void tunnel_close(struct tunnel *tunnel)
 	g_clear_object(&tunnel->cancellable);
 	g_clear_error(&tunnel->error);
 	g_mutex_clear(&tunnel->lock);
+	if (tunnel->free_data)
+		tunnel->free_data(tunnel->data);
 	g_free(tunnel->early);
 	g_free(tunnel);
 }

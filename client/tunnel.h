@@ -28,6 +28,11 @@ struct tunnel_request {
 	const char *ticket;      /* one of these two */
 	const char *session;
 	gboolean both_ways; /* what is written to fd is sent; no tunnel_send */
+	/* or NULL: is shown all that comes, on the tunnel's thread; data lives
+	 * until close or failure, then free_data */
+	void (*seen)(const void *bytes, gsize length, void *data);
+	void *data;
+	GDestroyNotify free_data;
 };
 
 struct tunnel_answer {

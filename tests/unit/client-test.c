@@ -12,7 +12,10 @@
 #include "client/keymap.h"
 #include "client/rfb-clipboard.h"
 #include "client/rfb-reader.h"
+#include "client/kiosk.h"
 #include "client/servers.h"
+#include "client/spice-tap.h"
+#include "client/stats-overlay.h"
 #include "client/trust.h"
 #include "client/url.h"
 #include "common/fault.h"
@@ -460,6 +463,136 @@ static void test_reader(void)
 	rfb_reader_destroy(reader);
 }
 
+static void put32(GByteArray *out, guint32 value)
+{
+	guint8 bytes[4] = {(guint8)value, (guint8)(value >> 8),
+			   (guint8)(value >> 16), (guint8)(value >> 24)};
+	g_byte_array_append(out, bytes, 4);
+}
+
+static void put_head(GByteArray *out, guint16 type, guint32 size)
+{
+	guint8 bytes[2] = {(guint8)type, (guint8)(type >> 8)};
+	g_byte_array_append(out, bytes, 2);
+	put32(out, size);
+}
+
+static void put_zero(GByteArray *out, gsize count)
+{
+	static const guint8 zero[64];
+	for (; count > 0; count -= MIN(count, sizeof zero))
+		g_byte_array_append(out, zero, (guint)MIN(count, sizeof zero));
+}
+
+/* A DRAW_COPY of so many bytes, with a clip of so many rectangles. */
+static void put_copy(GByteArray *out, guint8 image, guint32 rects, gsize size)
+{
+	gsize clip = rects ? 4 + 16 * (gsize)rects : 0;
+	guint8 has_rects = rects > 0;
+	put_head(out, 304, (guint32)size);
+	put_zero(out, 4 + 16);
+	g_byte_array_append(out, &has_rects, 1);
+	if (rects)
+		put32(out, rects);
+	put_zero(out, clip ? clip - 4 : 0);
+	guint32 at = (guint32)(21 + clip + 4 + 32);
+	put32(out, at);
+	put_zero(out, 32 + 8);
+	g_byte_array_append(out, &image, 1);
+	put_zero(out, size - at - 9);
+}
+
+static void test_spice_tap(void)
+{
+	g_autoptr(GByteArray) bytes = g_byte_array_new();
+	static const guint8 codec[10] = {[4] = 5, [9] = 3};
+	g_byte_array_append(bytes, (const guint8 *)"REDQ", 4);
+	put32(bytes, 2);
+	put32(bytes, 2);
+	put32(bytes, 178);
+	put_zero(bytes, 178 + 4);
+	put_head(bytes, 101, 0); /* of another kind, and empty */
+	put_copy(bytes, 109, 0, 994);
+	put_copy(bytes, 105, 3, 1994);
+	put_head(bytes, 104, 30); /* COPY_BITS */
+	put_zero(bytes, 30);
+	put_head(bytes, 122, 50); /* a stream of H.264, number 5 */
+	g_byte_array_append(bytes, codec, sizeof codec);
+	put_zero(bytes, 40);
+	put_head(bytes, 123, 6994);
+	put32(bytes, 5);
+	put_zero(bytes, 6990);
+	for (gsize step = 1; step <= bytes->len; step = step * 3 + 1) {
+		struct spice_tap tap = {0};
+		char text[80];
+		for (gsize at = 0; at < bytes->len; at += step)
+			spice_tap_read(&tap, bytes->data + at,
+				       MIN(step, bytes->len - at));
+		g_assert_false(tap.lost);
+		g_assert_cmpfloat(tap.bytes[SPICE_TAP_LZ4], ==, 1000);
+		g_assert_cmpfloat(tap.bytes[SPICE_TAP_JPEG], ==, 2000);
+		g_assert_cmpfloat(tap.bytes[SPICE_TAP_MOVED], ==, 36);
+		g_assert_cmpfloat(tap.bytes[SPICE_TAP_H264], ==, 7000);
+		spice_tap_tell(&tap, text, sizeof text);
+		g_assert_cmpstr(text, ==, "LZ4 10 %, JPEG 20 %, H.264 70 %");
+	}
+	struct spice_tap tap = {0};
+	spice_tap_read(&tap, "HTTP/1.1 200 OK\r\n\r\n", 19);
+	g_assert_true(tap.lost);
+}
+
+static void test_rate(void)
+{
+	static const struct {
+		double rate;
+		const char *text;
+	} cases[] = {{0, "0 B/s"},         {999, "999 B/s"},
+		     {1000, "1 kB/s"},     {999400, "999 kB/s"},
+		     {999600, "1.0 MB/s"}, {12345678, "12.3 MB/s"}};
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *text = stats_overlay_rate(cases[i].rate);
+		g_assert_cmpstr(text, ==, cases[i].text);
+	}
+}
+
+static void test_kiosk(void)
+{
+	static const struct {
+		const char *text, *fault; /* NULL: good */
+	} cases[] = {
+	    {"", NULL},
+	    {"[kiosk]\nserver = desk/linux\nprotocol = rfb\n", NULL},
+	    {"[kiosk]\nsever = desk\n", "unknown key 'sever'"},
+	    {"[desk]\nserver = desk\n", "unknown group [desk]"},
+	    {"[kiosk]\nserver = http://desk\n", "https://"},
+	    {"[kiosk]\nprotocol = rdp\n", "'rdp'"},
+	    {"[kiosk]\nfingerprint = abc\n", "'abc'"},
+	    {"server = desk\n", "cannot be read"},
+	};
+	g_autofree char *folder = g_dir_make_tmp("oriel-kiosk-XXXXXX", NULL);
+	g_autofree char *path = g_build_filename(folder, "kiosk.conf", NULL);
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		struct app_options options = {0};
+		struct kiosk kiosk = {0};
+		g_autoptr(GError) error = NULL;
+		g_assert_true(
+		    g_file_set_contents(path, cases[i].text, -1, NULL));
+		gboolean good = kiosk_read(&kiosk, path, &options, &error);
+		g_assert_cmpint(good, ==, cases[i].fault == NULL);
+		if (error)
+			g_assert_nonnull(
+			    strstr(error->message, cases[i].fault));
+		if (i == 1) {
+			g_assert_cmpstr(options.server.pool, ==, "linux");
+			g_assert_cmpstr(options.protocol, ==, "rfb");
+		}
+		server_url_clear(&options.server);
+		kiosk_clear(&kiosk);
+	}
+	g_unlink(path);
+	g_rmdir(folder);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -477,5 +610,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/client/http-answer", test_http_answer);
 	g_test_add_func("/client/clipboard", test_clipboard);
 	g_test_add_func("/client/reader", test_reader);
+	g_test_add_func("/client/spice-tap", test_spice_tap);
+	g_test_add_func("/client/rate", test_rate);
+	g_test_add_func("/client/kiosk", test_kiosk);
 	return g_test_run();
 }
