@@ -30,7 +30,7 @@ list() {
 	for file in data/*.desktop; do printf '%s\t644\t%s\n' "$DATADIR/applications" "$file"; done
 	printf '%s\t644\t%s\n' "$DATADIR/xsessions" data/kiosk/oriel.desktop
 	printf '%s\t755\t%s\n' "$LIBEXECDIR" data/kiosk/oriel-kiosk-session
-	for file in data/systemd/*.service data/systemd/*.target; do printf '%s\t644\t%s\n' "$UNITDIR" "$file"; done
+	for file in data/systemd/*.service data/systemd/*.socket data/systemd/*.target; do printf '%s\t644\t%s\n' "$UNITDIR" "$file"; done
 	for file in data/systemd/*.sysusers; do printf '%s\t644\t%s\n' "$PREFIX_LIB/sysusers.d" "$file"; done
 	for file in data/systemd/*.tmpfiles; do printf '%s\t644\t%s\n' "$PREFIX_LIB/tmpfiles.d" "$file"; done
 	for file in docs/man/*.[1-8]; do printf '%s\t644\t%s\n' "$DATADIR/man/man${file##*.}" "$file"; done

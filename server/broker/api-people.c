@@ -163,31 +163,34 @@ void handle_user_password(struct request *request)
 static json_t *users_json(struct broker *broker, const char *name,
 			  GError **error)
 {
+	/* one query for all: a row for each membership */
 	g_autoptr(store_rows) rows = store_query(
 	    broker->store, error,
-	    "SELECT name, role, max_desktops, totp, created FROM users"
-	    " WHERE ($1 = '' OR name = $1) ORDER BY name",
+	    "SELECT u.name, u.role, u.max_desktops, u.totp, u.created,"
+	    " u.source, g.group_name FROM users u LEFT JOIN group_users g"
+	    " ON g.user_name = u.name WHERE ($1 = '' OR u.name = $1)"
+	    " ORDER BY u.name, g.group_name",
 	    "s", name ? name : "");
 	json_t *list = rows ? json_array() : NULL;
+	json_t *groups = NULL;
 	for (gsize i = 0; list && i < store_rows_count(rows); i++) {
 		const char *user = store_rows_text(rows, i, 0);
-		json_t *groups =
-		    names_of(broker,
-			     "SELECT group_name FROM group_users"
-			     " WHERE user_name = $1 ORDER BY group_name",
-			     user, error);
-		if (!groups) {
-			json_decref(list);
-			return NULL;
+		const char *group = store_rows_text(rows, i, 6);
+		if (!i || strcmp(user, store_rows_text(rows, i - 1, 0)) != 0) {
+			groups = json_array();
+			json_array_append_new(
+			    list,
+			    json_pack(
+				"{s:s, s:s, s:s, s:o, s:I, s:b, s:I}", "user",
+				user, "role", store_rows_text(rows, i, 1),
+				"source", store_rows_text(rows, i, 5), "groups",
+				groups, "max_desktops",
+				(json_int_t)store_rows_int(rows, i, 2), "totp",
+				store_rows_text(rows, i, 3) != NULL, "created",
+				(json_int_t)store_rows_int(rows, i, 4)));
 		}
-		json_array_append_new(
-		    list,
-		    json_pack("{s:s, s:s, s:o, s:I, s:b, s:I}", "user", user,
-			      "role", store_rows_text(rows, i, 1), "groups",
-			      groups, "max_desktops",
-			      (json_int_t)store_rows_int(rows, i, 2), "totp",
-			      store_rows_text(rows, i, 3) != NULL, "created",
-			      (json_int_t)store_rows_int(rows, i, 4)));
+		if (group)
+			json_array_append_new(groups, json_string(group));
 	}
 	if (!name)
 		return list ? json_pack("{s:o}", "users", list) : NULL;

@@ -15,6 +15,7 @@
 #include "server/broker/keeper.h"
 #include "server/broker/internal.h"
 #include "server/broker/once.h"
+#include "server/broker/pam.h"
 #include "server/broker/passwords.h"
 #include "server/broker/schema.h"
 #include "server/broker/store-tool.h"
@@ -59,10 +60,14 @@ static gboolean open_store(struct broker *broker,
 			 broker->started);
 }
 
-static gboolean build(struct broker *broker, GError **error)
+static gboolean build(struct broker *broker, const struct role_options *options,
+		      GError **error)
 {
 	broker->throttle = throttle_create();
 	broker->passwords = passwords_create();
+	if (options->pam)
+		broker->pam =
+		    pam_create(broker->root, options->pam, options->pam_folder);
 	return attachments_load(broker, error) &&
 	       (broker->desktops = desktops_create(broker, error)) &&
 	       (broker->tasks = tasks_create(broker, error)) &&
@@ -88,6 +93,7 @@ static void tear_down(struct broker *broker)
 	tunnels_destroy(broker->tunnels);
 	g_clear_pointer(&broker->keeper, keeper_destroy);
 	g_clear_pointer(&broker->hosts, hosts_destroy);
+	pam_destroy(broker->pam);
 	passwords_destroy(broker->passwords);
 	tasks_destroy(broker->tasks);
 	desktops_destroy(broker->desktops);
@@ -137,7 +143,7 @@ int broker_main(const struct paths_root *root,
 	raise_descriptors();
 	int lock = store_lock(root, &error);
 	if (lock < 0 || !open_store(&broker, options, &error) ||
-	    !build(&broker, &error)) {
+	    !build(&broker, options, &error)) {
 		log_fault(NULL, error);
 		/* a full disk may be mended meanwhile; a damaged store, a
 		 * foreign file, another broker not by trying again */

@@ -15,6 +15,7 @@ struct api;
 struct desktops;
 struct hosts;
 struct keeper;
+struct pam;
 struct passwords;
 struct tasks;
 struct throttle;
@@ -29,6 +30,7 @@ struct broker {
 	struct hub *hub;
 	struct throttle *throttle;
 	struct passwords *passwords;
+	struct pam *pam; /* NULL: not asked */
 	struct desktops *desktops;
 	struct tasks *tasks;
 	struct hosts *hosts;

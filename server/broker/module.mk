@@ -9,6 +9,12 @@ oriel-password_LIBS := common
 oriel-password_PKG := libsodium
 oriel-password_DIR := libexec
 
+PROGRAMS += oriel-pam
+oriel-pam_SRC := server/broker/password/oriel-pam.c
+oriel-pam_LIBS := common
+oriel-pam_LDLIBS := -lpam
+oriel-pam_DIR := libexec
+
 TESTS += store-test broker-test totp-test
 totp-test_SRC := tests/unit/totp-test.c
 totp-test_LIBS := broker common

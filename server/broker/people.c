@@ -7,6 +7,7 @@
 #include "server/broker/attachments.h"
 #include "server/broker/desktops.h"
 #include "server/broker/keeper.h"
+#include "server/broker/pam.h"
 #include "server/broker/passwords.h"
 #include "server/broker/pools.h"
 #include "server/broker/secrets.h"
@@ -45,6 +46,8 @@ struct check {
 	char *user, *address;
 	char *totp, *code; /* both NULL where no code is asked for */
 	gint64 used;       /* step of the last code */
+	gboolean pam;
+	json_t *groups; /* as PAM's side knows them; NULL: none */
 	struct people_verdict verdict;
 	people_checked checked;
 	void *data;
@@ -82,6 +85,53 @@ static GError *check_code(struct check *check)
 	return changed == 1 ? NULL : wrong();
 }
 
+/* Somebody whom another system knows becomes one of ours at the first sign-in,
+ * and is in those of our groups that have a name of theirs. */
+static gboolean join_rows(struct check *check, GError **error)
+{
+	struct store *db = check->broker->store;
+	gint64 changed = 0;
+	if (!store_run(db, &changed, error,
+		       "INSERT INTO users(name, role, password, created,"
+		       " source) VALUES($1, 'user', '', $2, 'pam')"
+		       " ON CONFLICT(name) DO NOTHING",
+		       "si", check->user, store_now(db)) ||
+	    !store_run(db, NULL, error,
+		       "DELETE FROM group_users WHERE user_name = $1"
+		       " AND source = 'pam'",
+		       "s", check->user))
+		return FALSE;
+	gsize i;
+	json_t *group;
+	json_array_foreach(check->groups, i, group)
+	{
+		const char *name = json_string_value(group);
+		if (name && !store_run(db, NULL, error,
+				       "INSERT INTO group_users(group_name,"
+				       " user_name, source)"
+				       " SELECT name, $1, 'pam' FROM groups"
+				       " WHERE name = $2"
+				       " ON CONFLICT DO NOTHING",
+				       "ss", check->user, name))
+			return FALSE;
+	}
+	if (changed)
+		event_add(check->broker, "user", check->user, check->user,
+			  "User %s was added: known to PAM.", check->user);
+	return TRUE;
+}
+
+static GError *join(struct check *check)
+{
+	struct store *db = check->broker->store;
+	GError *error = NULL;
+	if (store_begin(db, &error))
+		store_end(db, join_rows(check, &error), &error);
+	if (!error)
+		desktops_policies_changed(check->broker->desktops);
+	return error;
+}
+
 static void on_checked(gboolean match, const GError *error, void *data)
 {
 	struct check *check = data;
@@ -91,6 +141,8 @@ static void on_checked(gboolean match, const GError *error, void *data)
 		denied = wrong();
 	else if (!error && check->totp)
 		denied = check_code(check);
+	if (!error && !denied && check->pam)
+		denied = join(check);
 	gboolean success = tried && !denied;
 	/* a missing code is half way, and no failure; who has no password
 	 * gets here not at all */
@@ -108,7 +160,16 @@ static void on_checked(gboolean match, const GError *error, void *data)
 	g_free(check->address);
 	g_free(check->totp);
 	g_free(check->code);
+	json_decref(check->groups);
 	g_free(check);
+}
+
+static void on_pam(gboolean match, json_t *groups, const GError *error,
+		   void *data)
+{
+	struct check *check = data;
+	check->groups = groups ? json_incref(groups) : NULL;
+	on_checked(match, error, check);
 }
 
 struct refusal {
@@ -165,8 +226,8 @@ void people_check(struct broker *broker, const char *user, const char *password,
 	g_autoptr(GError) error = NULL;
 	g_autoptr(store_rows) rows =
 	    store_query(broker->store, &error,
-			"SELECT password, role, totp, totp_step FROM users"
-			" WHERE name = $1",
+			"SELECT password, role, totp, totp_step, source"
+			" FROM users WHERE name = $1",
 			"s", shape_is_name(user, USER_NAME_MAX) ? user : "");
 	if (!rows) {
 		throttle_refund(broker->throttle, user, address, FALSE);
@@ -190,9 +251,32 @@ void people_check(struct broker *broker, const char *user, const char *password,
 		bare = g_strdup(password);
 		check->code = check->totp ? g_strdup(code) : NULL;
 	}
-	passwords_check(broker->passwords, store_rows_text(rows, 0, 0), bare,
-			on_checked, check);
+	check->pam = broker->pam && shape_is_name(user, USER_NAME_MAX) &&
+		     (!store_rows_count(rows) ||
+		      g_strcmp0(store_rows_text(rows, 0, 4), "pam") == 0);
+	if (check->pam)
+		pam_check(broker->pam, user, bare, address, on_pam, check);
+	else
+		passwords_check(broker->passwords, store_rows_text(rows, 0, 0),
+				bare, on_checked, check);
 	explicit_bzero(bare, strlen(bare));
+}
+
+static void no_password_here(struct broker *broker, const char *user,
+			     GError **error)
+{
+	g_autoptr(store_rows) rows =
+	    store_query(broker->store, error,
+			"SELECT 1 FROM users WHERE name = $1", "s", user);
+	if (rows && store_rows_count(rows))
+		fault_set(error, FAULT_CONFLICT,
+			  "Change it where it is kept (passwd, the directory).",
+			  "The password of '%s' is not Oriel's: PAM knows it.",
+			  user);
+	else if (rows)
+		fault_set(error, FAULT_NOT_FOUND,
+			  "'oriel user list' shows who is there.",
+			  "There is no user '%s'.", user);
 }
 
 gboolean people_set_password(struct broker *broker, const char *user,
@@ -204,12 +288,10 @@ gboolean people_set_password(struct broker *broker, const char *user,
 	gint64 changed = 0;
 	gboolean ok = store_run(broker->store, &changed, error,
 				"UPDATE users SET password = $1"
-				" WHERE name = $2",
+				" WHERE name = $2 AND source = 'local'",
 				"ss", hash, user);
 	if (ok && !changed) {
-		fault_set(error, FAULT_NOT_FOUND,
-			  "'oriel user list' shows who is there.",
-			  "There is no user '%s'.", user);
+		no_password_here(broker, user, error);
 		ok = FALSE;
 	}
 	ok = ok &&

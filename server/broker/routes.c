@@ -162,7 +162,9 @@ SHAPE(group, NULL, TEXT("group"), {.name = "users", .type = SHAPE_STRINGS},
       {.name = "pools", .type = SHAPE_STRINGS}, OBJECT("policy", &policy),
       INT("created"));
 SHAPE(groups, NULL, OBJECTS("groups", &group));
+static const char *const sources[] = {"local", "pam", NULL};
 SHAPE(user, NULL, TEXT("user"), TEXT("role", .choices = roles),
+      TEXT("source", .choices = sources, .about = "who knows the password"),
       {.name = "groups", .type = SHAPE_STRINGS},
       INT("max_desktops", .about = "on at a time; 0 is no limit"),
       FLAG("totp", .about = "signs in with a code as well"),

@@ -149,6 +149,11 @@ static const char snapshots[] =
     /* the one that was taken or gone back to last */
     "ALTER TABLE desktops ADD COLUMN stands_on TEXT";
 
+static const char sources[] =
+    /* local, or pam: whose password another system has */
+    "ALTER TABLE users ADD COLUMN source TEXT NOT NULL DEFAULT 'local';\n"
+    "ALTER TABLE group_users ADD COLUMN source TEXT NOT NULL DEFAULT 'local'";
+
 static const struct store_migration schema_migrations[] = {
     {1, "People, images, pools, desktops, tickets, tasks, events", first},
     {2, "Floating pools, spares, quotas", pools_and_limits},
@@ -157,6 +162,7 @@ static const struct store_migration schema_migrations[] = {
     {5, "Why tasks and images are in their states", causes},
     {6, "Policies, schedules, idle timeouts", policies},
     {7, "Snapshots", snapshots},
+    {8, "People of other systems", sources},
 };
 
 /* Those referred to before those that refer. */

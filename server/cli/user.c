@@ -113,8 +113,9 @@ static gboolean list(struct cli *cli, GError **error)
 	if (!answer)
 		return FALSE;
 	if (!cli_printed(cli, answer)) {
-		struct table *table = table_create("USER", "ROLE", "GROUPS",
-						   "CODE", "ADDED", NULL);
+		struct table *table =
+		    table_create("USER", "ROLE", "GROUPS", "CODE", "PASSWORD",
+				 "ADDED", NULL);
 		gsize i;
 		json_t *user;
 		json_array_foreach(json_object_get(answer, "users"), i, user)
@@ -127,12 +128,12 @@ static gboolean list(struct cli *cli, GError **error)
 			    g_string_append_printf(groups, "%s%s",
 						   k ? ", " : "",
 						   json_string_value(group));
-			table_row(table, text_of(user, "user"),
-				  text_of(user, "role"), groups->str,
-				  json_is_true(json_object_get(user, "totp"))
-				      ? "yes"
-				      : "",
-				  text_ago(user, "created"));
+			table_row(
+			    table, text_of(user, "user"), text_of(user, "role"),
+			    groups->str,
+			    json_is_true(json_object_get(user, "totp")) ? "yes"
+									: "",
+			    text_of(user, "source"), text_ago(user, "created"));
 			g_string_free(groups, TRUE);
 		}
 		table_print(table, "There is no user yet; 'oriel user add' "

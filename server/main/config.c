@@ -8,7 +8,7 @@
 #include "common/fault.h"
 #include "server/main/role.h"
 
-enum kind { ADDRESS, PORT, MAYBE_PORT, COUNT, STORE };
+enum kind { ADDRESS, PORT, MAYBE_PORT, COUNT, STORE, WORD, FOLDER };
 
 static const struct key {
 	const char *group, *name;
@@ -24,6 +24,8 @@ static const struct key {
     {"gateway", "max_per_address", COUNT,
      offsetof(struct config, max_per_address)},
     {"broker", "store", STORE, offsetof(struct config, store)},
+    {"broker", "pam", WORD, offsetof(struct config, pam)},
+    {"broker", "pam_folder", FOLDER, offsetof(struct config, pam_folder)},
 };
 
 void config_defaults(struct config *config, gboolean rootless)
@@ -43,6 +45,8 @@ void config_clear(struct config *config)
 {
 	g_clear_pointer(&config->listen, g_free);
 	g_clear_pointer(&config->store, g_free);
+	g_clear_pointer(&config->pam, g_free);
+	g_clear_pointer(&config->pam_folder, g_free);
 }
 
 /* 1-based line of [group] or of key in it; 0 where it is not found. */
@@ -75,6 +79,8 @@ static gboolean set(struct config *config, const struct key *key,
 {
 	void *field = (char *)config + key->offset;
 	guint64 number = 0;
+	static const char word[] = "abcdefghijklmnopqrstuvwxyz"
+				   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
 	switch (key->kind) {
 	case ADDRESS:
 		if (!g_hostname_is_ip_address(value)) {
@@ -133,6 +139,25 @@ static gboolean set(struct config *config, const struct key *key,
 		g_free(*(char **)field);
 		*(char **)field = g_strdup(value);
 		return TRUE;
+	case WORD:
+	case FOLDER:
+		if (key->kind == FOLDER
+			? !g_path_is_absolute(value)
+			: !*value || strlen(value) > 64 ||
+			      strspn(value, word) != strlen(value)) {
+			fault_set(error, FAULT_INVALID,
+				  key->kind == FOLDER
+				      ? "Write the whole path of a folder."
+				      : "Write the name of a file in "
+					"/etc/pam.d: letters, digits, '-' and "
+					"'_'.",
+				  "%s: %s = '%s' makes no sense.", where,
+				  key->name, value);
+			return FALSE;
+		}
+		g_free(*(char **)field);
+		*(char **)field = g_strdup(value);
+		return TRUE;
 	}
 	return FALSE;
 }
@@ -146,7 +171,7 @@ static void remark(GPtrArray *remarks, const char *path, unsigned line,
 			    "effect. Correct or remove it; known "
 			    "are listen, https_port, rfb_port, "
 			    "spice_port, max_connections and max_per_address "
-			    "in [gateway], and store in "
+			    "in [gateway], and store, pam and pam_folder in "
 			    "[broker].",
 			    path, line, what, name));
 }

@@ -13,6 +13,9 @@
  *	[broker]
  *	store = postgresql:///oriel?host=/run/postgresql
  *	                         instead of LIB/store.db
+ *	pam = oriel              ask PAM's service of that name about people
+ *	                         whom the store does not know; off unless set
+ *	pam_folder = /etc/pam.d  where its file is
  *
  * Threads: any. Ownership: strings belong to the struct. */
 #pragma once
@@ -26,7 +29,8 @@ struct config {
 	int spice_port; /* -1: off; SPICE_PORT_TRY (role.h) */
 	unsigned max_connections;
 	unsigned max_per_address;
-	char *store; /* NULL: LIB/store.db */
+	char *store;            /* NULL: LIB/store.db */
+	char *pam, *pam_folder; /* NULL: off; /etc/pam.d */
 };
 
 /* What is used where nobody says otherwise. */

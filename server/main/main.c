@@ -197,6 +197,8 @@ static int run(const struct options *options, GError **error)
 		    .max_connections = config.max_connections,
 		    .max_per_address = config.max_per_address,
 		    .store = config.store,
+		    .pam = config.pam,
+		    .pam_folder = config.pam_folder,
 		    .verbose = options->verbose,
 		    .ready_fd = -1,
 		    .lock_fd = options->lock_fd};

@@ -19,6 +19,7 @@
 #define SPICE_PORT_TRY   (-2)
 
 struct role_options {
+	const char *pam, *pam_folder; /* config.h's */
 	const char *store;  /* the broker's, or NULL for LIB/store.db */
 	const char *listen; /* address of the gateway's ports: "127.0.0.1",
 			       "::", ... */
