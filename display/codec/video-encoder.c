@@ -24,24 +24,6 @@ struct video_encoder {
 	unsigned jpeg_quality; /* what it fell to */
 };
 
-static const AVCodec *find(enum video_codec codec)
-{
-	switch (codec) {
-	case VIDEO_H264:
-		return avcodec_find_encoder_by_name("libx264");
-	case VIDEO_VP8:
-		return avcodec_find_encoder_by_name("libvpx");
-	case VIDEO_MJPEG:
-		break;
-	}
-	return NULL;
-}
-
-bool video_codec_available(enum video_codec codec)
-{
-	return codec == VIDEO_MJPEG || find(codec);
-}
-
 static unsigned rate_kbps(const struct video_settings *settings)
 {
 	return settings->rate_kbps ? settings->rate_kbps : RATE_UNBOUND_KBPS;
@@ -50,7 +32,7 @@ static unsigned rate_kbps(const struct video_settings *settings)
 /* x264's constant rate factor. A film is not looked at like a photograph:
  * noise that only lives for a frame is not worth its bytes, and what comes to
  * rest is sent exactly. Below 25 most bytes go into that noise (a noisy film
- * of 720p takes 3 KB a frame at 26 and 60 at 18), so only who asks for nearly
+ * of 720p takes 4 KB a frame at 26 and 60 at 18), so only who asks for nearly
  * all gets it. */
 static double crf(const struct video_settings *settings)
 {
@@ -58,27 +40,26 @@ static double crf(const struct video_settings *settings)
 	return 36 - 0.11 * quality - (quality > 93 ? quality - 93 : 0);
 }
 
-/* libvpx's quantizer, 0..63. */
+/* libvpx's quantizer, 0..63, likewise. */
 static int vpx_quantizer(const struct video_settings *settings)
 {
-	return 4 + (100 - settings->quality) / 2;
+	int quality = (int)settings->quality;
+	return quality > 93 ? 14 - (quality - 93) * 4 / 3
+			    : 14 + (93 - quality) * 2 / 5;
 }
 
-static void set_rate(struct video_encoder *self)
+static void rate_h264(const struct video_settings *settings,
+		      AVCodecContext *context)
 {
-	AVCodecContext *context = self->context;
-	int64_t rate = rate_kbps(&self->settings) * INT64_C(1000);
-	context->rc_max_rate = rate;
-	context->rc_buffer_size =
-	    MIN(rate * BUFFER_FRAMES / self->settings.fps, INT32_MAX);
-	if (self->settings.codec == VIDEO_H264) {
-		av_opt_set_double(context->priv_data, "crf",
-				  crf(&self->settings), 0);
-		return;
-	}
-	context->bit_rate = rate;
-	context->rc_min_rate = self->settings.rate_kbps ? rate : 0;
-	context->qmin = vpx_quantizer(&self->settings);
+	av_opt_set_double(context->priv_data, "crf", crf(settings), 0);
+}
+
+static void rate_vp8(const struct video_settings *settings,
+		     AVCodecContext *context)
+{
+	context->bit_rate = context->rc_max_rate;
+	context->rc_min_rate = settings->rate_kbps ? context->rc_max_rate : 0;
+	context->qmin = vpx_quantizer(settings);
 	context->qmax = 60;
 }
 
@@ -108,16 +89,51 @@ static void set_vp8(AVCodecContext *context)
 	context->keyint_min = 0;
 }
 
+/* ---- the codecs ---- */
+
+static const struct codec {
+	const char *name, *encoder; /* libavcodec's; NULL: libjpeg's */
+	enum AVPixelFormat format;  /* that it works on without a copy */
+	void (*set_up)(AVCodecContext *context);
+	/* Rate and quality, of a context to be opened or between frames. */
+	void (*set_rate)(const struct video_settings *settings,
+			 AVCodecContext *context);
+	/* libavcodec cannot tell it of a new rate. */
+	bool begins_anew;
+} codecs[] = {
+    [VIDEO_H264] = {"H.264", "libx264", AV_PIX_FMT_NV12, set_h264, rate_h264,
+		    false},
+    [VIDEO_VP8] = {"VP8", "libvpx", AV_PIX_FMT_YUV420P, set_vp8, rate_vp8,
+		   true},
+    [VIDEO_MJPEG] = {"MJPEG", NULL, AV_PIX_FMT_NONE, NULL, NULL, false},
+};
+
+bool video_codec_available(enum video_codec codec)
+{
+	const char *encoder = codecs[codec].encoder;
+	return !encoder || avcodec_find_encoder_by_name(encoder);
+}
+
+static void set_rate(struct video_encoder *self)
+{
+	AVCodecContext *context = self->context;
+	int64_t rate = rate_kbps(&self->settings) * INT64_C(1000);
+	context->rc_max_rate = rate;
+	context->rc_buffer_size =
+	    MIN(rate * BUFFER_FRAMES / self->settings.fps, INT32_MAX);
+	codecs[self->settings.codec].set_rate(&self->settings, context);
+}
+
 static bool open_context(struct video_encoder *self, GError **error)
 {
 	const struct video_settings *settings = &self->settings;
-	const AVCodec *codec = find(settings->codec);
+	const struct codec *wanted = &codecs[settings->codec];
+	const AVCodec *codec = avcodec_find_encoder_by_name(wanted->encoder);
 	if (!codec) {
 		fault_set(error, FAULT_UNAVAILABLE,
 			  "Install an FFmpeg whose libavcodec has libx264 and "
 			  "libvpx, or choose another video codec.",
-			  "libavcodec cannot encode %s",
-			  settings->codec == VIDEO_H264 ? "H.264" : "VP8");
+			  "libavcodec cannot encode %s", wanted->name);
 		return false;
 	}
 	avcodec_free_context(&self->context);
@@ -138,10 +154,7 @@ static bool open_context(struct video_encoder *self, GError **error)
 		context->colorspace = AVCOL_SPC_SMPTE170M;
 		context->color_primaries = AVCOL_PRI_BT709;
 		context->color_trc = AVCOL_TRC_BT709;
-		if (settings->codec == VIDEO_H264)
-			set_h264(context);
-		else
-			set_vp8(context);
+		wanted->set_up(context);
 		set_rate(self);
 	}
 	int result =
@@ -160,10 +173,7 @@ static bool make_frame(struct video_encoder *self, GError **error)
 	self->frame = av_frame_alloc();
 	self->packet = av_packet_alloc();
 	if (self->frame && self->packet) {
-		/* x264 works on NV12 and libvpx on I420 */
-		self->frame->format = self->settings.codec == VIDEO_H264
-					  ? AV_PIX_FMT_NV12
-					  : AV_PIX_FMT_YUV420P;
+		self->frame->format = codecs[self->settings.codec].format;
 		self->frame->width = (self->settings.width + 1) & ~1u;
 		self->frame->height = (self->settings.height + 1) & ~1u;
 		if (av_frame_get_buffer(self->frame, 0) == 0)
@@ -238,10 +248,9 @@ void video_encoder_set_rate(struct video_encoder *self, unsigned rate,
 	    !differs(wish.fps, self->settings.fps))
 		return;
 	self->settings = wish;
-	if (wish.codec == VIDEO_VP8)
-		/* libavcodec cannot tell libvpx of a new rate */
+	if (codecs[wish.codec].begins_anew)
 		avcodec_free_context(&self->context);
-	else if (wish.codec == VIDEO_H264)
+	else if (self->context)
 		set_rate(self);
 }
 
