@@ -50,9 +50,9 @@ static void set_fault(GError **error, int err, const char *address,
 		remedy = g_strdup("Give an address of this machine with "
 				  "--listen: 'ip address' lists them.");
 	}
-	fault_set(error, FAULT_UNAVAILABLE, remedy,
-		  "Port %u of address %s cannot be served: %s.", port, address,
-		  state);
+	fault_set(error, err == EADDRINUSE ? FAULT_CONFLICT : FAULT_UNAVAILABLE,
+		  remedy, "Port %u of address %s cannot be served: %s.", port,
+		  address, state);
 }
 
 int listen_tcp(const char *address, guint16 *port, const char *option,

@@ -1,4 +1,4 @@
-/* listen.h - the gateway's two ports. Threads: any. */
+/* listen.h - the gateway's ports. Threads: any. */
 #pragma once
 
 #include <glib.h>
