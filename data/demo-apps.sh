@@ -64,14 +64,15 @@ DBUS_SESSION_BUS_ADDRESS=$(cat "$work/bus")
 export DBUS_SESSION_BUS_ADDRESS
 openbox >"$work/openbox.log" 2>&1 &
 pids+=($!)
-xsetroot -solid '#39506b'
 for app in "${apps[@]}"; do launch "$app"; done
-windows() { wmctrl -lx | grep -c "oriel-apps-"; }
-both() { [ "$(windows)" -ge 2 ]; }
+# by their classes: a splash screen comes first, and goes
+there() { wmctrl -lx | grep -qF -- "$1"; }
+both() { there oriel-apps-libreoffice-writer && there oriel-apps-org.xfce.mousepad; }
 until_true 1800 both || fail "The applications' windows did not come." "The client's messages are in $demo/apps.log."
 xclock -geometry 200x200 -title "local clock" &
 pids+=($!)
-until_true 20 sh -c 'wmctrl -l | grep -q "local clock"'
+until_true 120 sh -c 'wmctrl -l | grep -q "local clock"' || fail "The local window did not come."
+xsetroot -solid '#39506b'
 place() { # PATTERN X,Y,W,H
 	local id
 	id=$(wmctrl -lx | grep -m 1 -- "$1" | cut -d' ' -f1)
@@ -79,8 +80,8 @@ place() { # PATTERN X,Y,W,H
 	wmctrl -i -r "$id" -e "0,$2"
 	wmctrl -i -a "$id"
 }
-place libreoffice 40,30,900,640
-place mousepad 560,300,640,400
+place oriel-apps-libreoffice-writer 40,30,900,640
+place oriel-apps-org.xfce.mousepad 560,300,640,400
 place "local clock" 420,420,220,220
 sleep 20 # what came last is drawn, also under emulation
 import -window root "$demo/apps.png"
