@@ -28,7 +28,10 @@ oriel() { "$bin/oriel" --root "$root" "$@"; }
 server_pid() { # prints the pid of the demo's running server
 	local pid
 	pid=$(cat "$demo/orield.pid" 2>/dev/null) || return 1
-	[ "$(readlink "/proc/$pid/exe" 2>/dev/null)" = "$(readlink -f "$bin/orield")" ] && echo "$pid"
+	# the file may have been built anew since
+	local exe
+	exe=$(readlink "/proc/$pid/exe" 2>/dev/null)
+	[ "${exe% (deleted)}" = "$(readlink -f "$bin/orield")" ] && echo "$pid"
 }
 
 stop_server() {
@@ -66,6 +69,7 @@ start_server() {
 	step "Starting the server"
 	rm -f "$root/run/gateway.json"
 	setsid "$bin/orield" --root "$root" --https-port "$(free_port 8443)" --rfb-port "$(free_port 5900)" \
+		--spice-port "$(free_port 5930)" \
 		>>"$demo/orield.log" 2>&1 </dev/null &
 	echo $! >"$demo/orield.pid"
 	local i
