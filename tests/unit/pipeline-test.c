@@ -240,6 +240,54 @@ static void paint_at_random(struct guest *guest, uint32_t seed)
 	send(guest, (struct rect){0, 0, WIDTH, HEIGHT});
 }
 
+/* A frame of which the upper half is there, and a small change after it that
+ * is shown at once. */
+static bool commit_half(struct guest *guest, uint32_t seed,
+			struct desktop_change *change)
+{
+	struct rect small = random_rect(20);
+	small.w = MIN(small.w, 40);
+	small.h = MIN(small.h, 20);
+	shift(guest, (struct rect){0, 40, WIDTH, HEIGHT - 40}, 0, -13);
+	send(guest, (struct rect){0, 0, WIDTH, HEIGHT / 2});
+	paint_text(guest, small, seed);
+	send(guest, small);
+	desktop_prompt(guest->desktop, 0, &small);
+	bool shown = desktop_commit_prompt(guest->desktop, change);
+	g_assert_cmpuint(change->moves_count, ==, 0);
+	for (unsigned y = small.y; y < small.y + small.h; y++)
+		g_assert_true(
+		    memcmp(desktop_pixels(guest->desktop) + y * WIDTH + small.x,
+			   guest->pixels + y * WIDTH + small.x,
+			   small.w * 4) == 0);
+	send(guest, (struct rect){0, 0, WIDTH, HEIGHT});
+	return shown;
+}
+
+static void tell_models(struct model **models, struct guest *guest,
+			const struct desktop_change *change,
+			struct activity *activity)
+{
+	for (int i = 0; i < 3; i++) {
+		struct model *model = models[i];
+		if (change->moves_count)
+			for (GList *at = model->planned.head; at; at = at->next)
+				view_give_back(
+				    &model->view,
+				    &((struct view_part *)at->data)->rect);
+		view_changed(&model->view, change, activity);
+		/* one that keeps up, one that is slow, one that hardly reads
+		 */
+		if (g_test_rand_int_range(0, 1 + i * i * 5) == 0)
+			model_plan(
+			    model, guest, activity,
+			    (unsigned)g_test_rand_int_range(1, i ? 4 : 100));
+		model_finish_plan(
+		    model, guest->desktop,
+		    (unsigned)g_test_rand_int_range(0, i ? 3 : 100));
+	}
+}
+
 static void test_views(void)
 {
 	struct guest *guest = guest_new();
@@ -252,6 +300,9 @@ static void test_views(void)
 	}
 	for (uint32_t round = 0; round < 600; round++) {
 		struct desktop_change change;
+		if (g_test_rand_int_range(0, 4) == 0 &&
+		    commit_half(guest, round, &change))
+			tell_models(models, guest, &change, activity);
 		paint_at_random(guest, round);
 		if (g_test_rand_int_range(0, 4) == 0)
 			paint_at_random(guest, round + 7777);
@@ -262,26 +313,7 @@ static void test_views(void)
 				     guest->pixels, sizeof guest->pixels) == 0);
 		activity_note(activity, guest->desktop, &change,
 			      round * 30000ll);
-		for (int i = 0; i < 3; i++) {
-			struct model *model = models[i];
-			if (change.moves_count)
-				for (GList *at = model->planned.head; at;
-				     at = at->next)
-					view_give_back(
-					    &model->view,
-					    &((struct view_part *)at->data)
-						 ->rect);
-			view_changed(&model->view, &change, activity);
-			/* one that keeps up, one that is slow, one that
-			 * hardly reads */
-			if (g_test_rand_int_range(0, 1 + i * i * 5) == 0)
-				model_plan(model, guest, activity,
-					   (unsigned)g_test_rand_int_range(
-					       1, i ? 4 : 100));
-			model_finish_plan(
-			    model, guest->desktop,
-			    (unsigned)g_test_rand_int_range(0, i ? 3 : 100));
-		}
+		tell_models(models, guest, &change, activity);
 		if (round % 100 != 99)
 			continue;
 		for (int i = 0; i < 3; i++) {
