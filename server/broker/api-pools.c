@@ -8,7 +8,6 @@
 #include "server/broker/images.h"
 #include "server/broker/keeper.h"
 #include "server/broker/limits.h"
-#include "server/broker/names.h"
 #include "server/broker/pools.h"
 #include "server/broker/request.h"
 #include "server/broker/schedule.h"
@@ -34,25 +33,69 @@ static struct counts count(struct broker *broker, const char *pool)
 	return counts;
 }
 
-static json_t *pool_json(struct broker *broker, const struct pool *pool,
-			 GError **error)
+/* pool -> array of names, of all pools in one query; NULL is a failure. */
+static GHashTable *members(struct broker *broker, const char *sql,
+			   GError **error)
 {
-	json_t *users = pool->everyone
-			    ? json_null()
-			    : names_of(broker,
-				       "SELECT user_name FROM pool_users"
-				       " WHERE pool = $1 ORDER BY user_name",
-				       pool->name, error);
-	json_t *groups = users
-			     ? names_of(broker,
-					"SELECT group_name FROM pool_groups"
-					" WHERE pool = $1 ORDER BY group_name",
-					pool->name, error)
-			     : NULL;
-	if (!groups) {
-		json_decref(users);
+	g_autoptr(store_rows) rows =
+	    store_query(broker->store, error, sql, NULL);
+	if (!rows)
 		return NULL;
+	GHashTable *all = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+						(GDestroyNotify)json_decref);
+	for (gsize i = 0; i < store_rows_count(rows); i++) {
+		const char *pool = store_rows_text(rows, i, 0);
+		json_t *list = g_hash_table_lookup(all, pool);
+		if (!list) {
+			list = json_array();
+			g_hash_table_insert(all, g_strdup(pool), list);
+		}
+		json_array_append_new(list,
+				      json_string(store_rows_text(rows, i, 1)));
 	}
+	return all;
+}
+
+struct all_members {
+	GHashTable *users, *groups;
+};
+
+static void all_members_clear(struct all_members *all)
+{
+	g_clear_pointer(&all->users, g_hash_table_unref);
+	g_clear_pointer(&all->groups, g_hash_table_unref);
+}
+typedef struct all_members all_members_auto;
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(all_members_auto, all_members_clear)
+
+static gboolean load_members(struct broker *broker, struct all_members *all,
+			     GError **error)
+{
+	all->users = members(broker,
+			     "SELECT pool, user_name FROM pool_users"
+			     " ORDER BY pool, user_name",
+			     error);
+	all->groups = all->users
+			  ? members(broker,
+				    "SELECT pool, group_name FROM pool_groups"
+				    " ORDER BY pool, group_name",
+				    error)
+			  : NULL;
+	return all->groups != NULL;
+}
+
+static json_t *listed(GHashTable *all, const char *pool)
+{
+	json_t *list = g_hash_table_lookup(all, pool);
+	return list ? json_incref(list) : json_array();
+}
+
+static json_t *pool_json(struct broker *broker, const struct pool *pool,
+			 const struct all_members *all)
+{
+	json_t *users =
+	    pool->everyone ? json_null() : listed(all->users, pool->name);
+	json_t *groups = listed(all->groups, pool->name);
 	struct counts counts = count(broker, pool->name);
 	json_auto_t *no_schedule = json_array();
 	return json_pack(
@@ -78,13 +121,12 @@ void handle_pools(struct request *request)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GPtrArray) pools = pools_load(request->broker, NULL, &error);
+	g_auto(all_members_auto) all = {0};
 	json_t *list = json_array();
-	for (guint i = 0; pools && i < pools->len; i++) {
-		json_t *pool =
-		    pool_json(request->broker, pools->pdata[i], &error);
-		if (pool)
-			json_array_append_new(list, pool);
-	}
+	gboolean ok = pools && load_members(request->broker, &all, &error);
+	for (guint i = 0; ok && i < pools->len; i++)
+		json_array_append_new(
+		    list, pool_json(request->broker, pools->pdata[i], &all));
 	if (!error) {
 		request_done(request,
 			     request_page(request, "pools",
@@ -117,8 +159,10 @@ static gboolean unchanged(struct request *request, const struct pool *before,
 {
 	if (!request->if_match)
 		return TRUE;
-	json_t *json =
-	    before ? pool_json(request->broker, before, error) : NULL;
+	g_auto(all_members_auto) all = {0};
+	json_t *json = before && load_members(request->broker, &all, error)
+			   ? pool_json(request->broker, before, &all)
+			   : NULL;
 	g_autofree char *etag = json ? etag_of(json) : NULL;
 	json_decref(json);
 	if (g_strcmp0(etag, request->if_match) == 0)
@@ -137,7 +181,10 @@ static void answer_pool(struct request *request)
 	g_autoptr(GError) error = NULL;
 	g_autoptr(pool_settings) pool =
 	    pool_load(request->broker, request->params[0], &error);
-	json_t *json = pool ? pool_json(request->broker, pool, &error) : NULL;
+	g_auto(all_members_auto) all = {0};
+	json_t *json = pool && load_members(request->broker, &all, &error)
+			   ? pool_json(request->broker, pool, &all)
+			   : NULL;
 	if (json) {
 		g_free(request->etag);
 		request->etag = etag_of(json);
