@@ -4,16 +4,40 @@
  * nothing fits, the maximal ones are computed anew from what is taken. */
 #include "seamless/agent/atlas.h"
 
-#include <glib.h>
+#include <stdlib.h>
+
+/* Plain C, since the Windows agent packs with it too. */
+struct list {
+	struct atlas_slot *slot;
+	size_t count, room;
+};
 
 struct atlas {
 	uint32_t width, height;
-	GArray *taken, *free_; /* struct atlas_slot */
-	bool surveyed;         /* free_ holds every maximal rectangle */
+	struct list taken, free_;
+	bool surveyed; /* free_ holds every maximal rectangle */
 	uint64_t used;
 };
 
-#define SLOT(array, i) g_array_index(array, struct atlas_slot, i)
+static bool list_add(struct list *self, struct atlas_slot slot)
+{
+	if (self->count == self->room) {
+		size_t room = self->room ? self->room * 2 : 64;
+		struct atlas_slot *more =
+		    realloc(self->slot, room * sizeof *more);
+		if (!more)
+			return false;
+		self->slot = more;
+		self->room = room;
+	}
+	self->slot[self->count++] = slot;
+	return true;
+}
+
+static uint32_t least(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
 
 static bool inside(const struct atlas_slot *a, const struct atlas_slot *b)
 {
@@ -30,9 +54,9 @@ static bool touch(const struct atlas_slot *a, const struct atlas_slot *b)
 
 struct atlas *atlas_create(uint32_t width, uint32_t height)
 {
-	struct atlas *self = g_new0(struct atlas, 1);
-	self->taken = g_array_new(FALSE, FALSE, sizeof(struct atlas_slot));
-	self->free_ = g_array_new(FALSE, FALSE, sizeof(struct atlas_slot));
+	struct atlas *self = calloc(1, sizeof *self);
+	if (!self)
+		return NULL;
 	self->width = width;
 	self->height = height;
 	return self;
@@ -42,15 +66,17 @@ void atlas_destroy(struct atlas *self)
 {
 	if (!self)
 		return;
-	g_array_unref(self->taken);
-	g_array_unref(self->free_);
-	g_free(self);
+	free(self->taken.slot);
+	free(self->free_.slot);
+	free(self);
 }
 
 void atlas_grow(struct atlas *self, uint32_t width, uint32_t height)
 {
-	self->width = MAX(self->width, width);
-	self->height = MAX(self->height, height);
+	if (width > self->width)
+		self->width = width;
+	if (height > self->height)
+		self->height = height;
 	self->surveyed = false;
 }
 
@@ -60,67 +86,68 @@ void atlas_size(const struct atlas *self, uint32_t *width, uint32_t *height)
 	*height = self->height;
 }
 
-/* Cuts `hole` out of every free rectangle. */
-static void split(GArray *free_, const struct atlas_slot *hole)
+/* Cuts `hole` out of every free rectangle. Where memory runs out a part is
+ * lost until the next survey: less room, nothing else. */
+static bool split(struct list *free_, const struct atlas_slot *hole)
 {
-	guint old = free_->len, kept = 0;
-	g_autoptr(GArray) fresh =
-	    g_array_new(FALSE, FALSE, sizeof(struct atlas_slot));
-	for (guint i = 0; i < old; i++) {
-		struct atlas_slot f = SLOT(free_, i);
+	size_t kept = 0;
+	bool whole = true;
+	struct list fresh = {0};
+	for (size_t i = 0; i < free_->count; i++) {
+		struct atlas_slot f = free_->slot[i];
 		if (!touch(&f, hole)) {
-			SLOT(free_, kept++) = f;
+			free_->slot[kept++] = f;
 			continue;
 		}
 		struct atlas_slot part;
 		if (hole->x > f.x) {
 			part = f;
 			part.width = hole->x - f.x;
-			g_array_append_val(fresh, part);
+			whole &= list_add(&fresh, part);
 		}
 		if (hole->x + hole->width < f.x + f.width) {
 			part = f;
 			part.x = hole->x + hole->width;
 			part.width = f.x + f.width - part.x;
-			g_array_append_val(fresh, part);
+			whole &= list_add(&fresh, part);
 		}
 		if (hole->y > f.y) {
 			part = f;
 			part.height = hole->y - f.y;
-			g_array_append_val(fresh, part);
+			whole &= list_add(&fresh, part);
 		}
 		if (hole->y + hole->height < f.y + f.height) {
 			part = f;
 			part.y = hole->y + hole->height;
 			part.height = f.y + f.height - part.y;
-			g_array_append_val(fresh, part);
+			whole &= list_add(&fresh, part);
 		}
 	}
-	g_array_set_size(free_, kept);
+	free_->count = kept;
 	/* Only the new parts can lie inside another: what was untouched was
 	 * maximal before. */
-	for (guint i = 0; i < fresh->len; i++) {
+	for (size_t i = 0; i < fresh.count; i++) {
+		const struct atlas_slot *one = &fresh.slot[i];
 		bool useless = false;
-		for (guint k = 0; k < kept && !useless; k++)
-			useless = inside(&SLOT(fresh, i), &SLOT(free_, k));
-		for (guint k = 0; k < fresh->len && !useless; k++)
-			useless = k != i &&
-				  inside(&SLOT(fresh, i), &SLOT(fresh, k)) &&
-				  (k < i ||
-				   !inside(&SLOT(fresh, k), &SLOT(fresh, i)));
+		for (size_t k = 0; k < kept && !useless; k++)
+			useless = inside(one, &free_->slot[k]);
+		for (size_t k = 0; k < fresh.count && !useless; k++)
+			useless = k != i && inside(one, &fresh.slot[k]) &&
+				  (k < i || !inside(&fresh.slot[k], one));
 		if (!useless)
-			g_array_append_val(free_, SLOT(fresh, i));
+			whole &= list_add(free_, *one);
 	}
+	free(fresh.slot);
+	return whole;
 }
 
 static void survey(struct atlas *self)
 {
-	struct atlas_slot whole = {0, 0, self->width, self->height};
-	g_array_set_size(self->free_, 0);
-	g_array_append_val(self->free_, whole);
-	for (guint i = 0; i < self->taken->len; i++)
-		split(self->free_, &SLOT(self->taken, i));
-	self->surveyed = true;
+	self->free_.count = 0;
+	self->surveyed = list_add(
+	    &self->free_, (struct atlas_slot){0, 0, self->width, self->height});
+	for (size_t i = 0; i < self->taken.count; i++)
+		self->surveyed &= split(&self->free_, &self->taken.slot[i]);
 }
 
 /* The free rectangle whose shorter rest is smallest; ties go up and left. */
@@ -128,14 +155,14 @@ static bool choose(const struct atlas *self, uint32_t width, uint32_t height,
 		   const struct atlas_slot *before, struct atlas_slot *slot)
 {
 	uint32_t best = UINT32_MAX;
-	for (guint i = 0; i < self->free_->len; i++) {
-		const struct atlas_slot *f = &SLOT(self->free_, i);
+	for (size_t i = 0; i < self->free_.count; i++) {
+		const struct atlas_slot *f = &self->free_.slot[i];
 		if (f->width < width || f->height < height)
 			continue;
 		if (before && (f->y > before->y ||
 			       (f->y == before->y && f->x >= before->x)))
 			continue;
-		uint32_t rest = MIN(f->width - width, f->height - height);
+		uint32_t rest = least(f->width - width, f->height - height);
 		if (rest > best ||
 		    (rest == best &&
 		     (f->y > slot->y || (f->y == slot->y && f->x > slot->x))))
@@ -160,8 +187,9 @@ static bool take(struct atlas *self, uint32_t width, uint32_t height,
 		if (!choose(self, width, height, before, &found))
 			return false;
 	}
-	g_array_append_val(self->taken, found);
-	split(self->free_, &found);
+	if (!list_add(&self->taken, found))
+		return false;
+	split(&self->free_, &found);
 	self->used += (uint64_t)width * height;
 	*slot = found;
 	return true;
@@ -181,13 +209,13 @@ bool atlas_take_before(struct atlas *self, const struct atlas_slot *old,
 
 void atlas_give(struct atlas *self, struct atlas_slot slot)
 {
-	for (guint i = 0; i < self->taken->len; i++) {
-		struct atlas_slot *t = &SLOT(self->taken, i);
+	for (size_t i = 0; i < self->taken.count; i++) {
+		struct atlas_slot *t = &self->taken.slot[i];
 		if (t->x != slot.x || t->y != slot.y)
 			continue;
 		self->used -= (uint64_t)t->width * t->height;
-		g_array_append_val(self->free_, *t);
-		g_array_remove_index_fast(self->taken, i);
+		list_add(&self->free_, *t);
+		*t = self->taken.slot[--self->taken.count];
 		self->surveyed = false;
 		return;
 	}
@@ -200,5 +228,5 @@ uint64_t atlas_used(const struct atlas *self)
 
 size_t atlas_count(const struct atlas *self)
 {
-	return self->taken->len;
+	return self->taken.count;
 }

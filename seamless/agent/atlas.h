@@ -4,7 +4,7 @@
  * best short side first. What was given back is used at once if it fits as it
  * is; the whole is surveyed anew only when nothing fits.
  * Threads: one. Units: pixels. Fails: atlas_take() answers false when there
- * is no room; nothing else can fail. */
+ * is no room, atlas_create() NULL without memory; nothing else can fail. */
 #pragma once
 
 #include <stdbool.h>
