@@ -82,3 +82,5 @@ FUZZERS += receive-fuzz
 receive-fuzz_SRC := seamless/agent/receive-fuzz.c
 receive-fuzz_LIBS := seamless-agent-core seamless-wire
 receive-fuzz_PKG := glib-2.0
+
+include seamless/win32/module.mk

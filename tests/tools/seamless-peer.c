@@ -7,17 +7,21 @@
  * that the agent must keep (order, serials, sizes, no overlap) are checked all
  * the time; a breach is an event "breach".
  *
- *   seamless-peer SOCKET [DISPLAY] */
+ *   seamless-peer SOCKET|tcp:PORT [DISPLAY] */
+#include <X11/Xatom.h>
 #include <X11/Xlib.h>
 #include <X11/Xutil.h>
 #include <X11/extensions/Xcomposite.h>
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glib-unix.h>
 #include <jansson.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/paths.h"
@@ -36,6 +40,10 @@ static const char help[] =
     "keymap LAYOUT | launch TOKEN APP [FILE...] | ping N\n"
     "void                             the head is about to change\n"
     "verify                           atlas against pixmaps, each window\n"
+    "redirect                         covered windows keep their pictures: "
+    "for\n"
+    "                                 an agent that does not see to that\n"
+    "xid ID XID                       which X window that is, likewise\n"
     "list                             what there is\n"
     "picture ID FILE                  a window from the atlas, as PPM\n"
     "raw HEX                          bytes as they are\n"
@@ -798,6 +806,17 @@ static bool command(char **argv)
 		list();
 	} else if (strcmp(name, "picture") == 0 && w && argv[2] && display) {
 		picture(w, argv[2]);
+	} else if (strcmp(name, "redirect") == 0 && display) {
+		XCompositeRedirectSubwindows(display,
+					     DefaultRootWindow(display),
+					     CompositeRedirectAutomatic);
+		XSync(display, False);
+	} else if (strcmp(name, "xid") == 0 && display) {
+		Atom atom = XInternAtom(display, "_ORIEL_WINDOW", False);
+		long value = (long)id;
+		XChangeProperty(display, (Window)arg(argv, 2), atom,
+				XA_CARDINAL, 32, PropModeReplace,
+				(unsigned char *)&value, 1);
 	} else if (strcmp(name, "raw") == 0 && argv[1]) {
 		send_raw(argv[1]);
 	} else if (strcmp(name, "quit") == 0) {
@@ -827,17 +846,37 @@ static gboolean on_command(GIOChannel *channel, GIOCondition condition,
 	return G_SOURCE_CONTINUE;
 }
 
+/* The Windows agent has no unix sockets on every Windows. */
+static int connect_tcp(const char *port)
+{
+	struct sockaddr_in address = {
+	    .sin_family = AF_INET,
+	    .sin_port = htons((uint16_t)strtoul(port, NULL, 10)),
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int on = 1, s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (connect(s, (struct sockaddr *)&address, sizeof address) != 0)
+		return -1;
+	setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	fcntl(s, F_SETFL, O_NONBLOCK);
+	return s;
+}
+
 int main(int argc, char **argv)
 {
 	g_autoptr(GError) error = NULL;
 	if (argc < 2) {
-		fprintf(stderr, "Usage: seamless-peer SOCKET [DISPLAY]\n%s",
+		fprintf(stderr,
+			"Usage: seamless-peer SOCKET|tcp:PORT [DISPLAY]\n%s",
 			help);
 		return 2;
 	}
-	fd = paths_unix_connect(argv[1], &error);
+	if (g_str_has_prefix(argv[1], "tcp:"))
+		fd = connect_tcp(argv[1] + 4);
+	else
+		fd = paths_unix_connect(argv[1], &error);
 	if (fd < 0) {
-		fprintf(stderr, "seamless-peer: %s\n", error->message);
+		fprintf(stderr, "seamless-peer: %s\n",
+			error ? error->message : g_strerror(errno));
 		return 1;
 	}
 	if (argc > 2) {
