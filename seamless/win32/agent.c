@@ -335,6 +335,7 @@ bool agent_open(struct agent *self, const RECT *atlas)
 	if (!paint_open(self, atlas))
 		return false;
 	events_start(self);
+	input_open(self);
 	apps_open(self);
 	windows_look(self);
 	return true;

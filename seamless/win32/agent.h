@@ -137,7 +137,7 @@ struct agent {
 
 	/* input.c */
 	uint8_t keys[96];
-	uint32_t buttons;
+	uint32_t buttons, locks;
 	int32_t axis_x, axis_y;
 	struct window *held; /* a press on its frame that waits */
 	unsigned held_edge, held_button;
@@ -221,6 +221,7 @@ void slots_forget_peer(struct agent *agent);
 void slots_void(struct agent *agent);
 
 /* input.c */
+void input_open(struct agent *agent);
 void input_pointer(struct window *self, int32_t x, int32_t y);
 void input_button(struct window *self, unsigned button, bool down);
 void input_axis(struct window *self, int32_t dx, int32_t dy);

@@ -183,8 +183,8 @@ static void put_key(uint32_t evdev, bool down)
 		/* Wine makes no virtual key of a scan code by itself */
 		if (late.wine_version) {
 			input.ki.dwFlags = 0;
-			input.ki.wVk = (WORD)MapVirtualKeyW(
-			    scan, MAPVK_VSC_TO_VK_EX);
+			input.ki.wVk =
+			    (WORD)MapVirtualKeyW(scan, MAPVK_VSC_TO_VK_EX);
 		}
 		if (scan & 0xff00)
 			input.ki.dwFlags |= KEYEVENTF_EXTENDEDKEY;
@@ -202,13 +202,24 @@ static void toggle(WORD key)
 	SendInput(2, input, sizeof *input);
 }
 
-/* Caps Lock is X's modifier 2, Num Lock 16 */
-static void follow_locks(uint32_t modifiers)
+/* Caps Lock is X's modifier 2, Num Lock 16. Windows tells a thread that gets
+ * no keys nothing of them, so what they are is remembered. */
+#define LOCKS 18u
+
+static void follow_locks(struct agent *agent, uint32_t modifiers)
 {
-	if (!!(modifiers & 2) != (GetKeyState(VK_CAPITAL) & 1))
+	uint32_t change = (agent->locks ^ modifiers) & LOCKS;
+	if (change & 2)
 		toggle(VK_CAPITAL);
-	if (!!(modifiers & 16) != (GetKeyState(VK_NUMLOCK) & 1))
+	if (change & 16)
 		toggle(VK_NUMLOCK);
+	agent->locks = modifiers & LOCKS;
+}
+
+void input_open(struct agent *agent)
+{
+	agent->locks = (GetKeyState(VK_CAPITAL) & 1 ? 2u : 0u) |
+		       (GetKeyState(VK_NUMLOCK) & 1 ? 16u : 0u);
 }
 
 void input_key(struct agent *agent, const struct seam_key *key)
@@ -220,8 +231,12 @@ void input_key(struct agent *agent, const struct seam_key *key)
 	if (!key->down && !(*byte & bit))
 		return; /* it went down elsewhere */
 	/* the lock keys themselves do what they do */
-	if (key->down && key->evdev != 58 && key->evdev != 69)
-		follow_locks(key->modifiers);
+	if (key->down && key->evdev == 58)
+		agent->locks ^= 2;
+	else if (key->down && key->evdev == 69)
+		agent->locks ^= 16;
+	else if (key->down)
+		follow_locks(agent, key->modifiers);
 	if (key->down)
 		*byte |= bit;
 	else

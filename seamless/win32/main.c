@@ -25,7 +25,7 @@ static const char usage[] =
     "any,\n"
     "                    told on standard output\n"
     "  --atlas WxH+X+Y   where the pictures go, else the last screen\n"
-    "  --pixels SOURCE   graphics-capture, window-dc or print-window alone\n"
+    "  --pixels SOURCE   window-dc or print-window alone\n"
     "  --events SOURCE   winevents, hook or poll alone\n"
     "  --self-test       says what works on this Windows, and ends\n"
     "  --install         copies itself to Program Files and starts with "

@@ -490,10 +490,15 @@ static void paint(struct window *self, int64_t now)
 	if (settled == 3 && !resized)
 		settled = 1; /* a move has nothing to draw */
 	if (!keep) {
-		if (!take_picture(self, width, height, now)) {
+		bool taken = take_picture(self, width, height, now);
+		/* an answer is owed even where there is no picture to be had */
+		keep = !taken && settled == 2 && self->drawn_width;
+		if (!taken && !keep) {
 			self->look_us = now + FRAME_US;
 			return;
 		}
+	}
+	if (!keep) {
 		/* A new size is shown when it has been drawn: when two
 		 * pictures in a row are alike, or after a while. */
 		if (resized || settled == 3) {

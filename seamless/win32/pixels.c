@@ -9,8 +9,8 @@
 #define FAILURES_MAX 5
 
 /* In the order they are tried. */
-static const struct pixel_source *const sources[] = {
-    &pixels_graphics_capture, &pixels_window_dc, &pixels_print};
+static const struct pixel_source *const sources[] = {&pixels_window_dc,
+						     &pixels_print};
 static bool usable[ARRAY_SIZE(sources)];
 
 bool pixels_open(const char *wanted)

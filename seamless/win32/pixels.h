@@ -38,7 +38,6 @@ struct pixel_source {
 	void (*end)(struct window *window, void *state);
 };
 
-extern const struct pixel_source pixels_graphics_capture;
 extern const struct pixel_source pixels_window_dc;
 extern const struct pixel_source pixels_print;
 

@@ -13,6 +13,7 @@
 #define HUNG_US   (1000 * 1000) /* it has not */
 #define DRAW_US   (120 * 1000)  /* to draw the new size, at most */
 #define STACK_US  (150 * 1000)
+#define EXPOSE_MS 100
 #define QUIET_SWP (SWP_NOACTIVATE | SWP_ASYNCWINDOWPOS)
 /* what Windows shows as its own; the others are the client's alone */
 #define STATES (SEAM_MAXIMIZED | SEAM_MINIMIZED | SEAM_ABOVE)
@@ -272,21 +273,24 @@ static HWND root_at(POINT point)
 	return hwnd ? GetAncestor(hwnd, GA_ROOT) : NULL;
 }
 
-static void raise_window(struct window *self)
-{
-	SetWindowPos(self->hwnd, HWND_TOP, 0, 0, 0, 0,
-		     SWP_NOMOVE | SWP_NOSIZE | QUIET_SWP);
-}
-
-/* Makes it the topmost one at this point, or gives up after a while: what
- * follows is injected there. */
+/* What covers it at this point goes under it, one by one: Windows lets a
+ * background program push others down, but not itself up. What follows is
+ * injected there, so each step is waited for, within limits. */
 void place_expose(struct window *self, POINT at)
 {
-	if (root_at(at) == self->hwnd)
-		return;
-	raise_window(self);
-	for (int i = 0; i < 150 && root_at(at) != self->hwnd; i++)
-		Sleep(1);
+	for (int covers = 0; covers < 16; covers++) {
+		HWND cover = root_at(at);
+		if (!cover || cover == self->hwnd ||
+		    GetWindow(cover, GW_OWNER) == self->hwnd)
+			return;
+		SetWindowPos(cover, self->hwnd, 0, 0, 0, 0,
+			     SWP_NOMOVE | SWP_NOSIZE | SWP_NOOWNERZORDER |
+				 QUIET_SWP);
+		for (int i = 0; i < EXPOSE_MS && root_at(at) == cover; i++)
+			Sleep(1);
+		if (root_at(at) == cover)
+			return; /* a topmost one, or its program hangs */
+	}
 }
 
 /* ---- focus ---- */

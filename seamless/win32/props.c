@@ -314,10 +314,9 @@ static void read_opacity(struct window *self, DWORD ex_style)
 static void read_limits(struct window *self, DWORD style)
 {
 	/* as Windows itself fills it in before it asks */
-	MINMAXINFO info = {
-	    .ptMaxTrackSize = {SEAM_SIDE_MAX, SEAM_SIDE_MAX},
-	    .ptMinTrackSize = {GetSystemMetrics(SM_CXMINTRACK),
-			       GetSystemMetrics(SM_CYMINTRACK)}};
+	MINMAXINFO info = {.ptMaxTrackSize = {SEAM_SIDE_MAX, SEAM_SIDE_MAX},
+			   .ptMinTrackSize = {GetSystemMetrics(SM_CXMINTRACK),
+					      GetSystemMetrics(SM_CYMINTRACK)}};
 	DWORD_PTR result;
 	uint32_t limits[4] = {0};
 	if ((style & WS_THICKFRAME) &&

@@ -8,7 +8,7 @@ Peer      build/bin/seamless-peer, as for the X11 agent
 import fcntl, hashlib, importlib.util, os, shutil, subprocess, sys, tempfile, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-spec = importlib.util.spec_from_file_location("x_harness", os.environ.get("XH") or os.path.join(HERE, "..", "seamless", "harness.py"))
+spec = importlib.util.spec_from_file_location("x_harness", os.path.join(HERE, "..", "seamless", "harness.py"))
 x_harness = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(x_harness)
 for name in dir(x_harness):
@@ -24,6 +24,12 @@ SETTINGS = r"""
 
 [Software\\Wine\\DllOverrides]
 "winemenubuilder.exe"=""
+
+[Software\\Microsoft\\Notepad]
+"iWindowPosX"=dword:00000014
+"iWindowPosY"=dword:00000014
+"iWindowPosDX"=dword:00000258
+"iWindowPosDY"=dword:00000190
 
 [Control Panel\\Desktop]
 "MenuShowDelay"="0"
@@ -57,6 +63,18 @@ class Prefix:
             with open(os.path.join(self.path, "user.reg"), "a") as file:
                 file.write(SETTINGS)
             open(os.path.join(self.path, "made"), "w").close()
+
+        self.forget_links()
+
+    def profile(self):
+        users = self.path + "/drive_c/users"
+        return "%s/%s/AppData" % (users, next(d for d in sorted(os.listdir(users)) if d != "Public"))
+
+    def forget_links(self):
+        for folder, _, files in os.walk(self.profile() + "/Roaming/Microsoft/Windows/Start Menu"):
+            for file in files:
+                if file.endswith(".lnk"):
+                    os.unlink(os.path.join(folder, file))
 
     def end(self):
         subprocess.run(["wineserver", "-k"], env=self.env, stderr=subprocess.DEVNULL)
