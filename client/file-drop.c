@@ -19,7 +19,7 @@ struct sending {
 	struct file_drop *drop; /* NULL: gone */
 	GCancellable *cancellable;
 	char *what;
-	GPtrArray *files; /* of GFile, then NULL */
+	GPtrArray *files; /* of GFile */
 };
 
 static void free_sending(struct sending *sending)
@@ -138,13 +138,14 @@ static void on_received(GtkWidget *widget, GdkDragContext *context, int x,
 			guint time, struct file_drop *drop)
 {
 	g_auto(GStrv) uris = gtk_selection_data_get_uris(selection);
-	g_autoptr(GPtrArray) files =
-	    g_ptr_array_new_with_free_func(g_object_unref);
-	for (int i = 0; uris && uris[i]; i++)
-		g_ptr_array_add(files, g_file_new_for_uri(uris[i]));
-	g_ptr_array_add(files, NULL);
+	guint count = uris ? g_strv_length(uris) : 0;
+	g_autofree GFile **files = g_new0(GFile *, count + 1);
+	for (guint i = 0; i < count; i++)
+		files[i] = g_file_new_for_uri(uris[i]);
 	gtk_drag_finish(context, uris != NULL, FALSE, time);
-	file_drop_send(drop, (GFile **)files->pdata);
+	file_drop_send(drop, files);
+	for (guint i = 0; i < count; i++)
+		g_object_unref(files[i]);
 }
 
 struct file_drop *file_drop_new(OrielViewer *viewer, file_drop_say say,
