@@ -4,6 +4,7 @@
 
 #include "common/fault.h"
 #include "display/agent-wire.h"
+#include "display/audio-format.h"
 #include "display/clipboard.h"
 #include "display/desktop.h"
 #include "display/picture.h"
@@ -309,6 +310,50 @@ static void test_placeholder(void)
 	    console_is_placeholder(bytes, 32, PIXELS_X8R8G8B8, 8, 8));
 }
 
+/* ---- sound ---- */
+
+static void test_audio_format(void)
+{
+	static const uint8_t bytes[] = {0x80, 0xff, 0x00, 0x80};
+	struct audio_format format = {.bits = 8, .rate = 48000, .channels = 2};
+	struct audio_resampler resampler = {0};
+	int16_t out[4], ramp[2 * 441];
+	g_assert_true(audio_format_valid(&format));
+	audio_decode(&format, bytes, 2, out); /* unsigned: 0x80 is silence */
+	g_assert_cmpint(out[0], ==, 0);
+	g_assert_cmpint(out[1], ==, 0x7f00);
+	g_assert_cmpint(out[2], ==, -0x8000);
+	g_assert_cmpint(out[3], ==, 0);
+	format = (struct audio_format){.bits = 16,
+				       .is_signed = true,
+				       .big_endian = true,
+				       .rate = 44100,
+				       .channels = 1};
+	audio_decode(&format, bytes, 2, out); /* one channel on both sides */
+	g_assert_cmpint(out[0], ==, (int16_t)0x80ff);
+	g_assert_cmpint(out[1], ==, (int16_t)0x80ff);
+	g_assert_cmpint(out[2], ==, 0x0080);
+	format.channels = 9;
+	g_assert_false(audio_format_valid(&format));
+	/* a second of a ramp, in pieces: as many frames as the rate says, and
+	 * no jump where pieces meet */
+	g_autoptr(GArray) heard = g_array_new(FALSE, FALSE, sizeof(int16_t));
+	for (int piece = 0; piece < 100; piece++) {
+		for (int i = 0; i < 441; i++)
+			ramp[2 * i] = ramp[2 * i + 1] =
+			    (int16_t)((piece * 441 + i) / 2);
+		audio_resample(&resampler, 44100, 48000, ramp, 441, heard);
+	}
+	g_assert_cmpuint(heard->len / 2, >=, 47998);
+	g_assert_cmpuint(heard->len / 2, <=, 48001);
+	for (guint i = 4; i < heard->len; i += 2) {
+		int step = g_array_index(heard, int16_t, i) -
+			   g_array_index(heard, int16_t, i - 2);
+		g_assert_cmpint(step, >=, 0);
+		g_assert_cmpint(step, <=, 1);
+	}
+}
+
 /* ---- clipboard ---- */
 
 struct party {
@@ -577,6 +622,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/display/desktop/refusals", test_desktop_refusals);
 	g_test_add_func("/display/desktop/changes", test_desktop_changes);
 	g_test_add_func("/display/placeholder", test_placeholder);
+	g_test_add_func("/display/audio-format", test_audio_format);
 	g_test_add_func("/display/clipboard", test_clipboard);
 	g_test_add_func("/display/clipboard/forms", test_clipboard_forms);
 	g_test_add_func("/display/clipboard/ways", test_clipboard_ways);
