@@ -13,10 +13,13 @@
 #define BATCH_PIXELS (8u * RFB_RECT_PIXELS)
 /* and for a client so near that not its line but its decoder is what anything
  * waits behind: half a millisecond of that. Three of them are planned, on
- * their way or being decoded. */
+ * their way or being decoded; where answers take longer than these can, its
+ * computer is busy, and more are needed to keep it supplied. */
 #define NEAR_US      2000
 #define NEAR_PIXELS  RFB_RECT_PIXELS
 #define NEAR_UPDATES 3u
+#define NEAR_MORE    5u
+#define NEAR_BUSY_US 3000
 /* One that is far away and asks for each update is given more at once: what
  * can be encoded in its round trip, in pixels per microsecond. */
 #define BATCH_SPEED 100
@@ -273,6 +276,14 @@ static bool is_near(const struct rfb_client *self)
 	return self->continuous && self->can_fence && rtt && rtt < NEAR_US;
 }
 
+static bool has_enough(const struct rfb_client *self)
+{
+	unsigned most =
+	    NEAR_UPDATES +
+	    (unsigned)MIN(self->pacer.rtt_us / NEAR_BUSY_US, NEAR_MORE);
+	return is_near(self) && self->pacer.count + self->marks >= most;
+}
+
 /* The parts that the client is best sent, as many as there is room for.
  * Returns whether room was what ended it. */
 static bool plan_parts(struct rfb_client *self, GArray *parts,
@@ -291,13 +302,11 @@ static bool plan_parts(struct rfb_client *self, GArray *parts,
 		batch = MIN(batch, NEAR_PIXELS);
 	if (room < ROOM_UNPACED)
 		batch = MIN(batch, (guint64)room * 4 + RFB_RECT_SIDE);
-	struct view_wish wish = {
-	    .only_echo = self->plan_in_front ||
-			 (is_near(self) &&
-			  self->pacer.count + self->marks >= NEAR_UPDATES),
-	    .within = within,
-	    .side = RFB_RECT_WIDTH,
-	    .lossy = may_lose(self)};
+	struct view_wish wish = {.only_echo =
+				     self->plan_in_front || has_enough(self),
+				 .within = within,
+				 .side = RFB_RECT_WIDTH,
+				 .lossy = may_lose(self)};
 	wish.calm = self->can_fence &&
 		    (pacer_rate(&self->pacer)
 			 ? pacer_queue_us(&self->pacer) >= MOVING_QUEUE_US
