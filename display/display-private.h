@@ -31,7 +31,8 @@ struct display {
 	GPtrArray *viewers;
 	unsigned next_id;
 	guint round; /* source that ends this round; 0: nothing to tell */
-	unsigned reading; /* heads of which a large part is half read, as bits */
+	unsigned
+	    reading; /* heads of which a large part is half read, as bits */
 	gint64 started, first_frame, input;
 	const struct display_hooks *hooks;
 	void *hooks_data;

@@ -13,7 +13,7 @@
 #define LISTENER_PATH "/org/qemu/Display1/Listener"
 
 gboolean console_refuse(struct console *console, GDBusMethodInvocation *call,
-		       GError *error)
+			GError *error)
 {
 	void *data;
 	const struct source_sink *sink = link_sink(console->link, &data);
@@ -26,8 +26,7 @@ gboolean console_refuse(struct console *console, GDBusMethodInvocation *call,
 	return TRUE;
 }
 
-bool console_part(int x, int y, int w, int h, struct rect *out,
-		      GError **error)
+bool console_part(int x, int y, int w, int h, struct rect *out, GError **error)
 {
 	if (x < 0 || y < 0 || w < 0 || h < 0) {
 		fault_set(error, FAULT_INVALID, NULL,
@@ -166,10 +165,10 @@ static gboolean on_cursor_define(QemuDisplay1Listener *listener,
 	    (unsigned)height > CURSOR_SIDE_MAX ||
 	    length < (size_t)width * height * 4)
 		return console_refuse(console, call,
-			      fault_new(FAULT_INVALID, NULL,
-					"A cursor of %d x %d came with "
-					"%" G_GSIZE_FORMAT " bytes.",
-					width, height, length));
+				      fault_new(FAULT_INVALID, NULL,
+						"A cursor of %d x %d came with "
+						"%" G_GSIZE_FORMAT " bytes.",
+						width, height, length));
 	struct cursor *cursor = cursor_new(width, height);
 	cursor->hot_x = CLAMP(hot_x, 0, MAX(width - 1, 0));
 	cursor->hot_y = CLAMP(hot_y, 0, MAX(height - 1, 0));
@@ -209,7 +208,8 @@ static void export_listener(struct console *console)
 	console->map = qemu_display1_listener_unix_map_skeleton_new();
 	g_object_connect(console->map, "signal::handle-scanout-map",
 			 console_on_scanout_map, console,
-			 "signal::handle-update-map", console_on_update_map, console, NULL);
+			 "signal::handle-update-map", console_on_update_map,
+			 console, NULL);
 	g_dbus_interface_skeleton_export(
 	    G_DBUS_INTERFACE_SKELETON(console->listener), console->connection,
 	    LISTENER_PATH, NULL);

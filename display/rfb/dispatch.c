@@ -33,8 +33,8 @@ static void set_encodings(struct rfb_client *self,
 	self->cursor_encoding = RFB_ENC_RAW;
 	self->can_resize = self->can_resize_extended = self->can_name =
 	    self->can_leds = self->can_motion = self->can_extended_key =
-		self->can_audio = self->can_fence = self->can_continuous = self->can_copy =
-		    self->extended_clipboard = false;
+		self->can_audio = self->can_fence = self->can_continuous =
+		    self->can_copy = self->extended_clipboard = false;
 	self->quality_level = -1;
 	self->compress = 2;
 	for (unsigned i = 0; i < message->encodings.count; i++) {

@@ -84,17 +84,17 @@ struct rfb_message {
 		} fence;
 		struct {
 			enum rfb_audio { /* as it stands in the message */
-				RFB_AUDIO_ON,
-				RFB_AUDIO_OFF,
-				RFB_AUDIO_FORMAT,
+					 RFB_AUDIO_ON,
+					 RFB_AUDIO_OFF,
+					 RFB_AUDIO_FORMAT,
 			} operation;
 			enum rfb_sample { /* little endian */
-				RFB_SAMPLE_U8,
-				RFB_SAMPLE_S8,
-				RFB_SAMPLE_U16,
-				RFB_SAMPLE_S16,
-				RFB_SAMPLE_U32,
-				RFB_SAMPLE_S32,
+					  RFB_SAMPLE_U8,
+					  RFB_SAMPLE_S8,
+					  RFB_SAMPLE_U16,
+					  RFB_SAMPLE_S16,
+					  RFB_SAMPLE_U32,
+					  RFB_SAMPLE_S32,
 			} sample;
 			unsigned channels; /* 1 or 2 */
 			uint32_t rate_hz;

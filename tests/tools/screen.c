@@ -75,8 +75,7 @@ void head_take_pixels(struct head *head, unsigned width, unsigned height)
 	size_t size = (size_t)width * height * 4;
 	if (!size)
 		return;
-	head->map_fd =
-	    memfd_create("scanout", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	head->map_fd = memfd_create("scanout", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (head->map_fd < 0 || ftruncate(head->map_fd, size) < 0)
 		g_error("no memory for a picture");
 	/* machines of both sorts: the first screen may be mapped, others have
