@@ -2,10 +2,10 @@
  * to see to.
  *
  * A host that has a head to spare for the atlas connects it and says by its
- * preferred mode how large it should be; it is turned on to the right of the
- * others and follows that mode as long as it grows. When windows find no room
- * all the same, or the client's screens are larger than the X screen, beyond
- * which no pointer gets, the agent makes a larger mode itself. */
+ * preferred mode how large it should be; it is turned on below the others and
+ * follows that mode as long as it grows. When windows find no room all the
+ * same, or the client's screens are larger than the X screen, beyond which no
+ * pointer gets, the agent makes a larger mode itself. */
 #include "seamless/agent/agent.h"
 
 #include <X11/extensions/Xrandr.h>
@@ -89,7 +89,9 @@ static RRCrtc find_crtc(struct agent *agent, XRRScreenResources *resources,
 	return found;
 }
 
-/* Where the output is or, while it is off, where it can be: right of all. */
+/* Where the output is to be: below all others, at the left edge. QEMU 7.2
+ * reads a whole screen that does not begin there beyond the end of the
+ * framebuffer, by as much as it is away from the edge, and dies of it. */
 static void find_corner(struct agent *agent, XRRScreenResources *resources,
 			const XRROutputInfo *output, int *x, int *y)
 {
@@ -97,14 +99,9 @@ static void find_corner(struct agent *agent, XRRScreenResources *resources,
 	for (int i = 0; i < resources->ncrtc; i++) {
 		XRRCrtcInfo *crtc = XRRGetCrtcInfo(agent->display, resources,
 						   resources->crtcs[i]);
-		if (crtc && resources->crtcs[i] == output->crtc) {
-			*x = crtc->x;
-			*y = crtc->y;
-			XRRFreeCrtcInfo(crtc);
-			return;
-		}
-		if (crtc && crtc->mode != None)
-			*x = MAX(*x, crtc->x + (int)crtc->width);
+		if (crtc && crtc->mode != None &&
+		    resources->crtcs[i] != output->crtc)
+			*y = MAX(*y, crtc->y + (int)crtc->height);
 		if (crtc)
 			XRRFreeCrtcInfo(crtc);
 	}
@@ -160,11 +157,15 @@ static void adopt_last(struct agent *agent, XRRScreenResources *resources)
 		    output->crtc
 			? XRRGetCrtcInfo(display, resources, output->crtc)
 			: NULL;
-		if (wanted && (!crtc || crtc->mode == None ||
-			       wanted->width > crtc->width ||
+		bool on = crtc && crtc->mode != None;
+		int x, y;
+		find_corner(agent, resources, output, &x, &y);
+		if (wanted && (!on || wanted->width > crtc->width ||
 			       wanted->height > crtc->height))
 			set_mode(agent, resources, id, output,
 				 output->modes[0]);
+		else if (on && (crtc->x != x || crtc->y != y))
+			set_mode(agent, resources, id, output, crtc->mode);
 		if (crtc)
 			XRRFreeCrtcInfo(crtc);
 	}

@@ -2,13 +2,12 @@
  *
  * Connects to an agent's socket, keeps the windows it is told about, and can
  * look at the agent's X screen to compare the atlas with the windows' own
- * pixmaps. Commands come as lines on stdin (help[] below); everything that
- * happens goes to stdout as one JSON object a line. Rules of docs/seamless.md
- * that the agent must keep (order, serials, sizes, no overlap) are checked all
- * the time; a breach is an event "breach".
+ * pixmaps. Commands come as lines on stdin (seamless-peer-commands.c);
+ * everything that happens goes to stdout as one JSON object a line. Rules of
+ * docs/seamless.md that the agent must keep (order, serials, sizes, no overlap)
+ * are checked all the time; a breach is an event "breach".
  *
  *   seamless-peer SOCKET|tcp:PORT [DISPLAY] */
-#include <X11/Xatom.h>
 #include <X11/Xlib.h>
 #include <X11/Xutil.h>
 #include <X11/extensions/Xcomposite.h>
@@ -25,54 +24,19 @@
 #include <unistd.h>
 
 #include "common/paths.h"
-#include "seamless/wire.h"
+#include "tests/tools/seamless-peer.h"
 
-static const char help[] =
-    "hello | sync                     HELLO (done at the start), OUTPUTS\n"
-    "configure ID X Y W H STATES      answers {\"event\":\"sent\",\"serial\"}\n"
-    "auto 0|1                         CONFIGURE as GEOM_REQ and STATE_REQ ask\n"
-    "release 0|1 | ack 0|1            whether to answer by itself (both on)\n"
-    "map ID | unmap ID | close ID | focus ID | stack ID...\n"
-    "pointer ID X Y | button ID N DOWN | axis ID DX DY | key CODE DOWN MODS\n"
-    "click ID X Y                     pointer, press, release\n"
-    "touch ID FINGER PHASE X Y\n"
-    "outputs X,Y,W,H ...              screens\n"
-    "keymap LAYOUT | launch TOKEN APP [FILE...] | ping N\n"
-    "void                             the head is about to change\n"
-    "verify                           atlas against pixmaps, each window\n"
-    "redirect                         covered windows keep their pictures: "
-    "for\n"
-    "                                 an agent that does not see to that\n"
-    "xid ID XID                       which X window that is, likewise\n"
-    "list                             what there is\n"
-    "picture ID FILE                  a window from the atlas, as PPM\n"
-    "raw HEX                          bytes as they are\n"
-    "quit\n";
-
-struct win {
-	uint32_t id, parent;
-	unsigned kind;
-	struct seam_rect area;
-	struct seam_commit commit;
-	bool props, committed;
-	uint32_t asked, states; /* serial of the CONFIGURE without answer */
-	uint32_t asked_width, asked_height;
-};
-
-static int fd = -1;
-static Display *display;
-static GHashTable *windows;
+struct peer peer = {.fd = -1, .auto_release = true, .auto_ack = true};
 static uint32_t serial, guest_serial;
-static bool auto_release = true, auto_ack = true, auto_configure, syncing;
+static bool syncing;
 static GHashTable *seen; /* during a sync: ids repeated */
 static uint8_t in[SEAM_MESSAGE_MAX];
 static size_t in_used;
-static GMainLoop *loop;
 static GByteArray *out;
 static guint out_source;
 static unsigned popups;
 
-static void say(json_t *object)
+void say(json_t *object)
 {
 	char *text = json_dumps(object, JSON_COMPACT);
 	puts(text);
@@ -94,7 +58,7 @@ static void breach(uint32_t id, const char *format, ...)
 
 static gboolean on_writable(int f, GIOCondition condition, gpointer data)
 {
-	ssize_t n = write(fd, out->data, out->len);
+	ssize_t n = write(peer.fd, out->data, out->len);
 	if (n > 0)
 		g_byte_array_remove_range(out, 0, (guint)n);
 	if (n < 0 && errno != EAGAIN)
@@ -105,14 +69,15 @@ static gboolean on_writable(int f, GIOCondition condition, gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-static void push(const uint8_t *bytes, size_t size)
+void push(const uint8_t *bytes, size_t size)
 {
 	g_byte_array_append(out, bytes, (guint)size);
 	if (!out_source)
-		out_source = g_unix_fd_add(fd, G_IO_OUT, on_writable, NULL);
+		out_source =
+		    g_unix_fd_add(peer.fd, G_IO_OUT, on_writable, NULL);
 }
 
-static uint32_t send_message(struct seam_message *message)
+uint32_t send_message(struct seam_message *message)
 {
 	static uint8_t wire[SEAM_MESSAGE_MAX];
 	size_t used;
@@ -127,13 +92,13 @@ static uint32_t send_message(struct seam_message *message)
 	return serial;
 }
 
-static void send_bare(unsigned type, uint32_t id)
+void send_bare(unsigned type, uint32_t id)
 {
 	struct seam_message m = {.type = (uint16_t)type, .window = id};
 	send_message(&m);
 }
 
-static void send_hello(void)
+void send_hello(void)
 {
 	struct seam_message m = {.type = SEAM_HELLO};
 	m.hello = (struct seam_hello){
@@ -143,9 +108,9 @@ static void send_hello(void)
 	send_message(&m);
 }
 
-static struct win *find(uint32_t id)
+struct win *find(uint32_t id)
 {
-	return g_hash_table_lookup(windows, GUINT_TO_POINTER(id));
+	return g_hash_table_lookup(peer.windows, GUINT_TO_POINTER(id));
 }
 
 static json_t *text_of(struct seam_text t)
@@ -153,12 +118,12 @@ static json_t *text_of(struct seam_text t)
 	return json_stringn(t.bytes ? t.bytes : "", t.size);
 }
 
-static json_t *rect_of(struct seam_rect r)
+json_t *rect_of(struct seam_rect r)
 {
 	return json_pack("[iiii]", r.x, r.y, (int)r.width, (int)r.height);
 }
 
-static void configure(struct win *w, struct seam_rect area, uint32_t states)
+void configure(struct win *w, struct seam_rect area, uint32_t states)
 {
 	struct seam_message m = {.type = SEAM_CONFIGURE, .window = w->id};
 	m.configure.area = area;
@@ -217,7 +182,7 @@ static void take_commit(struct win *w, const struct seam_commit *c)
 	w->committed = true;
 	GHashTableIter iter;
 	gpointer other;
-	g_hash_table_iter_init(&iter, windows);
+	g_hash_table_iter_init(&iter, peer.windows);
 	while (g_hash_table_iter_next(&iter, NULL, &other)) {
 		struct win *o = other;
 		if (o != w && o->commit.width && overlap(w, o))
@@ -230,7 +195,7 @@ static void take_commit(struct win *w, const struct seam_commit *c)
 		      (int)c->refused, "atlas", (int)c->atlas_x,
 		      (int)c->atlas_y, (int)c->width, (int)c->height, "damage",
 		      (int)c->damage.count));
-	if (auto_release) {
+	if (peer.auto_release) {
 		struct seam_message m = {.type = SEAM_RELEASE, .window = w->id};
 		m.release.frame = c->frame;
 		send_message(&m);
@@ -244,7 +209,8 @@ static void take_create(const struct seam_message *m)
 		breach(m->window, "created twice");
 	if (!w) {
 		w = g_new0(struct win, 1);
-		g_hash_table_insert(windows, GUINT_TO_POINTER(m->window), w);
+		g_hash_table_insert(peer.windows, GUINT_TO_POINTER(m->window),
+				    w);
 		if (m->win_create.kind != SEAM_TOPLEVEL)
 			popups++;
 	}
@@ -298,14 +264,14 @@ static void take_windowed(struct win *w, const struct seam_message *m)
 			      rect_of(m->geom_req.area)));
 		if (w->kind != SEAM_TOPLEVEL)
 			w->area = m->geom_req.area;
-		else if (auto_configure)
+		else if (peer.auto_configure)
 			configure(w, m->geom_req.area, w->states);
 		break;
 	case SEAM_STATE_REQ:
 		say(json_pack("{sssisisi}", "event", "state", "id", id, "set",
 			      (int)m->state_req.set, "clear",
 			      (int)m->state_req.clear));
-		if (auto_configure)
+		if (peer.auto_configure)
 			configure(w, w->area,
 				  (w->states | m->state_req.set) &
 				      ~m->state_req.clear);
@@ -318,9 +284,9 @@ static void take_windowed(struct win *w, const struct seam_message *m)
 	case SEAM_WIN_DESTROY:
 		if (w->kind != SEAM_TOPLEVEL)
 			popups--;
-		g_hash_table_remove(windows, GUINT_TO_POINTER(w->id));
+		g_hash_table_remove(peer.windows, GUINT_TO_POINTER(w->id));
 		say(json_pack("{sssi}", "event", "destroy", "id", id));
-		if (auto_ack)
+		if (peer.auto_ack)
 			send_bare(SEAM_DESTROY_ACK, (uint32_t)id);
 		break;
 	default:
@@ -362,9 +328,9 @@ static void take(const struct seam_message *m)
 		return;
 	case SEAM_SYNC_END:
 		syncing = false;
-		g_hash_table_foreach_remove(windows, not_seen, NULL);
+		g_hash_table_foreach_remove(peer.windows, not_seen, NULL);
 		say(json_pack("{sssi}", "event", "sync-end", "windows",
-			      (int)g_hash_table_size(windows)));
+			      (int)g_hash_table_size(peer.windows)));
 		return;
 	case SEAM_WIN_CREATE:
 		take_create(m);
@@ -421,12 +387,12 @@ static void take(const struct seam_message *m)
 
 static gboolean on_agent(int f, GIOCondition condition, gpointer data)
 {
-	ssize_t n = read(fd, in + in_used, sizeof in - in_used);
+	ssize_t n = read(peer.fd, in + in_used, sizeof in - in_used);
 	if (n < 0 && errno == EAGAIN)
 		return G_SOURCE_CONTINUE;
 	if (n <= 0) {
 		say(json_pack("{ss}", "event", "closed"));
-		g_main_loop_quit(loop);
+		g_main_loop_quit(peer.loop);
 		return G_SOURCE_REMOVE;
 	}
 	in_used += (size_t)n;
@@ -441,7 +407,7 @@ static gboolean on_agent(int f, GIOCondition condition, gpointer data)
 			take(&m);
 		} else if (status != SEAM_UNKNOWN) {
 			breach(0, "%s", seam_status_text(status));
-			g_main_loop_quit(loop);
+			g_main_loop_quit(peer.loop);
 			return G_SOURCE_REMOVE;
 		}
 		at += used;
@@ -458,23 +424,23 @@ static int on_x_error(Display *d, XErrorEvent *event)
 	return 0;
 }
 
-/* X windows by the ids that the agent gave them. */
+/* X peer.windows by the ids that the agent gave them. */
 static GHashTable *x_windows(void)
 {
 	GHashTable *table = g_hash_table_new(NULL, NULL);
 	Window root, parent, *children = NULL;
 	unsigned n = 0;
-	Atom atom = XInternAtom(display, "_ORIEL_WINDOW", False);
-	XQueryTree(display, DefaultRootWindow(display), &root, &parent,
-		   &children, &n);
+	Atom atom = XInternAtom(peer.display, "_ORIEL_WINDOW", False);
+	XQueryTree(peer.display, DefaultRootWindow(peer.display), &root,
+		   &parent, &children, &n);
 	for (unsigned i = 0; i < n; i++) {
 		Atom type;
 		int format;
 		unsigned long items, rest;
 		unsigned char *value = NULL;
-		if (XGetWindowProperty(display, children[i], atom, 0, 1, False,
-				       AnyPropertyType, &type, &format, &items,
-				       &rest, &value) == Success &&
+		if (XGetWindowProperty(peer.display, children[i], atom, 0, 1,
+				       False, AnyPropertyType, &type, &format,
+				       &items, &rest, &value) == Success &&
 		    value && items == 1 && format == 32)
 			g_hash_table_insert(
 			    table, GUINT_TO_POINTER(*(unsigned long *)value),
@@ -491,11 +457,11 @@ static long compare(const struct win *w, Window window, char **why)
 {
 	const struct seam_commit *c = &w->commit;
 	long wrong = 0;
-	Pixmap pixmap = XCompositeNameWindowPixmap(display, window);
+	Pixmap pixmap = XCompositeNameWindowPixmap(peer.display, window);
 	Window root;
 	int x, y;
 	unsigned width = 0, height = 0, border, depth;
-	if (!XGetGeometry(display, pixmap, &root, &x, &y, &width, &height,
+	if (!XGetGeometry(peer.display, pixmap, &root, &x, &y, &width, &height,
 			  &border, &depth)) {
 		*why = g_strdup("it has no pixmap");
 		return 1;
@@ -503,14 +469,14 @@ static long compare(const struct win *w, Window window, char **why)
 	if (width != c->width || height != c->height) {
 		*why = g_strdup_printf("the pixmap is %ux%u, committed %ux%u",
 				       width, height, c->width, c->height);
-		XFreePixmap(display, pixmap);
+		XFreePixmap(peer.display, pixmap);
 		return 1;
 	}
-	XImage *is = XGetImage(display, DefaultRootWindow(display),
+	XImage *is = XGetImage(peer.display, DefaultRootWindow(peer.display),
 			       (int)c->atlas_x, (int)c->atlas_y - 1, width,
 			       height + 1, AllPlanes, ZPixmap);
-	XImage *be =
-	    XGetImage(display, pixmap, 0, 0, width, height, AllPlanes, ZPixmap);
+	XImage *be = XGetImage(peer.display, pixmap, 0, 0, width, height,
+			       AllPlanes, ZPixmap);
 	if (!is || !be) {
 		*why = g_strdup("its pixels cannot be read");
 		wrong = 1;
@@ -545,7 +511,7 @@ static long compare(const struct win *w, Window window, char **why)
 		XDestroyImage(is);
 	if (be)
 		XDestroyImage(be);
-	XFreePixmap(display, pixmap);
+	XFreePixmap(peer.display, pixmap);
 	return wrong ? wrong : -1;
 }
 
@@ -560,24 +526,24 @@ static int misplaced(const struct win *w, GHashTable *table)
 	int x, y, parent_x, parent_y;
 	unsigned width, height, border, depth;
 	if (w->kind == SEAM_TOPLEVEL || !w->parent ||
-	    !XGetGeometry(display, own, &root, &x, &y, &width, &height, &border,
-			  &depth) ||
-	    !XGetGeometry(display, parent, &root, &parent_x, &parent_y, &width,
-			  &height, &border, &depth))
+	    !XGetGeometry(peer.display, own, &root, &x, &y, &width, &height,
+			  &border, &depth) ||
+	    !XGetGeometry(peer.display, parent, &root, &parent_x, &parent_y,
+			  &width, &height, &border, &depth))
 		return 0;
 	int dx = abs(x - parent_x - w->area.x),
 	    dy = abs(y - parent_y - w->area.y);
 	return MAX(dx, dy);
 }
 
-static void verify(void)
+void verify(void)
 {
 	int checked = 0, wrong = 0, off = 0;
 	g_autofree char *first = NULL;
 	g_autoptr(GHashTable) table = x_windows();
 	GHashTableIter iter;
 	gpointer value;
-	g_hash_table_iter_init(&iter, windows);
+	g_hash_table_iter_init(&iter, peer.windows);
 	while (g_hash_table_iter_next(&iter, NULL, &value)) {
 		struct win *w = value;
 		Window window = GPOINTER_TO_UINT(
@@ -602,12 +568,12 @@ static void verify(void)
 		      first ? first : ""));
 }
 
-static void picture(const struct win *w, const char *path)
+void picture(const struct win *w, const char *path)
 {
 	const struct seam_commit *c = &w->commit;
-	XImage *image =
-	    XGetImage(display, DefaultRootWindow(display), (int)c->atlas_x,
-		      (int)c->atlas_y, c->width, c->height, AllPlanes, ZPixmap);
+	XImage *image = XGetImage(peer.display, DefaultRootWindow(peer.display),
+				  (int)c->atlas_x, (int)c->atlas_y, c->width,
+				  c->height, AllPlanes, ZPixmap);
 	FILE *file = image ? fopen(path, "we") : NULL;
 	if (file) {
 		fprintf(file, "P6\n%u %u\n255\n", c->width, c->height);
@@ -624,226 +590,6 @@ static void picture(const struct win *w, const char *path)
 	if (image)
 		XDestroyImage(image);
 	say(json_pack("{sssi}", "event", "picture", "id", (int)w->id));
-}
-
-/* ---- commands ---- */
-
-static long arg(char **argv, int i)
-{
-	for (int k = 0; k <= i; k++)
-		if (!argv[k])
-			return 0;
-	return strtol(argv[i], NULL, 0);
-}
-
-static void send_outputs(char **argv)
-{
-	uint8_t wire[16 * SEAM_OUTPUT_SIZE];
-	struct seam_message m = {.type = SEAM_OUTPUTS};
-	size_t used = 0;
-	for (int i = 1; argv[i] && i <= 16; i++) {
-		int x, y;
-		unsigned w, h;
-		if (sscanf(argv[i], "%d,%d,%u,%u", &x, &y, &w, &h) != 4)
-			continue;
-		struct seam_output o = {{x, y, w, h}, {x, y, w, h}, 120};
-		used += seam_output_put(wire + used, &o);
-		m.outputs.outputs.count++;
-	}
-	m.outputs.outputs.wire = wire;
-	send_message(&m);
-}
-
-static void send_stack(char **argv)
-{
-	uint8_t wire[SEAM_WINDOWS_MAX * SEAM_WINDOW_SIZE];
-	struct seam_message m = {.type = SEAM_STACK};
-	size_t used = 0;
-	for (int i = 1; argv[i] && used < sizeof wire; i++) {
-		used += seam_window_put(wire + used, (uint32_t)arg(argv, i));
-		m.stack.windows.count++;
-	}
-	m.stack.windows.wire = wire;
-	send_message(&m);
-}
-
-static void list(void)
-{
-	json_t *array = json_array();
-	GHashTableIter iter;
-	gpointer value;
-	g_hash_table_iter_init(&iter, windows);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		struct win *w = value;
-		json_array_append_new(
-		    array,
-		    json_pack("{sisisos[ii]si}", "id", (int)w->id, "kind",
-			      (int)w->kind, "area", rect_of(w->area), "size",
-			      (int)w->commit.width, (int)w->commit.height,
-			      "asked", (int)w->asked));
-	}
-	say(json_pack("{ssso}", "event", "list", "windows", array));
-}
-
-static void send_raw(const char *hex)
-{
-	size_t n = strlen(hex) / 2;
-	g_autofree uint8_t *bytes = g_malloc(n + 1);
-	for (size_t i = 0; i < n; i++)
-		bytes[i] = (uint8_t)(g_ascii_xdigit_value(hex[2 * i]) << 4 |
-				     g_ascii_xdigit_value(hex[2 * i + 1]));
-	push(bytes, n);
-}
-
-static void point(uint32_t id, long x, long y)
-{
-	struct seam_message m = {.type = SEAM_POINTER, .window = id};
-	m.pointer.x = (int32_t)(x * 256);
-	m.pointer.y = (int32_t)(y * 256);
-	send_message(&m);
-}
-
-static void press(uint32_t id, long button, bool down)
-{
-	struct seam_message m = {.type = SEAM_BUTTON, .window = id};
-	m.button.button = (uint8_t)button;
-	m.button.down = down;
-	send_message(&m);
-}
-
-static void send_launch(char **argv)
-{
-	struct seam_message m = {.type = SEAM_LAUNCH};
-	g_autofree char *files =
-	    g_strv_length(argv) > 3 ? g_strjoinv("\n", argv + 3) : NULL;
-	m.launch.token = (uint32_t)arg(argv, 1);
-	m.launch.app = seam_text_of(argv[2], SEAM_APP_ID_MAX);
-	m.launch.files = seam_text_of(files, 32768);
-	send_message(&m);
-}
-
-static bool command(char **argv)
-{
-	const char *name = argv[0];
-	uint32_t id = (uint32_t)arg(argv, 1);
-	struct win *w = find(id);
-	struct seam_message m = {.window = id};
-	static const struct {
-		const char *name;
-		unsigned type;
-	} bare[] = {{"map", SEAM_MAP},
-		    {"unmap", SEAM_UNMAP},
-		    {"close", SEAM_CLOSE},
-		    {"focus", SEAM_FOCUS}};
-	for (size_t i = 0; i < G_N_ELEMENTS(bare); i++)
-		if (strcmp(name, bare[i].name) == 0) {
-			send_bare(bare[i].type, id);
-			return true;
-		}
-	if (strcmp(name, "hello") == 0) {
-		send_hello();
-	} else if (strcmp(name, "configure") == 0 && w) {
-		configure(w,
-			  (struct seam_rect){
-			      (int)arg(argv, 2), (int)arg(argv, 3),
-			      (uint32_t)arg(argv, 4), (uint32_t)arg(argv, 5)},
-			  (uint32_t)arg(argv, 6));
-	} else if (strcmp(name, "auto") == 0) {
-		auto_configure = arg(argv, 1);
-	} else if (strcmp(name, "release") == 0) {
-		auto_release = arg(argv, 1);
-	} else if (strcmp(name, "ack") == 0) {
-		auto_ack = arg(argv, 1);
-	} else if (strcmp(name, "stack") == 0) {
-		send_stack(argv);
-	} else if (strcmp(name, "pointer") == 0) {
-		point(id, arg(argv, 2), arg(argv, 3));
-	} else if (strcmp(name, "button") == 0) {
-		press(id, arg(argv, 2), arg(argv, 3));
-	} else if (strcmp(name, "click") == 0) {
-		point(id, arg(argv, 2), arg(argv, 3));
-		press(id, 1, true);
-		press(id, 1, false);
-	} else if (strcmp(name, "axis") == 0) {
-		m.type = SEAM_AXIS;
-		m.axis.dx = (int32_t)arg(argv, 2);
-		m.axis.dy = (int32_t)arg(argv, 3);
-		send_message(&m);
-	} else if (strcmp(name, "touch") == 0) {
-		m.type = SEAM_TOUCH;
-		m.touch.id = (uint32_t)arg(argv, 2);
-		m.touch.phase = (uint8_t)arg(argv, 3);
-		m.touch.x = (int32_t)arg(argv, 4) * 256;
-		m.touch.y = (int32_t)arg(argv, 5) * 256;
-		send_message(&m);
-	} else if (strcmp(name, "key") == 0) {
-		m = (struct seam_message){.type = SEAM_KEY};
-		m.key.evdev = id;
-		m.key.down = (uint8_t)arg(argv, 2);
-		m.key.modifiers = (uint32_t)arg(argv, 3);
-		send_message(&m);
-	} else if (strcmp(name, "outputs") == 0) {
-		send_outputs(argv);
-	} else if (strcmp(name, "keymap") == 0) {
-		m = (struct seam_message){.type = SEAM_KEYMAP};
-		m.keymap.layout = seam_text_of(argv[1], 128);
-		send_message(&m);
-	} else if (strcmp(name, "launch") == 0 && argv[1] && argv[2]) {
-		send_launch(argv);
-	} else if (strcmp(name, "ping") == 0) {
-		m = (struct seam_message){.type = SEAM_PING};
-		m.ping.value = id;
-		send_message(&m);
-	} else if (strcmp(name, "verify") == 0 && display) {
-		verify();
-	} else if (strcmp(name, "void") == 0) {
-		GHashTableIter iter;
-		gpointer value;
-		g_hash_table_iter_init(&iter, windows);
-		while (g_hash_table_iter_next(&iter, NULL, &value))
-			((struct win *)value)->commit.width = 0;
-	} else if (strcmp(name, "list") == 0) {
-		list();
-	} else if (strcmp(name, "picture") == 0 && w && argv[2] && display) {
-		picture(w, argv[2]);
-	} else if (strcmp(name, "redirect") == 0 && display) {
-		XCompositeRedirectSubwindows(display,
-					     DefaultRootWindow(display),
-					     CompositeRedirectAutomatic);
-		XSync(display, False);
-	} else if (strcmp(name, "xid") == 0 && display) {
-		Atom atom = XInternAtom(display, "_ORIEL_WINDOW", False);
-		long value = (long)id;
-		XChangeProperty(display, (Window)arg(argv, 2), atom,
-				XA_CARDINAL, 32, PropModeReplace,
-				(unsigned char *)&value, 1);
-	} else if (strcmp(name, "raw") == 0 && argv[1]) {
-		send_raw(argv[1]);
-	} else if (strcmp(name, "quit") == 0) {
-		g_main_loop_quit(loop);
-	} else {
-		return false;
-	}
-	return true;
-}
-
-static gboolean on_command(GIOChannel *channel, GIOCondition condition,
-			   gpointer data)
-{
-	g_autofree char *line = NULL;
-	gsize end;
-	GIOStatus status =
-	    g_io_channel_read_line(channel, &line, NULL, &end, NULL);
-	if (status != G_IO_STATUS_NORMAL) {
-		g_main_loop_quit(loop);
-		return G_SOURCE_REMOVE;
-	}
-	line[end] = 0;
-	g_auto(GStrv) argv = g_strsplit(line, " ", -1);
-	if (argv[0] && *argv[0] && !command(argv))
-		say(json_pack("{ssss}", "event", "unknown-command", "text",
-			      line));
-	return G_SOURCE_CONTINUE;
 }
 
 /* The Windows agent has no unix sockets on every Windows. */
@@ -867,35 +613,35 @@ int main(int argc, char **argv)
 	if (argc < 2) {
 		fprintf(stderr,
 			"Usage: seamless-peer SOCKET|tcp:PORT [DISPLAY]\n%s",
-			help);
+			peer_help);
 		return 2;
 	}
 	if (g_str_has_prefix(argv[1], "tcp:"))
-		fd = connect_tcp(argv[1] + 4);
+		peer.fd = connect_tcp(argv[1] + 4);
 	else
-		fd = paths_unix_connect(argv[1], &error);
-	if (fd < 0) {
+		peer.fd = paths_unix_connect(argv[1], &error);
+	if (peer.fd < 0) {
 		fprintf(stderr, "seamless-peer: %s\n",
 			error ? error->message : g_strerror(errno));
 		return 1;
 	}
 	if (argc > 2) {
-		display = XOpenDisplay(argv[2]);
-		if (!display) {
+		peer.display = XOpenDisplay(argv[2]);
+		if (!peer.display) {
 			fprintf(stderr, "seamless-peer: no display %s\n",
 				argv[2]);
 			return 1;
 		}
 		XSetErrorHandler(on_x_error);
 	}
-	windows = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+	peer.windows = g_hash_table_new_full(NULL, NULL, NULL, g_free);
 	seen = g_hash_table_new(NULL, NULL);
 	out = g_byte_array_new();
-	loop = g_main_loop_new(NULL, FALSE);
-	g_unix_fd_add(fd, G_IO_IN | G_IO_HUP, on_agent, NULL);
+	peer.loop = g_main_loop_new(NULL, FALSE);
+	g_unix_fd_add(peer.fd, G_IO_IN | G_IO_HUP, on_agent, NULL);
 	GIOChannel *channel = g_io_channel_unix_new(STDIN_FILENO);
-	g_io_add_watch(channel, G_IO_IN | G_IO_HUP, on_command, NULL);
+	g_io_add_watch(channel, G_IO_IN | G_IO_HUP, peer_on_command, NULL);
 	send_hello();
-	g_main_loop_run(loop);
+	g_main_loop_run(peer.loop);
 	return 0;
 }
