@@ -1,10 +1,10 @@
 /* kiosk.h - what a terminal that is nothing but its desktop is told.
  *
- * An INI file, group [kiosk], all optional:
- *	server = desk.example/linux	the only one; nobody may choose another
- *	fingerprint = SHA256:...	trusted besides ones an authority vouches
- *for protocol = spice		else the best on offer Threads: main. Fails:
- *FAULT with the file's name; a file that is not there is none. */
+ * An INI file, group [kiosk], all optional: server (HOST, HOST:PORT/POOL; the
+ * only one, nobody may choose another), fingerprint (trusted besides those an
+ * authority vouches for), protocol (spice or rfb; else the best on offer).
+ * Threads: main. Fails: FAULT with the file's name; a file that is not there
+ * is none. */
 #pragma once
 
 #include "client/app.h"
