@@ -126,9 +126,9 @@ static void tell(struct listener *l)
 
 static void write_all(const guint8 *sound, gsize bytes)
 {
+	guint8 *copy = g_memdup2(sound, bytes);
 	g_autoptr(GVariant) data = g_variant_ref_sink(g_variant_new_from_data(
-	    G_VARIANT_TYPE("ay"), g_memdup2(sound, bytes), bytes, TRUE, g_free,
-	    NULL));
+	    G_VARIANT_TYPE("ay"), copy, bytes, TRUE, g_free, copy));
 
 	for (guint i = 0; i < listeners->len; i++) {
 		struct listener *l = listeners->pdata[i];
