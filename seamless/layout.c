@@ -23,8 +23,12 @@ void layout_place(struct layout *self, int max_width_px, int max_height_px)
 			continue;
 		head->x_px = self->width_px;
 		self->width_px += head->width_px;
-		if (head->height_px > self->height_px)
-			self->height_px = head->height_px;
+		/* QEMU 7.2 hands on a head's picture as whole rows of the
+		 * whole, which from x on reach past the last one's end: a row
+		 * that nobody sees keeps it from reading what is not there. */
+		int spare = head->x_px > 0 && head->height_px < max_height_px;
+		if (head->height_px + spare > self->height_px)
+			self->height_px = head->height_px + spare;
 	}
 }
 

@@ -18,9 +18,13 @@ static void test_side_by_side(void)
 	struct layout layout = two(1280, 800, 1024, 1200);
 	layout_place(&layout, 8192, 8192);
 	g_assert_cmpint(layout.width_px, ==, 2304);
-	g_assert_cmpint(layout.height_px, ==, 1200);
+	/* a spare row, see layout.c */
+	g_assert_cmpint(layout.height_px, ==, 1201);
 	g_assert_cmpint(layout.head[1].x_px, ==, 1280);
 	g_assert_cmpint(layout.head[1].y_px, ==, 0);
+	layout_place(&layout, 8192, 1200);
+	g_assert_true(layout.head[1].on);
+	g_assert_cmpint(layout.height_px, ==, 1200);
 }
 
 static void test_gone(void)
@@ -48,7 +52,6 @@ static void test_too_large(void)
 	g_assert_cmpint(layout.width_px, ==, 0);
 }
 
-/* The first and last pixel of each head map into that head. */
 /* A pixel on a tablet's axis, as QEMU 7.2 tells it (a pixel's left edge, in
  * whole steps) and as oriel-vmm does (its middle); then as 0..1, as X has it.
  */
