@@ -29,7 +29,7 @@ static struct {
 	char *display1, *rfb, *spice, *windows, *control, *ticket_file, *name,
 	    *vm;
 	gint display1_fd;
-	gboolean no_auth, verbose, version;
+	gboolean no_auth, closed, verbose, version;
 } options = {.display1_fd = -1};
 
 static const GOptionEntry entries[] = {
@@ -49,6 +49,8 @@ static const GOptionEntry entries[] = {
      "What a viewer over the network must know", "FILE"},
     {"no-auth", 0, 0, G_OPTION_ARG_NONE, &options.no_auth,
      "Let everyone on this machine view (loopback only)", NULL},
+    {"closed", 0, 0, G_OPTION_ARG_NONE, &options.closed,
+     "Share no clipboard, files or sound until --control says a policy", NULL},
     /* as bytes: a service runs in the C locale, its title is UTF-8 */
     {"name", 0, 0, G_OPTION_ARG_FILENAME, &options.name,
      "Title in viewers, instead of the machine's own", "TEXT"},
@@ -144,6 +146,21 @@ static bool attach_source(struct program *self, GError **error)
 	return true;
 }
 
+/* Until "policy" opens it, nothing but picture and input passes. */
+static bool begin_closed(struct program *self, GError **error)
+{
+	if (!options.control) {
+		fault_set(error, FAULT_INVALID, "Give --control unix:PATH.",
+			  "With --closed alone nobody could ever open this "
+			  "display.");
+		return false;
+	}
+	clipboard_set_ways(display_clipboard(self->display), false, false);
+	agent_allow_files(display_agent(self->display), false);
+	audio_set_ways(display_audio(self->display), false, false);
+	return true;
+}
+
 static bool serve(struct program *self, GError **error)
 {
 	g_autofree char *ticket = NULL;
@@ -154,6 +171,8 @@ static bool serve(struct program *self, GError **error)
 			  "Nobody could view this display.");
 		return false;
 	}
+	if (options.closed && !begin_closed(self, error))
+		return false;
 	if (options.ticket_file) {
 		ticket = read_ticket(options.ticket_file, error);
 		if (!ticket)

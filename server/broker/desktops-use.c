@@ -99,16 +99,12 @@ void desktops_apply_policy(struct desktops *self, struct desktop *desktop,
 		log_fault(&(struct log_about){.vm = desktop->id}, error);
 		return;
 	}
-	/* a display that was never told otherwise allows everything */
-	const struct policy *before =
-	    fresh || !desktop->policy_sent ? &policy_open : &desktop->policy;
-	gboolean same = policy_same(&policy, before);
+	/* a display that was told nothing yet allows nothing */
+	if (!fresh && desktop->policy_sent &&
+	    policy_same(&policy, &desktop->policy))
+		return;
 	desktop->policy = policy;
 	desktop->policy_sent = TRUE;
-	if (same && !fresh)
-		return;
-	if (same && !desktop->policy_due)
-		return;
 	desktop->policy_due = TRUE;
 	send_policy(self, desktop);
 }

@@ -182,7 +182,7 @@ static void on_first_frame(void *data)
 {
 	struct machine *self = data;
 	self->screen_deaths = 0;
-	/* another process than the one that was told */
+	/* another process than the one that was told; it began closed */
 	if (self->policy)
 		screen_policy(self->screen, self->policy, NULL, NULL);
 	admit_gateway(self);

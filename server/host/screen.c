@@ -295,6 +295,7 @@ gboolean screen_start(struct screen *self, int fd, GError **error)
 				    self->windows_address,
 				    "--control",
 				    control,
+				    "--closed",
 				    "--vm",
 				    self->id,
 				    "--name",
