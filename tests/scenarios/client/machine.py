@@ -1,6 +1,6 @@
-"""A machine for the client to look at and listen to: QEMU with its own SPICE
-server and a boot sector of 512 bytes, which shows what is typed and sounds the
-PC speaker. And a sound server of our own. Python's standard library only."""
+"""A machine for the client to look at: QEMU with its own SPICE server and a
+boot sector of 512 bytes, which shows what is typed. And a sound server of our
+own. Python's standard library only."""
 import array
 import json
 import math
@@ -15,15 +15,10 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "protocol", "client"))
 from harness import wait_for  # noqa: E402
 
-PIT_HZ = 1193182
 
-
-def boot_sector(tone_hz=None):
-    """Echoes keys to the screen; sounds a tone all the while."""
+def boot_sector():
+    """Echoes keys to the screen."""
     code = bytes.fromhex("31c08ed8 b80300cd10".replace(" ", ""))  # xor ax,ax; mov ds,ax; text mode
-    if tone_hz:
-        code += bytes.fromhex("b0b6e643b8") + struct.pack("<H", round(PIT_HZ / tone_hz))  # counter 2: square wave
-        code += bytes.fromhex("e64288e0e642e4610c03e661")
     code += bytes.fromhex("b400cd16b40ecd10ebf6")  # wait for a key; show it; again
     return code.ljust(510, b"\0") + b"\x55\xaa"
 
@@ -34,8 +29,8 @@ def found(screen, width, height, rgb):
     first = next((i for i, row in enumerate(rows) if any(row)), None)
     if first is None:
         return False
-    done = subprocess.run("import -window root png:- | convert png:- -depth 8 rgb:-", shell=True, env=screen.env,
-                          stdout=subprocess.PIPE).stdout
+    done = subprocess.run(["import", "-window", "root", "-depth", "8", "rgb:-"], env=screen.env,
+                          stdout=subprocess.PIPE, check=True).stdout
     mine = [done[y * 1280 * 3:(y + 1) * 1280 * 3] for y in range(len(done) // 1280 // 3)]
     for y in range(first, len(mine) - (height - first) + 1):
         x = mine[y].find(rows[first])
@@ -45,17 +40,17 @@ def found(screen, width, height, rgb):
 
 
 class Machine:
-    def __init__(self, tone_hz=None):
+    def __init__(self):
         self.folder = tempfile.mkdtemp(prefix="oriel-machine-")
         self.spice = os.path.join(self.folder, "spice.sock")
         qmp, disk = os.path.join(self.folder, "qmp.sock"), os.path.join(self.folder, "disk")
         with open(disk, "wb") as file:
-            file.write(boot_sector(tone_hz).ljust(1 << 20, b"\0"))
+            file.write(boot_sector().ljust(1 << 20, b"\0"))
         self.log = open(os.path.join(self.folder, "log"), "w+")
         self.process = subprocess.Popen(
-            ["qemu-system-x86_64", "-machine", "pc,accel=tcg,pcspk-audiodev=sound", "-m", "32", "-nodefaults",
+            ["qemu-system-x86_64", "-machine", "pc,accel=tcg", "-m", "32", "-nodefaults",
              "-no-user-config", "-device", "VGA", "-net", "none", "-device", "virtio-tablet-pci",
-             "-drive", "file=%s,format=raw" % disk, "-audiodev", "spice,id=sound",
+             "-drive", "file=%s,format=raw" % disk,
              "-spice", "unix=on,addr=%s,disable-ticketing=on,image-compression=auto_lz" % self.spice,
              "-qmp", "unix:%s,server=on,wait=off" % qmp], stdout=self.log, stderr=self.log)
         wait_for("QEMU", lambda: self.process.poll() is not None or os.path.exists(self.spice) and os.path.exists(qmp))
