@@ -168,7 +168,10 @@ client=$!
 pids+=($client)
 until_true 900 grep -q first-frame "$work/events" ||
 	fail "The client showed no picture within 15 minutes." "Its messages are in $demo/client.log."
-step "The desktop is on screen, $(jq -rs '(map(select(.event == "first-frame"))[0].t_us - map(select(.event == "signed-in"))[0].t_us) / 1000 | floor' "$work/events") ms after signing in"
+protocol=$(jq -rs 'map(select(.event == "connected"))[0].protocol' "$work/events")
+[ "$protocol" = spice ] ||
+	fail "The client took $protocol, not SPICE, to the desktop." "What was offered to it is in $demo/orield.log."
+step "The desktop is on screen over SPICE, $(jq -rs '(map(select(.event == "first-frame"))[0].t_us - map(select(.event == "signed-in"))[0].t_us) / 1000 | floor' "$work/events") ms after signing in"
 
 id=$(oriel desktop list --json | jq -r '.desktops[] | select(.user == "demo" and .pool == "'"$pool"'") | .id')
 in_guest() { # runs a command in the guest, prints its output
