@@ -20,7 +20,6 @@ ROOM, ATLAS = 1024, (2048, 1024)  # columns for windows, then the atlas
 SETTINGS = r"""
 [Software\\Wine\\X11 Driver]
 "Managed"="N"
-"UseTakeFocus"="N"
 
 [Software\\Wine\\DllOverrides]
 "winemenubuilder.exe"=""
