@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/apps-files.h"
 #include "client/apps-install.h"
 #include "client/apps-launcher.h"
 #include "client/apps-link.h"
@@ -25,6 +26,7 @@
 struct wish { /* an application to be launched */
 	char *app;
 	char **files;
+	unsigned carried; /* how many of them are in the guest */
 };
 
 struct runner {
@@ -32,12 +34,15 @@ struct runner {
 	GApplication *gtk;
 	struct seamless *seamless;
 	struct apps_link *link;
+	struct apps_files *files;
 	struct apps_launcher *launcher; /* NULL: not shown */
 	gboolean choose;                /* it is to be */
 	GQueue wishes;
 	unsigned launching; /* launches without an answer */
 	unsigned windows;
+	unsigned troubles; /* dialogs that nobody has closed yet */
 	gboolean synced, failed;
+	gboolean told; /* synced on this line */
 	guint grace;
 	guint expecting; /* runs while a window is to come; 0: none is */
 };
@@ -73,6 +78,7 @@ static void consider_ending(struct runner *runner)
 	gboolean needed = !runner->synced || runner->launching ||
 			  runner->expecting || runner->launcher ||
 			  seamless_count(runner->seamless) > 0 ||
+			  apps_files_busy(runner->files) || runner->troubles ||
 			  !g_queue_is_empty(&runner->wishes);
 	if (needed)
 		g_clear_handle_id(&runner->grace, g_source_remove);
@@ -99,8 +105,11 @@ static void expect_window(struct runner *runner)
 static void launch_wishes(struct runner *runner)
 {
 	struct wish *wish;
-	while (runner->synced && seamless_is_attached(runner->seamless) &&
-	       (wish = g_queue_pop_head(&runner->wishes))) {
+	while (runner->told && (wish = g_queue_peek_head(&runner->wishes))) {
+		if (!apps_files_carry(runner->files, wish->files,
+				      &wish->carried))
+			break; /* on_file_moved() goes on, or it has failed */
+		g_queue_pop_head(&runner->wishes);
 		if (seamless_launch(runner->seamless, wish->app,
 				    (const char *const *)wish->files))
 			runner->launching++;
@@ -206,7 +215,7 @@ static void show_launcher(struct runner *runner)
 static void on_synced(void *data)
 {
 	struct runner *runner = data;
-	runner->synced = TRUE;
+	runner->synced = runner->told = TRUE;
 	events_emit("synced", "{s:i,s:i}", "windows",
 		    (int)seamless_count(runner->seamless), "apps",
 		    (int)seamless_apps(runner->seamless)->len);
@@ -232,7 +241,14 @@ static void on_windows(unsigned toplevels, void *data)
 	consider_ending(runner);
 }
 
-static void show_trouble(const char *title, const char *text)
+static void on_trouble_closed(GtkWidget *dialog, struct runner *runner)
+{
+	runner->troubles--;
+	consider_ending(runner);
+}
+
+static void show_trouble(struct runner *runner, const char *title,
+			 const char *text)
 {
 	GtkWidget *dialog = gtk_message_dialog_new(
 	    NULL, 0, GTK_MESSAGE_WARNING, GTK_BUTTONS_CLOSE, "%s", title);
@@ -241,7 +257,56 @@ static void show_trouble(const char *title, const char *text)
 		    GTK_MESSAGE_DIALOG(dialog), "%s", text);
 	g_signal_connect(dialog, "response", G_CALLBACK(gtk_widget_destroy),
 			 NULL);
+	/* it is to be read before all ends */
+	runner->troubles++;
+	g_signal_connect(dialog, "destroy", G_CALLBACK(on_trouble_closed),
+			 runner);
 	gtk_widget_show(dialog);
+}
+
+/* ---- files ---- */
+
+static void on_file_moved(void *data)
+{
+	launch_wishes(data);
+}
+
+/* Nothing is launched without the file it was for. */
+static void on_file_failed(const char *title, const char *text, void *data)
+{
+	struct runner *runner = data;
+	struct wish *wish = g_queue_pop_head(&runner->wishes);
+	if (wish)
+		wish_free(wish);
+	if (title)
+		show_trouble(runner, title, text);
+	launch_wishes(runner);
+}
+
+static const struct apps_files_handlers files_handlers = {
+    .moved = on_file_moved,
+    .failed = on_file_failed,
+};
+
+static void on_file_moves(double fraction, void *data)
+{
+	struct runner *runner = data;
+	apps_files_progress(runner->files, fraction);
+}
+
+static void on_file_sent(const char *guest_path, const GError *error,
+			 void *data)
+{
+	struct runner *runner = data;
+	apps_files_sent(runner->files, guest_path, error);
+}
+
+static void on_file_saved(const char *path, const char *backup,
+			  const GError *error, void *data)
+{
+	struct runner *runner = data;
+	apps_files_saved(runner->files, path, backup, error);
+	consider_ending(runner);
 }
 
 static void on_launched(unsigned token, gboolean failed, const char *text,
@@ -252,7 +317,7 @@ static void on_launched(unsigned token, gboolean failed, const char *text,
 		runner->launching--;
 	events_emit("launched", "{s:b,s:s?}", "failed", failed, "text", text);
 	if (failed)
-		show_trouble("The application did not start", text);
+		show_trouble(runner, "The application did not start", text);
 	else if (!runner->windows) /* one that is there may be raised */
 		expect_window(runner);
 	consider_ending(runner);
@@ -283,6 +348,8 @@ static void on_ended(const GError *error, void *data)
 	struct runner *runner = data;
 	g_autofree char *cause = error ? fault_cause(error) : NULL;
 	events_emit("disconnected", "{s:s?}", "cause", cause);
+	apps_files_cut(runner->files);
+	runner->told = FALSE;
 	apps_link_cut(runner->link, error);
 }
 
@@ -292,6 +359,9 @@ static const struct seamless_handlers seamless_handlers = {
     .launched = on_launched,
     .trouble = on_trouble,
     .notify = on_notify,
+    .file_moves = on_file_moves,
+    .file_sent = on_file_sent,
+    .file_saved = on_file_saved,
     .ended = on_ended,
 };
 
@@ -325,8 +395,11 @@ static gboolean begin(struct runner *runner)
 	};
 	runner->seamless =
 	    seamless_new(&config, &seamless_handlers, runner, &error);
-	if (runner->seamless)
+	if (runner->seamless) {
+		runner->files =
+		    apps_files_new(runner->seamless, &files_handlers, runner);
 		runner->link = apps_link_new(options, &link_handlers, runner);
+	}
 	if (!runner->link) {
 		fail(runner, error);
 		return FALSE;
@@ -397,6 +470,7 @@ int apps_run(struct apps_options *options)
 	g_clear_handle_id(&runner.expecting, g_source_remove);
 	apps_launcher_free(runner.launcher);
 	apps_link_free(runner.link);
+	apps_files_free(runner.files);
 	seamless_free(runner.seamless);
 	g_queue_clear_full(&runner.wishes, wish_free);
 	g_object_unref(runner.gtk);

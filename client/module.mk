@@ -15,23 +15,23 @@ client_LDLIBS := -lm
 
 PROGRAMS += oriel-client
 oriel-client_SRC := client/main.c $(CLIENT_RESOURCE)
-oriel-client_LIBS := client seamless-wire common
+oriel-client_LIBS := client filecopy seamless-wire common
 oriel-client_DIR := bin
 
 FUZZERS += http-answer-fuzz rfb-clipboard-fuzz seamless-fuzz spice-tap-fuzz
 spice-tap-fuzz_SRC := client/spice-tap-fuzz.c
-spice-tap-fuzz_LIBS := client seamless-wire common
+spice-tap-fuzz_LIBS := client filecopy seamless-wire common
 seamless-fuzz_SRC := client/seamless-fuzz.c
-seamless-fuzz_LIBS := client seamless-wire common
+seamless-fuzz_LIBS := client filecopy seamless-wire common
 http-answer-fuzz_SRC := client/http-answer-fuzz.c
-http-answer-fuzz_LIBS := client seamless-wire common
+http-answer-fuzz_LIBS := client filecopy seamless-wire common
 rfb-clipboard-fuzz_SRC := client/rfb-clipboard-fuzz.c
-rfb-clipboard-fuzz_LIBS := client seamless-wire common
+rfb-clipboard-fuzz_LIBS := client filecopy seamless-wire common
 
 TESTS += client-test
 client-test_SRC := tests/unit/client-test.c
-client-test_LIBS := client seamless-wire common
+client-test_LIBS := client filecopy seamless-wire common
 
 TESTS += seamless-client-test
 seamless-client-test_SRC := tests/unit/seamless-client-test.c
-seamless-client-test_LIBS := client seamless-wire common
+seamless-client-test_LIBS := client filecopy seamless-wire common

@@ -75,6 +75,7 @@ struct seamless {
 	GArray *stack;            /* uint32_t, as told last */
 	GPtrArray *apps;          /* struct seamless_app */
 	GHashTable *app_pictures; /* id -> struct picture, under way */
+	struct files *files;
 	unsigned token;
 	unsigned strangers;   /* messages for windows that are not there */
 	void *inflate;        /* z_stream */
@@ -159,6 +160,12 @@ void desk_take_app(struct seamless *desk, const struct seam_app *said);
 void desk_take_app_icon(struct seamless *desk,
 			const struct seam_picture *piece);
 void desk_take_app_gone(struct seamless *desk, struct seam_text id);
+
+/* ---- seamless-files.c ---- */
+void desk_open_files(struct seamless *desk);
+void desk_close_files(struct seamless *desk);
+void desk_cut_files(struct seamless *desk);
+void desk_take_file(struct seamless *desk, const struct seam_message *message);
 
 /* ---- seamless-screen.c ---- */
 void desk_send_outputs(struct seamless *desk);

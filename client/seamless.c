@@ -380,6 +380,12 @@ static void on_message(const struct seam_message *message, void *data)
 	case SEAM_NOTIFY:
 		take_notify(desk, &message->notify);
 		return;
+	case SEAM_FILE_BEGIN:
+	case SEAM_FILE_DATA:
+	case SEAM_FILE_END:
+	case SEAM_FILE_STATE:
+		desk_take_file(desk, message);
+		return;
 	case SEAM_APP:
 		desk_take_app(desk, &message->app);
 		return;
@@ -468,6 +474,7 @@ struct seamless *seamless_new(const struct seamless_config *config,
 	desk->by_id = g_hash_table_new_full(NULL, NULL, NULL, on_window_gone);
 	desk->by_xid = g_hash_table_new(NULL, NULL);
 	desk_open_apps(desk);
+	desk_open_files(desk);
 	z_stream *z = g_new0(z_stream, 1);
 	if (inflateInit(z) != Z_OK)
 		g_error("no memory for a decoder");
@@ -486,6 +493,7 @@ void seamless_free(struct seamless *desk)
 	g_hash_table_unref(desk->by_xid);
 	g_ptr_array_unref(desk->apps);
 	g_hash_table_unref(desk->app_pictures);
+	desk_close_files(desk);
 	picture_clear(&desk->cursor_picture);
 	if (desk->cursor)
 		XFreeCursor(desk->x11->display, desk->cursor);
@@ -531,6 +539,7 @@ void seamless_detach(struct seamless *desk)
 	if (!desk->stream)
 		return;
 	desk_ungrab(desk);
+	desk_cut_files(desk);
 	g_clear_handle_id(&desk->focus_idle, g_source_remove);
 	g_clear_pointer(&desk->stream, seamless_stream_free);
 	desk->greeted = desk->syncing = false;

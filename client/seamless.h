@@ -14,6 +14,7 @@
  *   seamless-tray.c      icons in the user's tray
  *   seamless-cursor.c    the pointer's picture
  *   seamless-apps.c      the applications that the guest offers
+ *   seamless-files.c     files of the user's, there and back
  *   seamless-geometry.c  which size was asked, answered, waits (no X in it)
  *   seamless-events.c    the user's side: X events -> messages
  *   seamless-screen.c    monitors, work area, keyboard layout, stacking
@@ -59,6 +60,15 @@ struct seamless_handlers {
 	void (*trouble)(unsigned fault, const char *text, void *data);
 	void (*notify)(const char *app, const char *summary, const char *body,
 		       unsigned urgency, void *data);
+	/* How far a file is; then, once, where it is in the guest (or why not).
+	 * Not after `ended`, nor after seamless_file_cancel(). */
+	void (*file_moves)(double fraction, void *data);
+	void (*file_sent)(const char *guest_path, const GError *error,
+			  void *data);
+	/* A file that the guest has changed is saved here (or why not);
+	 * backup: where the one before is kept, or NULL. */
+	void (*file_saved)(const char *path, const char *backup,
+			   const GError *error, void *data);
 	/* The stream has ended; windows stay as they are. error may be NULL. */
 	void (*ended)(const GError *error, void *data);
 };
@@ -80,6 +90,14 @@ gboolean seamless_is_attached(const struct seamless *seamless);
  * comes back with handler `launched`. 0: not now. */
 unsigned seamless_launch(struct seamless *seamless, const char *app,
 			 const char *const *files);
+/* Takes a file of this computer's into the guest, one at a time. FALSE: it
+ * cannot be, and no handler is called. What the guest changes in it comes
+ * back as long as this lives. */
+gboolean seamless_file_send(struct seamless *seamless, const char *path,
+			    GError **error);
+void seamless_file_cancel(struct seamless *seamless);
+/* One is on its way, in either direction. */
+gboolean seamless_files_busy(const struct seamless *seamless);
 unsigned seamless_count(const struct seamless *seamless);
 /* struct seamless_app, until the main loop's next round. */
 const GPtrArray *seamless_apps(const struct seamless *seamless);

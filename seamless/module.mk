@@ -28,6 +28,21 @@ oriel-identity_DIR := libexec
 LIBS += seamless-wire
 seamless-wire_SRC := seamless/wire.c
 
+# Files over it, either end.
+LIBS += filecopy
+filecopy_SRC := seamless/filecopy.c
+filecopy_PKG := glib-2.0
+
+TESTS += filecopy-test
+filecopy-test_SRC := tests/unit/filecopy-test.c
+filecopy-test_LIBS := filecopy seamless-wire common
+filecopy-test_PKG := glib-2.0
+
+FUZZERS += filecopy-fuzz
+filecopy-fuzz_SRC := seamless/filecopy-fuzz.c
+filecopy-fuzz_LIBS := filecopy seamless-wire common
+filecopy-fuzz_PKG := glib-2.0
+
 TESTS += seamless-wire-test
 seamless-wire-test_SRC := tests/unit/seamless-wire-test.c
 seamless-wire-test_LIBS := seamless-wire
@@ -56,7 +71,7 @@ seamless-agent-core_CFLAGS := $(agent_CFLAGS)
 PROGRAMS += oriel-agent
 oriel-agent_SRC := $(filter-out $(seamless-agent-core_SRC) %-fuzz.c,\
 	$(wildcard seamless/agent/*.c))
-oriel-agent_LIBS := seamless-agent-core seamless-wire common
+oriel-agent_LIBS := seamless-agent-core filecopy seamless-wire common
 oriel-agent_PKG := x11 xcomposite xdamage xfixes xrandr xrender xext xtst \
 	gio-unix-2.0 gdk-pixbuf-2.0 zlib
 oriel-agent_CFLAGS := $(agent_CFLAGS)

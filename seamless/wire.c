@@ -69,6 +69,19 @@ static const struct field hello[] = {
 static const struct field ping[] = {ANY32(ping.value)};
 static const struct field error[] = {U32(error.code, 1, SEAM_FAULTS - 1),
 				     TEXT(error.text, 0, 1024)};
+static const struct field file_begin[] = {
+    U32(file_begin.token, 1, UINT32_MAX),
+    U32(file_begin.size, 0, SEAM_FILE_MAX), U8(file_begin.writable, 0, 1),
+    TEXT(file_begin.name, 1, 255)};
+static const struct field file_data[] = {
+    U32(file_data.token, 1, UINT32_MAX),
+    U32(file_data.offset, 0, SEAM_FILE_MAX),
+    BLOB(file_data.piece, 1, SEAM_FILE_PIECE)};
+static const struct field file_end[] = {U32(file_end.token, 1, UINT32_MAX),
+					U8(file_end.cancelled, 0, 1)};
+static const struct field file_state[] = {
+    ANY32(file_state.token), U8(file_state.state, 0, SEAM_FILE_STATES - 1),
+    U32(file_state.taken, 0, SEAM_FILE_MAX), TEXT(file_state.text, 0, 4096)};
 static const struct field win_create[] = {
     U8(win_create.kind, 0, SEAM_KINDS - 1), ANY32(win_create.parent),
     RECT(win_create.area, 1)};
@@ -184,6 +197,10 @@ static const struct shape shapes[SEAM_TYPES] = {
     [SEAM_PONG] = SHAPE("PONG", ping, false),
     [SEAM_ERROR] = SHAPE("ERROR", error, false),
     [SEAM_DESTROY_ACK] = BARE("DESTROY_ACK", true),
+    [SEAM_FILE_BEGIN] = SHAPE("FILE_BEGIN", file_begin, false),
+    [SEAM_FILE_DATA] = SHAPE("FILE_DATA", file_data, false),
+    [SEAM_FILE_END] = SHAPE("FILE_END", file_end, false),
+    [SEAM_FILE_STATE] = SHAPE("FILE_STATE", file_state, false),
     [SEAM_SYNC_BEGIN] = BARE("SYNC_BEGIN", false),
     [SEAM_SYNC_END] = BARE("SYNC_END", false),
     [SEAM_WIN_CREATE] = SHAPE("WIN_CREATE", win_create, true),

@@ -30,7 +30,10 @@
 #define SEAM_ICON_SIDE   256
 #define SEAM_TITLE_MAX   512u
 #define SEAM_APP_ID_MAX  128u
-#define SEAM_SCALE_ONE   120 /* scales are in 1/120, as in Wayland */
+#define SEAM_FILE_MAX    (1u << 30)   /* bytes of one file */
+#define SEAM_FILE_PIECE  32768u       /* of one FILE_DATA */
+#define SEAM_FILE_AHEAD  (128u << 10) /* sent, and not yet taken */
+#define SEAM_SCALE_ONE   120          /* scales are in 1/120, as in Wayland */
 
 enum seam_type {
 	/* both ways */
@@ -39,6 +42,10 @@ enum seam_type {
 	SEAM_PONG,
 	SEAM_ERROR,
 	SEAM_DESTROY_ACK,
+	SEAM_FILE_BEGIN,
+	SEAM_FILE_DATA,
+	SEAM_FILE_END,
+	SEAM_FILE_STATE,
 	/* guest to client */
 	SEAM_SYNC_BEGIN = 32,
 	SEAM_SYNC_END,
@@ -155,6 +162,25 @@ struct seam_ping { /* and PONG, with the same value */
 struct seam_error {
 	uint32_t code; /* enum seam_fault */
 	struct seam_text text;
+};
+struct seam_file_begin {
+	uint32_t token, size;
+	uint8_t writable;      /* 0: changes are not wanted back */
+	struct seam_text name; /* no folder in it */
+};
+struct seam_file_data {
+	uint32_t token, offset;
+	struct seam_blob piece;
+};
+struct seam_file_end {
+	uint32_t token;
+	uint8_t cancelled; /* 1: what has come is to be forgotten */
+};
+struct seam_file_state {       /* the receiver's */
+	uint32_t token;        /* 0: in a guest's sync: files are taken here */
+	uint8_t state;         /* enum seam_file_states */
+	uint32_t taken;        /* bytes that are written */
+	struct seam_text text; /* DONE: the path; FAILED: why */
 };
 struct seam_win_create {
 	uint8_t kind;
@@ -293,6 +319,12 @@ enum seam_encoding {
 	SEAM_FLAT_BGRX, /* four bytes: the one colour of the whole area */
 	SEAM_ENCODINGS
 };
+enum seam_file_states {
+	SEAM_FILE_TAKING,
+	SEAM_FILE_DONE,
+	SEAM_FILE_FAILED,
+	SEAM_FILE_STATES
+};
 enum seam_fault {
 	SEAM_FAULT_VERSION = 1,
 	SEAM_FAULT_PROTOCOL,
@@ -311,6 +343,10 @@ struct seam_message {
 		struct seam_hello hello;
 		struct seam_ping ping;
 		struct seam_error error;
+		struct seam_file_begin file_begin;
+		struct seam_file_data file_data;
+		struct seam_file_end file_end;
+		struct seam_file_state file_state;
 		struct seam_win_create win_create;
 		struct seam_win_props win_props;
 		struct seam_picture picture;

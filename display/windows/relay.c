@@ -74,10 +74,15 @@ static void take_agent_hello(struct windows *self,
 				 "update the image or the server.");
 }
 
+static bool is_file(unsigned type)
+{
+	return type >= SEAM_FILE_BEGIN && type <= SEAM_FILE_STATE;
+}
+
 /* What of the agent's goes to the client as it is. */
 static bool passes_to_client(unsigned type)
 {
-	return type == SEAM_ERROR ||
+	return type == SEAM_ERROR || is_file(type) ||
 	       (type >= SEAM_SYNC_BEGIN && type <= SEAM_LAUNCH_RESULT &&
 		type != SEAM_COMMIT);
 }
@@ -242,7 +247,7 @@ void windows_from_client(void *data, const struct seam_message *message,
 		return;
 	}
 	bool passes =
-	    message->type == SEAM_DESTROY_ACK || message->type >= SEAM_OUTPUTS;
+	    message->type == SEAM_DESTROY_ACK || is_file(message->type) || message->type >= SEAM_OUTPUTS;
 	if (!passes || !self->port || !self->agent)
 		return;
 	note_from_client(self, message);

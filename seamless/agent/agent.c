@@ -110,6 +110,7 @@ static void forget_peer(struct agent *self)
 		window_forget_peer(self->windows->pdata[i]);
 	slots_forget_peer(self);
 	apps_forget_peer(self);
+	files_forget_peer(self);
 	self->cursor_stale = true;
 	g_array_set_size(self->stack, 0);
 }
@@ -140,6 +141,7 @@ static void op_hello(const struct seam_hello *hello, void *data)
 	self->peer_ready = self->syncing = true;
 	struct seam_message message = {.type = SEAM_SYNC_BEGIN};
 	agent_send(self, &message);
+	files_greet(self);
 	agent_step_soon(self);
 }
 
@@ -207,6 +209,11 @@ static void op_launch(const struct seam_launch *launch, void *data)
 	launch_app(data, launch);
 }
 
+static void op_file(const struct seam_message *message, void *data)
+{
+	files_message(data, message);
+}
+
 static const struct receive_ops receive_ops = {
     .find = op_find,
     .send = op_send,
@@ -226,6 +233,7 @@ static const struct receive_ops receive_ops = {
     .released = op_released,
     .destroy_acked = op_destroy_acked,
     .launch = op_launch,
+    .file = op_file,
 };
 
 static void on_opened(void *data)
@@ -439,6 +447,7 @@ static void step(struct agent *self)
 		paint_all(self);
 		cursor_send(self);
 		notices_send(self);
+		files_send(self);
 		bool told = apps_send(self);
 		if (self->syncing && told && window_all_told(self)) {
 			struct seam_message message = {.type = SEAM_SYNC_END};
@@ -654,6 +663,7 @@ void agent_destroy(struct agent *self)
 	self->peer_ready = false;
 	apps_close(self);
 	notices_close(self);
+	files_close(self);
 	self->ending = true;
 	/* the save set puts the windows back on the root */
 	while (self->windows->len) {

@@ -166,6 +166,7 @@ struct agent {
 
 	struct apps *apps;
 	struct notices *notices;
+	struct files *files;
 };
 
 /* agent.c */
@@ -325,6 +326,14 @@ bool apps_send(struct agent *agent); /* true: all told */
 char *apps_id_of_window(struct agent *agent, const char *instance,
 			const char *class_name);
 void launch_app(struct agent *agent, const struct seam_launch *launch);
+
+/* files.c: the client's files, in a folder of the user's home */
+void files_open(struct agent *agent);
+void files_close(struct agent *agent);
+void files_message(struct agent *agent, const struct seam_message *message);
+void files_forget_peer(struct agent *agent);
+void files_greet(struct agent *agent); /* a sync has begun */
+void files_send(struct agent *agent);  /* what has changed, while there is room */
 
 /* tray.c */
 void tray_open(struct agent *agent);

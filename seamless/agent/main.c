@@ -59,6 +59,7 @@ int main(int argc, char **argv)
 	}
 	log_open("oriel-agent", opt_verbose);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a limit is a disk that is full */
 	struct agent *agent = agent_create(opt_display, opt_replace, &error);
 	if (agent)
 		agent->may_grow = opt_grow;
@@ -79,6 +80,7 @@ int main(int argc, char **argv)
 	}
 	apps_open(agent);
 	notices_open(agent);
+	files_open(agent);
 	manage_existing(agent);
 	tray_open(agent);
 	if (opt_ready && !g_file_set_contents(opt_ready, "", 0, &error)) {

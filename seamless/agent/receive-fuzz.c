@@ -140,6 +140,12 @@ static void op_launch(const struct seam_launch *launch, void *data)
 	must(launch->app.size >= 1);
 }
 
+static void op_file(const struct seam_message *message, void *data)
+{
+	must(message->type >= SEAM_FILE_BEGIN &&
+	     message->type <= SEAM_FILE_STATE);
+}
+
 static const struct receive_ops ops = {
     .find = op_find,
     .send = op_send,
@@ -159,6 +165,7 @@ static const struct receive_ops ops = {
     .released = op_released,
     .destroy_acked = op_destroy_acked,
     .launch = op_launch,
+    .file = op_file,
 };
 
 /* What the agent does between messages: a window commits, sometimes in the

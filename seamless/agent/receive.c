@@ -134,6 +134,12 @@ void receive_message(struct receive *self, const struct seam_message *message)
 	case SEAM_LAUNCH:
 		ops->launch(&message->launch, self->data);
 		return;
+	case SEAM_FILE_BEGIN:
+	case SEAM_FILE_DATA:
+	case SEAM_FILE_END:
+	case SEAM_FILE_STATE:
+		ops->file(message, self->data);
+		return;
 	case SEAM_FOCUS: {
 		struct peer_window *window =
 		    message->window ? ops->find(message->window, self->data)

@@ -175,6 +175,20 @@ static void op_launch(const struct seam_launch *launch, void *data)
 	launch_app(data, launch);
 }
 
+/* Not taken yet: its sync does not say that it does, and a client that asks
+ * all the same is told. */
+static void op_file(const struct seam_message *message, void *data)
+{
+	if (message->type != SEAM_FILE_BEGIN)
+		return;
+	struct seam_message answer = {.type = SEAM_FILE_STATE};
+	answer.file_state.token = message->file_begin.token;
+	answer.file_state.state = SEAM_FILE_FAILED;
+	answer.file_state.text =
+	    seam_text_of("This machine takes no files yet.", 4096);
+	agent_send(data, &answer);
+}
+
 static const struct receive_ops receive_ops = {
     .find = op_find,
     .send = op_send,
@@ -194,6 +208,7 @@ static const struct receive_ops receive_ops = {
     .released = op_released,
     .destroy_acked = op_destroy_acked,
     .launch = op_launch,
+    .file = op_file,
 };
 
 static void on_opened(void *data)

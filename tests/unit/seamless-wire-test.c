@@ -57,6 +57,18 @@ static struct seam_message example(unsigned type)
 		m.pixels.area = area;
 		m.pixels.data = (struct seam_blob){blob, sizeof blob};
 		break;
+	case SEAM_FILE_BEGIN:
+		m.file_begin = (struct seam_file_begin){7, 5, 1, text};
+		break;
+	case SEAM_FILE_DATA:
+		m.file_data = (struct seam_file_data){7, 0, {windows, 5}};
+		break;
+	case SEAM_FILE_END:
+		m.file_end = (struct seam_file_end){7, 0};
+		break;
+	case SEAM_FILE_STATE:
+		m.file_state = (struct seam_file_state){7, 1, 5, text};
+		break;
 	case SEAM_GEOM_REQ:
 		m.geom_req.area = area;
 		break;
@@ -126,7 +138,7 @@ static void test_there_and_back(void)
 				==, SEAM_OK);
 		g_assert_cmpmem(wire, size, again, more);
 	}
-	g_assert_cmpuint(types, ==, 41);
+	g_assert_cmpuint(types, ==, 45);
 }
 
 /* Cut anywhere, a message is incomplete; with its length cut to match, it is
