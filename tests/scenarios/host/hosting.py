@@ -211,13 +211,30 @@ class Host:
 
 def shared_root(name="host"):
     """A root below $BUILD that outlives the run: image and template are made
-    once for all scenarios. Desktops of an earlier run are ended and removed."""
+    once for all scenarios, and anew when the recipe is another. Desktops of an
+    earlier run are ended and removed."""
     root = os.path.join(BUILD, name + "-root")
     left = Host(root)
     left.close()
-    for folder in (left.desktop(""), left.runs):
+    folders = [left.desktop(""), left.runs]
+    try:
+        with open(os.path.join(left.lib, "images", "debian-lite", "1", "manifest.json")) as file:
+            key = json.load(file)["key"]
+        if key != image_key("debian-lite"):
+            folders += [left.lib]
+    except FileNotFoundError:
+        pass
+    for folder in folders:
+        subprocess.run(["chmod", "-R", "u+w", folder], stderr=subprocess.DEVNULL)  # images are read-only
         shutil.rmtree(folder, ignore_errors=True)
     return root
+
+
+def image_key(name):
+    """What the recipe's image would be called in the cache."""
+    told = subprocess.run([os.path.join(BUILD, "bin", "oriel-image-build"), "--list-inputs", "--recipe",
+                           os.path.join(ROOT, "data", "images", name + ".recipe")], capture_output=True, text=True, check=True)
+    return told.stdout.split()[1]  # "key HASH", then the files
 
 
 def build_image(broker, name="debian-lite", version="1"):
