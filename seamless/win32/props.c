@@ -12,6 +12,7 @@
 
 #define ASK_MS       40
 #define PROPS_US     2000000
+#define ASK_AGAIN_US 300000
 #define CLOAKED_ATTR 14 /* DWMWA_CLOAKED, Windows 8 */
 
 /* ---- whether it is one ---- */
@@ -319,10 +320,15 @@ static void read_limits(struct window *self, DWORD style)
 					      GetSystemMetrics(SM_CYMINTRACK)}};
 	DWORD_PTR result;
 	uint32_t limits[4] = {0};
-	if ((style & WS_THICKFRAME) &&
-	    SendMessageTimeoutW(self->hwnd, WM_GETMINMAXINFO, 0, (LPARAM)&info,
-				SMTO_ABORTIFHUNG | SMTO_BLOCK, ASK_MS,
-				&result)) {
+	if (style & WS_THICKFRAME) {
+		/* one that does not answer in time has the limits it had */
+		if (!SendMessageTimeoutW(self->hwnd, WM_GETMINMAXINFO, 0,
+					 (LPARAM)&info,
+					 SMTO_ABORTIFHUNG | SMTO_BLOCK, ASK_MS,
+					 &result)) {
+			self->props_due = time_now() + ASK_AGAIN_US;
+			return;
+		}
 		int across = self->margin[0] + self->margin[2];
 		int down = self->margin[1] + self->margin[3];
 		limits[0] = (uint32_t)most(info.ptMinTrackSize.x - across, 0);

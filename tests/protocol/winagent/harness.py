@@ -21,6 +21,9 @@ SETTINGS = r"""
 [Software\\Wine\\X11 Driver]
 "Managed"="N"
 
+[Software\\Wine\\WineDbg]
+"ShowCrashDialog"=dword:00000000
+
 [Software\\Wine\\DllOverrides]
 "winemenubuilder.exe"=""
 
