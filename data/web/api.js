@@ -3,7 +3,7 @@
  * The token lives in this tab alone: no cookie carries it, so no other page
  * can make requests in the user's name, and closing the tab forgets it. */
 
-const KEY = "oriel-session";
+const KEY = "oriel-session", AWAY = "oriel-away";
 
 /* What went wrong, in the server's own words where it has said any. */
 export class Fault extends Error {
@@ -116,6 +116,47 @@ export async function signIn(user, password, code) {
 	const answer = await check(await ask("POST", "/api/v1/sessions", body, 60));
 	const { token, user: name, role } = await answer.json();
 	keep({ token, user: name, role });
+}
+
+/* With a sign-in provider: null where there is none, else what it is called. */
+export async function provider() {
+	return (await call("GET", "/oidc")).label;
+}
+
+/* Leaves for the provider. What is kept meanwhile is this tab's alone, so
+ * that a link which somebody else made signs nobody in. */
+export async function leaveForProvider(path) {
+	const { url, state, key } = await call("POST", "/oidc", {}, 60);
+	sessionStorage.setItem(AWAY, JSON.stringify({ state, key, path }));
+	location.assign(url);
+}
+
+/* What this page was opened with, if it is the way back; it is told once, and
+ * is gone from the address then. */
+export function wayBack() {
+	const query = new URLSearchParams(location.search), state = query.get("state");
+	if (!state || !query.has("code") && !query.has("error"))
+		return null;
+	history.replaceState(null, "", location.pathname);
+	let away = null;
+	try {
+		away = JSON.parse(sessionStorage.getItem(AWAY));
+		sessionStorage.removeItem(AWAY);
+	} catch {
+		/* nothing was kept */
+	}
+	return { away: away && away.state === state ? away : null, state, code: query.get("code"), error: query.get("error") };
+}
+
+export async function signInFromProvider({ away, state, code, error }) {
+	if (!away)
+		throw new Fault("denied", "This sign-in was not begun in this window.", "Sign in again, in one window from begin to end.");
+	if (!code)
+		throw new Fault("denied", "The provider has not signed you in" + (error === "access_denied" ? "." : ` (${error.slice(0, 64)}).`), "Sign in again, or ask an administrator.");
+	const answer = await check(await ask("POST", "/api/v1/oidc/sessions", { code, state, key: away.key }, 60));
+	const { token, user: name, role } = await answer.json();
+	keep({ token, user: name, role });
+	return away.path;
 }
 
 export async function signOut() {

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { $, show, tell } from "./dom.js";
 
-let go = null, waiting = 0, asksCode = false;
+let go = null, waiting = 0, asksCode = false, label = null;
 
 /* One more step; the password stays in its field until it is over. */
 function step(code) {
@@ -13,6 +13,7 @@ function step(code) {
 	show($("credentials"), !code);
 	show($("code-step"), code);
 	show($("signin-back"), code);
+	show($("signin-provider"), !code && Boolean(label));
 }
 
 export function enter(context) {
@@ -23,7 +24,51 @@ export function enter(context) {
 	step(false);
 	$("password").value = "";
 	($("user").value ? $("password") : $("user")).focus();
+	const back = api.wayBack();
+	if (back)
+		comeBack(back);
+	offerProvider();
 }
+
+/* ---- a sign-in provider ---- */
+
+function complain(fault) {
+	tell($("signin-message"), fault);
+	$("signin-message").classList.remove("calm");
+}
+
+async function offerProvider() {
+	try {
+		label = await api.provider();
+	} catch {
+		return; /* signing in with a password tells what is wrong */
+	}
+	$("signin-provider").textContent = label ? "Sign in with " + label : "";
+	show($("signin-provider"), !asksCode && Boolean(label));
+}
+
+async function leaveForProvider() {
+	tell($("signin-message"), null);
+	$("signin-provider").disabled = true;
+	try {
+		await api.leaveForProvider(location.pathname);
+	} catch (fault) {
+		$("signin-provider").disabled = false;
+		complain(fault);
+	}
+}
+
+async function comeBack(back) {
+	busy(true);
+	try {
+		go(await api.signInFromProvider(back));
+	} catch (fault) {
+		busy(false);
+		complain(fault);
+	}
+}
+
+/* ---- a password ---- */
 
 export function leave() {
 	clearInterval(waiting);
@@ -121,6 +166,9 @@ function caps(event) {
 }
 
 $("signin-form").addEventListener("submit", submit);
+$("signin-provider").addEventListener("click", leaveForProvider);
+/* back from the provider by the browser's own button */
+window.addEventListener("pageshow", () => $("signin-provider").disabled = false);
 $("signin-back").addEventListener("click", back);
 $("reveal").addEventListener("click", () => reveal($("password").type === "password"));
 $("password").addEventListener("keydown", caps);

@@ -14,6 +14,7 @@
 #include "server/broker/hosts.h"
 #include "server/broker/keeper.h"
 #include "server/broker/internal.h"
+#include "server/broker/oidc.h"
 #include "server/broker/once.h"
 #include "server/broker/pam.h"
 #include "server/broker/passwords.h"
@@ -68,6 +69,9 @@ static gboolean build(struct broker *broker, const struct role_options *options,
 	if (options->pam)
 		broker->pam =
 		    pam_create(broker->root, options->pam, options->pam_folder);
+	if (options->oidc->issuer &&
+	    !(broker->oidc = oidc_create(broker->root, options->oidc, error)))
+		return FALSE;
 	return attachments_load(broker, error) &&
 	       (broker->desktops = desktops_create(broker, error)) &&
 	       (broker->tasks = tasks_create(broker, error)) &&
@@ -93,7 +97,8 @@ static void tear_down(struct broker *broker)
 	tunnels_destroy(broker->tunnels);
 	g_clear_pointer(&broker->keeper, keeper_destroy);
 	g_clear_pointer(&broker->hosts, hosts_destroy);
-	pam_destroy(broker->pam);
+	oidc_destroy(broker->oidc);
+	helper_destroy(broker->pam);
 	passwords_destroy(broker->passwords);
 	tasks_destroy(broker->tasks);
 	desktops_destroy(broker->desktops);

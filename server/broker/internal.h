@@ -13,9 +13,10 @@
 
 struct api;
 struct desktops;
+struct helper;
 struct hosts;
 struct keeper;
-struct pam;
+struct oidc;
 struct passwords;
 struct tasks;
 struct throttle;
@@ -30,7 +31,8 @@ struct broker {
 	struct hub *hub;
 	struct throttle *throttle;
 	struct passwords *passwords;
-	struct pam *pam; /* NULL: not asked */
+	struct helper *pam; /* NULL: not asked */
+	struct oidc *oidc;  /* NULL: none */
 	struct desktops *desktops;
 	struct tasks *tasks;
 	struct hosts *hosts;

@@ -15,6 +15,17 @@ oriel-pam_LIBS := common
 oriel-pam_LDLIBS := -lpam
 oriel-pam_DIR := libexec
 
+# apart, since it alone needs libcrypto
+LIBS += id-token
+id-token_SRC := server/broker/oidc/id-token.c
+id-token_PKG := gio-unix-2.0 jansson libcrypto
+
+PROGRAMS += oriel-oidc
+oriel-oidc_SRC := server/broker/oidc/oriel-oidc.c
+oriel-oidc_LIBS := id-token common
+oriel-oidc_PKG := libsoup-3.0
+oriel-oidc_DIR := libexec
+
 TESTS += store-test broker-test totp-test
 totp-test_SRC := tests/unit/totp-test.c
 totp-test_LIBS := broker common
@@ -23,6 +34,9 @@ store-test_LIBS := broker common
 broker-test_SRC := tests/unit/broker-test.c
 broker-test_LIBS := broker common
 
+FUZZERS += id-token-fuzz
+id-token-fuzz_SRC := server/broker/oidc/id-token-fuzz.c
+id-token-fuzz_LIBS := id-token common
 FUZZERS += shape-fuzz http-guard-fuzz
 http-guard-fuzz_SRC := server/broker/http-guard-fuzz.c
 http-guard-fuzz_LIBS := broker common

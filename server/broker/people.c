@@ -85,50 +85,13 @@ static GError *check_code(struct check *check)
 	return changed == 1 ? NULL : wrong();
 }
 
-/* Somebody whom another system knows becomes one of ours at the first sign-in,
- * and is in those of our groups that have a name of theirs. */
-static gboolean join_rows(struct check *check, GError **error)
-{
-	struct store *db = check->broker->store;
-	gint64 changed = 0;
-	if (!store_run(db, &changed, error,
-		       "INSERT INTO users(name, role, password, created,"
-		       " source) VALUES($1, 'user', '', $2, 'pam')"
-		       " ON CONFLICT(name) DO NOTHING",
-		       "si", check->user, store_now(db)) ||
-	    !store_run(db, NULL, error,
-		       "DELETE FROM group_users WHERE user_name = $1"
-		       " AND source = 'pam'",
-		       "s", check->user))
-		return FALSE;
-	gsize i;
-	json_t *group;
-	json_array_foreach(check->groups, i, group)
-	{
-		const char *name = json_string_value(group);
-		if (name && !store_run(db, NULL, error,
-				       "INSERT INTO group_users(group_name,"
-				       " user_name, source)"
-				       " SELECT name, $1, 'pam' FROM groups"
-				       " WHERE name = $2"
-				       " ON CONFLICT DO NOTHING",
-				       "ss", check->user, name))
-			return FALSE;
-	}
-	if (changed)
-		event_add(check->broker, "user", check->user, check->user,
-			  "User %s was added: known to PAM.", check->user);
-	return TRUE;
-}
-
 static GError *join(struct check *check)
 {
-	struct store *db = check->broker->store;
+	const struct people_stranger who = {
+	    .name = check->user, .source = "pam", .groups = check->groups};
 	GError *error = NULL;
-	if (store_begin(db, &error))
-		store_end(db, join_rows(check, &error), &error);
-	if (!error)
-		desktops_policies_changed(check->broker->desktops);
+	enum role role;
+	g_free(people_join(check->broker, &who, &role, &error));
 	return error;
 }
 
@@ -267,12 +230,16 @@ static void no_password_here(struct broker *broker, const char *user,
 {
 	g_autoptr(store_rows) rows =
 	    store_query(broker->store, error,
-			"SELECT 1 FROM users WHERE name = $1", "s", user);
+			"SELECT source FROM users WHERE name = $1", "s", user);
 	if (rows && store_rows_count(rows))
 		fault_set(error, FAULT_CONFLICT,
-			  "Change it where it is kept (passwd, the directory).",
-			  "The password of '%s' is not Oriel's: PAM knows it.",
-			  user);
+			  "Change it where it is kept (passwd, the directory, "
+			  "the provider).",
+			  "The password of '%s' is not Oriel's: %s knows it.",
+			  user,
+			  g_strcmp0(store_rows_text(rows, 0, 0), "pam") == 0
+			      ? "PAM"
+			      : "the sign-in provider");
 	else if (rows)
 		fault_set(error, FAULT_NOT_FOUND,
 			  "'oriel user list' shows who is there.",

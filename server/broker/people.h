@@ -39,6 +39,18 @@ void people_check(struct broker *broker, const char *user, const char *password,
 		  const char *code, const char *address, people_checked checked,
 		  void *data);
 
+/* Somebody whom another system has just found to be who they say becomes one
+ * of ours at the first sign-in, and is in those of our groups that have a name
+ * of theirs. Their name here, a new string; FAULT_DENIED where it is somebody
+ * else's. */
+struct people_stranger {
+	const char *name, *source; /* "pam", "oidc" */
+	const char *subject;       /* for ever theirs there; NULL: the name is */
+	json_t *groups;            /* array of names, or NULL */
+};
+char *people_join(struct broker *broker, const struct people_stranger *who,
+		  enum role *role, GError **error);
+
 /* API sessions: the token leaves once. */
 char *people_open_session(struct broker *broker, const char *user,
 			  const char *peer, gint64 *expires, GError **error);

@@ -92,6 +92,9 @@ void request_fail(struct request *request, const GError *error);
 /* handlers, by the noun they are about */
 void handle_sign_in(struct request *request);
 void handle_sign_out(struct request *request);
+void handle_oidc(struct request *request);
+void handle_oidc_begin(struct request *request);
+void handle_oidc_sign_in(struct request *request);
 void handle_me(struct request *request);
 void handle_own_password(struct request *request);
 void handle_users(struct request *request);

@@ -1,6 +1,7 @@
 /* The API, said once: checked against, dispatched by, and described from
  * (openapi.c). A route or member that is not here does not exist. */
 #include "common/fault.h"
+#include "server/broker/oidc.h"
 #include "server/broker/passwords.h"
 #include "server/broker/request.h"
 #include "server/broker/schedule.h"
@@ -62,6 +63,12 @@ SHAPE(error, "Every refusal.", OBJECT("error", &fault));
 SHAPE(signed_in, NULL, TEXT("token", .about = "for Authorization: Bearer"),
       TEXT("user"), TEXT("role", .choices = roles),
       INT("expires", .about = "Unix seconds; every request moves it on"));
+SHAPE(oidc, NULL,
+      TEXT("label", .nullable = TRUE,
+	   .about = "of the button; null: no provider is set up"));
+SHAPE(oidc_away, NULL, TEXT("url", .about = "where the browser is to go"),
+      TEXT("state", .about = "with which it comes back"),
+      TEXT("key", .about = "to be kept by this window alone until then"));
 SHAPE(me, NULL, TEXT("user", .nullable = TRUE, .about = "null on admin.sock"),
       TEXT("role", .choices = roles));
 static const char *const ways[] = {"none", "in", "out", "both", NULL};
@@ -162,7 +169,7 @@ SHAPE(group, NULL, TEXT("group"), {.name = "users", .type = SHAPE_STRINGS},
       {.name = "pools", .type = SHAPE_STRINGS}, OBJECT("policy", &policy),
       INT("created"));
 SHAPE(groups, NULL, OBJECTS("groups", &group));
-static const char *const sources[] = {"local", "pam", NULL};
+static const char *const sources[] = {"local", "pam", "oidc", NULL};
 SHAPE(user, NULL, TEXT("user"), TEXT("role", .choices = roles),
       TEXT("source", .choices = sources, .about = "who knows the password"),
       {.name = "groups", .type = SHAPE_STRINGS},
@@ -249,6 +256,10 @@ SHAPE(sign_in, NULL, TEXT("user", .required = TRUE, .low = 1, .high = 128),
       TEXT("password", .required = TRUE, .low = 0, .high = PASSWORD_MAX),
       TEXT("code", .low = 0, .high = 16,
 	   .about = "of users who have one; or the password's last digits"));
+SHAPE(oidc_sign_in, NULL,
+      TEXT("code", .required = TRUE, .low = 1, .high = OIDC_CODE_MAX),
+      TEXT("state", .required = TRUE, .low = 1, .high = 128),
+      TEXT("key", .required = TRUE, .low = 1, .high = 128));
 SHAPE(totp_code_body, NULL,
       TEXT("code", .required = TRUE, .low = 0, .high = 16));
 SHAPE(totp_begin, NULL,
@@ -375,6 +386,9 @@ SHAPE(after_query, NULL,
 const struct shape *const shapes[] = {&fault,
 				      &error,
 				      &signed_in,
+				      &oidc,
+				      &oidc_away,
+				      &oidc_sign_in,
 				      &me,
 				      &desktop,
 				      &desktops,
@@ -443,6 +457,15 @@ const struct route routes[] = {
     {"POST", "/sessions", ROLE_ANYONE, 201, "Sign in", .body = &sign_in,
      .answer = &signed_in, .errors = E(DENIED) | E(BUSY),
      .handle = handle_sign_in},
+    {"GET", "/oidc", ROLE_ANYONE, 200, "Whether a sign-in provider is set up",
+     .answer = &oidc, .handle = handle_oidc},
+    {"POST", "/oidc", ROLE_ANYONE, 200, "Begin to sign in with the provider",
+     .answer = &oidc_away, .errors = E(NOT_FOUND) | E(BUSY),
+     .handle = handle_oidc_begin},
+    {"POST", "/oidc/sessions", ROLE_ANYONE, 201,
+     "Sign in with what the provider gave", .body = &oidc_sign_in,
+     .answer = &signed_in, .errors = E(DENIED) | E(NOT_FOUND) | E(BUSY),
+     .handle = handle_oidc_sign_in},
     {"DELETE", "/sessions/current", ROLE_USER, 204,
      "Sign out; desktops opened from this session are let go",
      .handle = handle_sign_out},

@@ -150,9 +150,14 @@ static const char snapshots[] =
     "ALTER TABLE desktops ADD COLUMN stands_on TEXT";
 
 static const char sources[] =
-    /* local, or pam: whose password another system has */
+    /* local, pam or oidc: whose password another system has */
     "ALTER TABLE users ADD COLUMN source TEXT NOT NULL DEFAULT 'local';\n"
     "ALTER TABLE group_users ADD COLUMN source TEXT NOT NULL DEFAULT 'local'";
+
+static const char subjects[] =
+    /* who that is at a sign-in provider, whatever they are called there */
+    "ALTER TABLE users ADD COLUMN subject TEXT;\n"
+    "CREATE UNIQUE INDEX users_subject ON users(subject)";
 
 static const struct store_migration schema_migrations[] = {
     {1, "People, images, pools, desktops, tickets, tasks, events", first},
@@ -163,6 +168,7 @@ static const struct store_migration schema_migrations[] = {
     {6, "Policies, schedules, idle timeouts", policies},
     {7, "Snapshots", snapshots},
     {8, "People of other systems", sources},
+    {9, "Who people are at a sign-in provider", subjects},
 };
 
 /* Those referred to before those that refer. */

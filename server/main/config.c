@@ -7,8 +7,9 @@
 
 #include "common/fault.h"
 #include "server/main/role.h"
+#include "server/main/weburl.h"
 
-enum kind { ADDRESS, PORT, MAYBE_PORT, COUNT, STORE, WORD, FOLDER };
+enum kind { ADDRESS, PORT, MAYBE_PORT, COUNT, STORE, WORD, FOLDER, URL, WORDS };
 
 static const struct key {
 	const char *group, *name;
@@ -26,6 +27,14 @@ static const struct key {
     {"broker", "store", STORE, offsetof(struct config, store)},
     {"broker", "pam", WORD, offsetof(struct config, pam)},
     {"broker", "pam_folder", FOLDER, offsetof(struct config, pam_folder)},
+    {"oidc", "issuer", URL, offsetof(struct config, oidc.issuer)},
+    {"oidc", "client_id", WORDS, offsetof(struct config, oidc.client_id)},
+    {"oidc", "secret_file", FOLDER, offsetof(struct config, oidc.secret_file)},
+    {"oidc", "url", URL, offsetof(struct config, oidc.url)},
+    {"oidc", "scopes", WORDS, offsetof(struct config, oidc.scopes)},
+    {"oidc", "name_claim", WORDS, offsetof(struct config, oidc.name_claim)},
+    {"oidc", "groups_claim", WORDS, offsetof(struct config, oidc.groups_claim)},
+    {"oidc", "label", WORDS, offsetof(struct config, oidc.label)},
 };
 
 void config_defaults(struct config *config, gboolean rootless)
@@ -47,6 +56,11 @@ void config_clear(struct config *config)
 	g_clear_pointer(&config->store, g_free);
 	g_clear_pointer(&config->pam, g_free);
 	g_clear_pointer(&config->pam_folder, g_free);
+	for (gsize i = 0; i < G_N_ELEMENTS(keys); i++)
+		if (strcmp(keys[i].group, "oidc") == 0)
+			g_clear_pointer(
+			    (char **)(void *)((char *)config + keys[i].offset),
+			    g_free);
 }
 
 /* 1-based line of [group] or of key in it; 0 where it is not found. */
@@ -139,6 +153,28 @@ static gboolean set(struct config *config, const struct key *key,
 		g_free(*(char **)field);
 		*(char **)field = g_strdup(value);
 		return TRUE;
+	case URL:
+		if (!weburl_is_safe(value)) {
+			fault_set(error, FAULT_INVALID,
+				  "Write its whole address: https://...",
+				  "%s: %s = '%s' makes no sense.", where,
+				  key->name, value);
+			return FALSE;
+		}
+		g_free(*(char **)field);
+		*(char **)field = g_strdup(value);
+		return TRUE;
+	case WORDS:
+		if (!*value || strlen(value) > 256 ||
+		    !g_utf8_validate(value, -1, NULL)) {
+			fault_set(error, FAULT_INVALID,
+				  "Write something, at most 256 bytes.",
+				  "%s: %s makes no sense.", where, key->name);
+			return FALSE;
+		}
+		g_free(*(char **)field);
+		*(char **)field = g_strdup(value);
+		return TRUE;
 	case WORD:
 	case FOLDER:
 		if (key->kind == FOLDER
@@ -147,7 +183,7 @@ static gboolean set(struct config *config, const struct key *key,
 			      strspn(value, word) != strlen(value)) {
 			fault_set(error, FAULT_INVALID,
 				  key->kind == FOLDER
-				      ? "Write the whole path of a folder."
+				      ? "Write the whole path."
 				      : "Write the name of a file in "
 					"/etc/pam.d: letters, digits, '-' and "
 					"'_'.",
@@ -171,8 +207,10 @@ static void remark(GPtrArray *remarks, const char *path, unsigned line,
 			    "effect. Correct or remove it; known "
 			    "are listen, https_port, rfb_port, "
 			    "spice_port, max_connections and max_per_address "
-			    "in [gateway], and store, pam and pam_folder in "
-			    "[broker].",
+			    "in [gateway], store, pam and pam_folder in "
+			    "[broker], and issuer, client_id, secret_file, "
+			    "url, scopes, name_claim, groups_claim and label "
+			    "in [oidc].",
 			    path, line, what, name));
 }
 

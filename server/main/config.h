@@ -16,11 +16,25 @@
  *	pam = oriel              ask PAM's service of that name about people
  *	                         whom the store does not know; off unless set
  *	pam_folder = /etc/pam.d  where its file is
+ *	[oidc]                   a sign-in provider (OpenID Connect); off
+ *	                         unless issuer, client_id and url are set
+ *	issuer = https://id.example/realm
+ *	client_id = oriel
+ *	secret_file = /etc/oriel/oidc.secret
+ *	                         what the provider gave; none for clients
+ *	                         without
+ *	url = https://oriel.example:8443/
+ *	                         of the web page, as registered there
+ *	scopes = openid profile
+ *	name_claim = preferred_username
+ *	groups_claim = groups
+ *	label = Example ID       on the button: Sign in with ...
  *
  * Threads: any. Ownership: strings belong to the struct. */
 #pragma once
 
 #include "common/paths.h"
+#include "server/main/role.h"
 
 struct config {
 	char *listen;
@@ -31,6 +45,7 @@ struct config {
 	unsigned max_per_address;
 	char *store;            /* NULL: LIB/store.db */
 	char *pam, *pam_folder; /* NULL: off; /etc/pam.d */
+	struct oidc_settings oidc;
 };
 
 /* What is used where nobody says otherwise. */

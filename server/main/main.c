@@ -197,6 +197,7 @@ static int run(const struct options *options, GError **error)
 		    .max_connections = config.max_connections,
 		    .max_per_address = config.max_per_address,
 		    .store = config.store,
+		    .oidc = &config.oidc,
 		    .pam = config.pam,
 		    .pam_folder = config.pam_folder,
 		    .verbose = options->verbose,

@@ -18,7 +18,14 @@
 #define SPICE_PORT_USUAL 5930
 #define SPICE_PORT_TRY   (-2)
 
+/* Section [oidc] (config.h); issuer NULL: none. */
+struct oidc_settings {
+	char *issuer, *client_id, *secret_file, *url;
+	char *scopes, *name_claim, *groups_claim, *label; /* NULL: usual */
+};
+
 struct role_options {
+	const struct oidc_settings *oidc;
 	const char *pam, *pam_folder; /* config.h's */
 	const char *store;  /* the broker's, or NULL for LIB/store.db */
 	const char *listen; /* address of the gateway's ports: "127.0.0.1",
