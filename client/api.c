@@ -117,6 +117,25 @@ const char *api_fingerprint(const struct api *api)
 	return api->fingerprint;
 }
 
+const char *api_session(const struct api *api)
+{
+	return api->token;
+}
+
+gboolean api_resume(struct api *api, const char *user, const char *session)
+{
+	/* it becomes part of a header */
+	if (!session || !*session || strlen(session) > 512 ||
+	    strspn(session, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr"
+			    "stuvwxyz0123456789-._~+/=") != strlen(session))
+		return FALSE;
+	wipe(&api->token);
+	api->token = g_strdup(session);
+	g_free(api->user);
+	api->user = g_strdup(user);
+	return TRUE;
+}
+
 gboolean api_signed_in(const struct api *api)
 {
 	return api->token != NULL;
@@ -268,15 +287,7 @@ static void finish(struct call *call, const GError *error)
 		    json_string_value(json_object_get(answer.json, "token"));
 		const char *user =
 		    json_string_value(json_object_get(answer.json, "user"));
-		if (token && strlen(token) <= 512 &&
-		    strspn(token,
-			   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr"
-			   "stuvwxyz0123456789-._~+/=") == strlen(token)) {
-			wipe(&call->api->token);
-			call->api->token = g_strdup(token);
-			g_free(call->api->user);
-			call->api->user = g_strdup(user ? user : "");
-		} else {
+		if (!api_resume(call->api, user ? user : "", token)) {
 			told = fault_new(FAULT_UNAVAILABLE,
 					 "Check the address: it may not be an "
 					 "Oriel server.",

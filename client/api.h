@@ -68,6 +68,11 @@ void api_sign_in(struct api *api, const char *user, const char *password,
 		 void *data);
 /* Tells the server and forgets the token at once; no answer is waited for. */
 void api_sign_out(struct api *api);
+/* Signed in by a session of another process': what its api_session() said,
+ * which is a secret; NULL where there is none. Nothing is asked: one that no
+ * longer is valid ends as any does, with 401. FALSE: it makes no sense. */
+const char *api_session(const struct api *api);
+gboolean api_resume(struct api *api, const char *user, const char *session);
 gboolean api_signed_in(const struct api *api);
 
 /* "/desktops/ID/verb" for an id of the server's; NULL if it is not one. */

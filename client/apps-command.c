@@ -92,7 +92,7 @@ int apps_command(int argc, char **argv)
 	struct apps_options options = {.list = strcmp(argv[0], "apps") == 0};
 	g_autofree char *user = NULL, *trust = NULL, *events = NULL,
 			*stream = NULL, *border = NULL, *password = NULL,
-			*fingerprint = NULL;
+			*session = NULL, *fingerprint = NULL;
 	gboolean verbose = FALSE;
 	const GOptionEntry common[] = {
 	    {"user", 'u', 0, G_OPTION_ARG_STRING, &user, "Sign in as this user",
@@ -100,6 +100,9 @@ int apps_command(int argc, char **argv)
 	    {"password-file", 0, 0, G_OPTION_ARG_FILENAME, &password,
 	     "Read the password from a file's first line ('-': standard "
 	     "input)",
+	     "FILE"},
+	    {"session-file", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_FILENAME,
+	     &session, "Read the secret of a sign-in from a file's first line",
 	     "FILE"},
 	    {"trust-fingerprint", 0, 0, G_OPTION_ARG_STRING, &trust,
 	     "Trust only this certificate of the server", "SHA256:HEX"},
@@ -154,7 +157,9 @@ int apps_command(int argc, char **argv)
 	if (status == EXIT_DONE &&
 	    ((events && !events_open(events, &error)) ||
 	     (password &&
-	      !(options.password = password_file_read(password, &error))))) {
+	      !(options.password = password_file_read(password, &error))) ||
+	     (session &&
+	      !(options.session = password_file_read(session, &error))))) {
 		fault_print("oriel-client", error);
 		status = EXIT_NO_START;
 	}

@@ -15,6 +15,7 @@ struct apps_options {
 	const char *stream; /* unix:PATH of a display process: no server */
 	const char *user;
 	char *password; /* taken and wiped; NULL: ask */
+	char *session;  /* of a process that is signed in; as the password */
 	const char *fingerprint;
 	const char *border;
 	gboolean install, uninstall, list; /* `apps`, not `run` */

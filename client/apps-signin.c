@@ -148,9 +148,31 @@ struct apps_signin *apps_signin_new(struct apps_options *options,
 	return signin;
 }
 
+/* The session of the window that started us. */
+static gboolean resume(struct apps_signin *signin)
+{
+	struct apps_options *options = signin->options;
+	g_autofree char *session = g_steal_pointer(&options->session);
+	if (!session)
+		return FALSE;
+	struct api *api = api_new(&options->server, signin->trust);
+	if (options->fingerprint)
+		api_trust(api, options->fingerprint);
+	gboolean good =
+	    api_resume(api, options->user ? options->user : "", session);
+	memset(session, 0, strlen(session));
+	if (good)
+		signin->handlers->signed_in(api, signin->data);
+	else
+		api_unref(api);
+	return good;
+}
+
 void apps_signin_begin(struct apps_signin *signin, const GError *error)
 {
 	struct apps_options *options = signin->options;
+	if (resume(signin))
+		return;
 	g_autofree char *server = server_url_text(&options->server);
 	const char *user = options->user;
 	if (!user)

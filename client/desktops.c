@@ -1,12 +1,15 @@
 #include "client/desktops.h"
 
+#include <errno.h>
 #include <gdk/gdkkeysyms.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/card.h"
 #include "client/events.h"
 #include "client/url.h"
 #include "common/fault.h"
+#include "common/log.h"
 
 #define LIST_EVERY_S    12
 #define LIST_RETRY_S    2
@@ -285,7 +288,7 @@ static gboolean confirm(struct desktops *desktops,
 }
 
 /* Its applications' windows are another program's, which lives as long as they
- * do: this one's again, signed in by itself. */
+ * do: this one's again, with this one's session, handed over by a pipe. */
 static void choose_applications(struct desktops *desktops, struct card *card)
 {
 	const struct desktop *desktop = card_desktop(card);
@@ -310,10 +313,25 @@ static void choose_applications(struct desktops *desktops, struct card *card)
 		g_ptr_array_add(words, (char *)"--trust-fingerprint");
 		g_ptr_array_add(words, (char *)fingerprint);
 	}
+	const char *session = api_session(api);
+	int fd = -1;
+	if (session) {
+		g_ptr_array_add(words, (char *)"--session-file");
+		g_ptr_array_add(words, (char *)"-");
+	}
 	g_ptr_array_add(words, url);
 	g_ptr_array_add(words, NULL);
-	g_spawn_async(NULL, (char **)words->pdata, NULL, G_SPAWN_SEARCH_PATH,
-		      NULL, NULL, NULL, &error);
+	if (g_spawn_async_with_pipes(
+		NULL, (char **)words->pdata, NULL, G_SPAWN_SEARCH_PATH, NULL,
+		NULL, NULL, session ? &fd : NULL, NULL, NULL, &error) &&
+	    session) {
+		/* less than a pipe holds */
+		size_t length = strlen(session);
+		if (write(fd, session, length) != (ssize_t)length)
+			log_info(NULL, "The session was not handed over: %s",
+				 g_strerror(errno));
+		close(fd);
+	}
 	card_set_error(card, error);
 }
 

@@ -308,6 +308,7 @@ class Gateway:
         self.sessions = {}     # secret -> desktop id
         self.desktops = []
         self.displays = {}
+        self.sign_ins = 0
         self.windows = {}      # desktop id -> socket of its windows' stream
         self.spice = {}        # desktop id -> socket (or port) of its display for SPICE
         self.changed = threading.Condition()
@@ -491,6 +492,7 @@ class Gateway:
                     raise Refusal(401, "denied", "User name or password is wrong", "Check both, and Caps Lock.")
             token = "tok%032x" % random.getrandbits(128)
             self.tokens.add(token)
+            self.sign_ins += 1
             return 201, {"token": token, "user": body["user"], "role": "user", "expires": 9999999999}
         token = headers.get("authorization", "").removeprefix("Bearer ")
         if token not in self.tokens:
