@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <gdk/gdkkeysyms.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -325,11 +326,14 @@ static void choose_applications(struct desktops *desktops, struct card *card)
 		NULL, (char **)words->pdata, NULL, G_SPAWN_SEARCH_PATH, NULL,
 		NULL, NULL, session ? &fd : NULL, NULL, NULL, &error) &&
 	    session) {
-		/* less than a pipe holds */
+		/* less than a pipe holds; and a child that has died already
+		 * is no reason for us to */
+		void (*before)(int) = signal(SIGPIPE, SIG_IGN);
 		size_t length = strlen(session);
 		if (write(fd, session, length) != (ssize_t)length)
 			log_info(NULL, "The session was not handed over: %s",
 				 g_strerror(errno));
+		signal(SIGPIPE, before);
 		close(fd);
 	}
 	card_set_error(card, error);
