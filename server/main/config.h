@@ -17,7 +17,8 @@
  *	                         whom the store does not know; off unless set
  *	pam_folder = /etc/pam.d  where its file is
  *	[oidc]                   a sign-in provider (OpenID Connect); off
- *	                         unless issuer, client_id and url are set
+ *	                         unless issuer is set, which needs client_id
+ *	                         and url
  *	issuer = https://id.example/realm
  *	client_id = oriel
  *	secret_file = /etc/oriel/oidc.secret
