@@ -20,6 +20,13 @@ display-watch_SRC := $(addprefix tests/bench/display/,watch.c quality.c session.
 display-watch_PKG := glib-2.0 liblz4 zlib libjpeg libavcodec libavutil libswscale libcrypto
 display-watch_LDLIBS := -lm
 
+# The same with spice-client-glib's eyes.
+PROGRAMS += display-watch-spice
+display-watch-spice_SRC := $(addprefix tests/bench/display/,watch.c quality.c session-spice.c \
+	wire.c recording.c truth.c)
+display-watch-spice_PKG := glib-2.0 liblz4 spice-client-glib-2.0
+display-watch-spice_LDLIBS := -lm
+
 PROGRAMS += display-feed-lvs display-feed-x display-line
 display-feed-lvs_SRC := $(addprefix tests/bench/display/,feed-lvs.c replay.c recording.c truth.c)
 display-feed-lvs_PKG := gio-unix-2.0 liblz4 libvncserver

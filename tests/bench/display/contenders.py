@@ -114,6 +114,16 @@ class Ours(Contender):
         return cpu_of(self.server.pid)
 
 
+class OursSpice(Ours):
+    """The same display, watched over SPICE."""
+    name = "oriel-spice"
+
+    def __init__(self, recording, **where):
+        port = free_port()
+        super().__init__(recording, flags=("--spice", "127.0.0.1:%d" % port), **where)
+        self.port = port
+
+
 class LibVNCServer(Contender):
     name = "libvncserver"
 
@@ -169,6 +179,63 @@ class X11vnc(Screened):
         self.feed()
         self.server = self.start("x11vnc", "-rfbport", str(self.port), "-listen", self.address, "-no6", "-nopw", "-forever",
                                  "-shared", "-quiet", env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+class Xspice(Screened):
+    """spice-server in an X server, which is started as the script Xspice does.
+    The driver of Debian 12 has no sizes of its own and needs the count of
+    heads: without them it writes beyond its memory and ends."""
+    name = "Xspice"
+    CONFIG = """
+Section "Device"
+    Identifier "XSPICE"
+    Driver "spiceqxl"
+    Option "FrameBufferSize" "64"
+    Option "SurfaceBufferSize" "128"
+    Option "CommandBufferSize" "256"
+EndSection
+Section "InputDevice"
+    Identifier "XSPICE POINTER"
+    Driver "xspice pointer"
+EndSection
+Section "InputDevice"
+    Identifier "XSPICE KEYBOARD"
+    Driver "xspice keyboard"
+EndSection
+Section "Monitor"
+    Identifier "Monitor"
+EndSection
+Section "Screen"
+    Identifier "Screen"
+    Monitor "Monitor"
+    Device "XSPICE"
+    DefaultDepth 24
+EndSection
+Section "ServerLayout"
+    Identifier "Layout"
+    Screen "Screen"
+    InputDevice "XSPICE KEYBOARD"
+    InputDevice "XSPICE POINTER"
+EndSection
+Section "ServerFlags"
+    Option "AutoAddDevices" "False"
+EndSection
+"""
+
+    def __init__(self, recording, **where):
+        super().__init__(recording, **where)
+        config = os.path.join(self.folder, "xorg.conf")
+        with open(config, "w") as file:
+            file.write(self.CONFIG)
+        self.server = self.x_server("/usr/lib/xorg/Xorg", "-config", config, "-noreset",
+                                    "-logfile", os.path.join(self.folder, "xorg.log"),
+                                    env=dict(os.environ, XSPICE_PORT=str(self.port), XSPICE_DISABLE_TICKETING="1",
+                                             QXL_NUM_HEADS="1"))
+        if subprocess.run(["xrandr", "--output", "qxl-0", "--mode", "1920x1080"], env=self.env,
+                          stderr=subprocess.DEVNULL).returncode:
+            self.__exit__()
+            raise RuntimeError("Xspice did not start, or has no screen of 1920x1080")
+        self.feed()
 
 
 PEERS = (LibVNCServer, TigerVNC, X11vnc)

@@ -152,14 +152,29 @@ void session_close(struct session *self)
 	free(self);
 }
 
-struct wire *session_wire(struct session *self)
+bool session_ready(struct session *self, int ms)
 {
-	return &self->wire;
+	return wire_ready(&self->wire, ms);
 }
 
-struct decoder *session_decoder(struct session *self)
+uint64_t session_received(struct session *self)
 {
-	return self->decoder;
+	return self->wire.received;
+}
+
+const uint32_t *session_pixels(struct session *self)
+{
+	return decoder_pixels(self->decoder);
+}
+
+unsigned session_width(const struct session *self)
+{
+	return decoder_width(self->decoder);
+}
+
+unsigned session_refused(const struct session *self)
+{
+	return decoder_refused(self->decoder);
 }
 
 void session_ask_all(struct session *self)

@@ -18,7 +18,8 @@ class Results:
         return found[0] if found else None
 
     def peers(self, workload, profile=None, line="none"):
-        return [r for r in self.of(workload, None, profile, "exact", line) if r["server"] != "oriel"]
+        return [r for r in self.of(workload, None, profile, "exact", line) if r["server"] != "oriel" and
+                r["profile"] != "spice"]
 
     def workloads(self):
         return list(dict.fromkeys(r["workload"] for r in self.rows if r["line"] == "none"))
@@ -144,6 +145,39 @@ def lines(all):
                "%.0f ms (best peer %s)" % (ours["key_p95"], "%.0f" % best if best is not None else "-"))
 
 
+def spice(all):
+    """What was promised of SPICE, watched by spice-client-glib on both sides."""
+    for workload in all.workloads():
+        ours = next(iter(all.of(workload, "oriel-spice")), None)
+        peer = next(iter(all.of(workload, "Xspice")), None)
+        if ours and peer and ours["key_p50"] >= 0 and peer["key_p50"] >= 0:
+            yield ("SPICE, key to pixel, %s: median no worse than Xspice's, p95 at most 5 ms" % workload,
+                   ours["key_p50"] <= peer["key_p50"] * 1.05 and ours["key_p95"] <= 5,
+                   "%.1f ms against %.1f; p95 %.1f ms against %.1f" % (
+                       ours["key_p50"], peer["key_p50"], ours["key_p95"], peer["key_p95"]))
+        if ours and workload == "terminal" and peer:
+            yield ("SPICE, terminal: half of Xspice's bytes, exact",
+                   ours["kb_frame"] <= peer["kb_frame"] / 2 and ours["psnr"] >= 99 and not ours["inexact_ms"],
+                   "%.1f KB a frame against %.1f, PSNR %.0f" % (ours["kb_frame"], peer["kb_frame"], ours["psnr"]))
+        if ours and workload == "video":
+            yield from spice_video(all, ours, peer)
+
+
+def spice_video(all, ours, peer):
+    beside = "; Xspice %d of %d, p99 %.0f ms" % (peer["frames_shown"], peer["frames"], peer["age_p99"]) if peer else ""
+    yield ("SPICE, video: 58 of 60 frames shown, at most 60 ms behind",
+           ours["frames_shown"] * 60 >= ours["frames"] * 58 and ours["age_p99"] <= 60,
+           "%d of %d, p99 %.0f ms%s" % (ours["frames_shown"], ours["frames"], ours["age_p99"], beside))
+    yield ("SPICE, video: exact within 150 ms of rest", not ours["inexact_ms"] and 0 <= ours["exact_ms"] <= 150,
+           "%s; resting regions inexact for up to %.0f ms" % (
+               "%.0f ms" % ours["exact_ms"] if ours["exact_ms"] >= 0 else "not within 3 s", ours["inexact_ms"]))
+    tight = [r for r in all.of("video", "oriel") if r["profile"].startswith("tight")]
+    if tight:
+        kb, how = at_quality(tight, ours["psnr"])
+        yield ("SPICE, video: a fifth of Tight's bytes at equal PSNR", while_playing(ours) <= kb / 5,
+               "%.1f KB a frame at %.1f dB against %.0f (%s)" % (while_playing(ours), ours["psnr"], kb, how))
+
+
 def first_picture(all):
     for line, rtt in (("none", 0), ("20 Mb/s", 40)):
         rows = [r for r in all.of("terminal", "oriel", None, "exact", line)]
@@ -166,6 +200,6 @@ def crowd(extra):
 
 def verdicts(rows, extra):
     results = Results(rows)
-    for rule in (key_to_pixel, terminal, browser, slides, exactness, whole_frames, video, lines, first_picture):
+    for rule in (key_to_pixel, terminal, browser, slides, exactness, whole_frames, video, lines, first_picture, spice):
         yield from rule(results)
     yield from crowd(extra)

@@ -88,9 +88,8 @@ static void *press_keys(void *data)
 
 static void look_for_key(uint64_t now)
 {
-	struct decoder *decoder = session_decoder(self.session);
-	int got = mark_read(decoder_pixels(decoder), decoder_width(decoder),
-			    &self.header->key);
+	int got = mark_read(session_pixels(self.session),
+			    session_width(self.session), &self.header->key);
 	g_mutex_lock(&keys.lock);
 	if (got >= 0 && atomic_load(&self.truth->keys))
 		keys.mark = got;
@@ -108,14 +107,13 @@ static void look_for_key(uint64_t now)
 
 static void look_for_frame(uint64_t now)
 {
-	struct decoder *decoder = session_decoder(self.session);
 	int frame = MARK_MAX;
 	for (unsigned i = 0; i < RECORDING_MARKS; i++) {
 		const struct mark *mark = &self.header->marks[i];
 		if (!mark->block)
 			continue;
-		int got = mark_read(decoder_pixels(decoder),
-				    decoder_width(decoder), mark);
+		int got = mark_read(session_pixels(self.session),
+				    session_width(self.session), mark);
 		frame = MIN(frame, got);
 	}
 	if (frame < 0) {
@@ -133,21 +131,20 @@ static void look_for_frame(uint64_t now)
 	self.shown = frame;
 	quality_look(self.quality, (unsigned)frame,
 		     (unsigned)atomic_load(&self.truth->frame),
-		     decoder_pixels(decoder));
+		     session_pixels(self.session));
 }
 
 /* ---- exactness ---- */
 
 static bool tile_exact(unsigned tile)
 {
-	struct decoder *decoder = session_decoder(self.session);
 	unsigned x = tile % self.columns * TRUTH_TILE;
 	unsigned top = tile / self.columns * TRUTH_TILE;
 	unsigned w = MIN(TRUTH_TILE, self.header->width - x);
 	unsigned bottom = MIN(top + TRUTH_TILE, self.header->height);
 	for (unsigned y = top; y < bottom; y++) {
 		size_t at = (size_t)y * self.header->width + x;
-		if (memcmp(decoder_pixels(decoder) + at, self.want + at,
+		if (memcmp(session_pixels(self.session) + at, self.want + at,
 			   w * 4) != 0)
 			return false;
 	}
@@ -210,22 +207,21 @@ static void take_message(void)
 /* Until the whole first picture is there; the time it took, in ms. */
 static double first_picture(double *exact_ms)
 {
-	struct decoder *decoder = session_decoder(self.session);
 	uint64_t begun = now_ns();
 	double shown_ms = -1;
 	*exact_ms = -1;
 	session_ask_all(self.session);
 	while (*exact_ms < 0 && now_ns() - begun < EXACT_NS) {
-		if (!wire_ready(session_wire(self.session), 100))
+		if (!session_ready(self.session, 100))
 			continue;
 		if (!session_message(self.session, on_rect, NULL) ||
-		    decoder_width(decoder) != self.header->width)
+		    session_width(self.session) != self.header->width)
 			continue;
 		uint64_t now = now_ns();
 		bool whole = true;
 		for (unsigned i = 0; i < RECORDING_MARKS; i++)
 			whole &= !self.header->marks[i].block ||
-				 mark_read(decoder_pixels(decoder),
+				 mark_read(session_pixels(self.session),
 					   self.header->width,
 					   &self.header->marks[i]) == 0;
 		if (whole && shown_ms < 0)
@@ -240,11 +236,10 @@ static double first_picture(double *exact_ms)
 
 static void run(uint64_t *rest_bytes, double *exact_ms)
 {
-	struct wire *wire = session_wire(self.session);
 	uint64_t finished = 0, before = 0;
 	*exact_ms = -1;
 	while (!finished || now_ns() - finished < EXACT_NS) {
-		if (wire_ready(wire, 10))
+		if (session_ready(self.session, 10))
 			take_message();
 		uint64_t now = now_ns();
 		if (!atomic_load(&self.truth->finished)) {
@@ -253,7 +248,7 @@ static void run(uint64_t *rest_bytes, double *exact_ms)
 		}
 		if (!finished) {
 			finished = now;
-			before = wire->received;
+			before = session_received(self.session);
 			g_mutex_lock(&keys.lock);
 			keys.stop = true;
 			g_cond_signal(&keys.answered);
@@ -267,7 +262,7 @@ static void run(uint64_t *rest_bytes, double *exact_ms)
 			break;
 		}
 	}
-	*rest_bytes = wire->received - before;
+	*rest_bytes = session_received(self.session) - before;
 }
 
 int main(int argc, char **argv)
@@ -291,7 +286,7 @@ int main(int argc, char **argv)
 	self.session =
 	    session_open(argv[1], argv[2], argc > 6 ? argv[6] : NULL);
 	double first_exact, first = first_picture(&first_exact);
-	uint64_t first_bytes = session_wire(self.session)->received;
+	uint64_t first_bytes = session_received(self.session);
 	unsigned seed = argc > 5 ? (unsigned)atoi(argv[5]) : 1;
 	puts("ready");
 	fflush(stdout);
@@ -305,7 +300,7 @@ int main(int argc, char **argv)
 	if (keys.thread)
 		g_thread_join(keys.thread);
 	const unsigned *counts = session_counts(self.session);
-	uint64_t bytes = session_wire(self.session)->received - first_bytes;
+	uint64_t bytes = session_received(self.session) - first_bytes;
 	printf(
 	    "{\"seconds\": %.2f, \"first_ms\": %.1f, \"first_exact_ms\": %.1f, "
 	    "\"first_bytes\": %" G_GUINT64_FORMAT ", "
@@ -324,8 +319,8 @@ int main(int argc, char **argv)
 	    self.keys.count, self.lost_keys, figures_at(&self.keys, 0.5),
 	    figures_at(&self.keys, 0.95), bytes, rest_bytes,
 	    quality_judge(self.quality), exact, self.inexact_ms, self.unread,
-	    decoder_refused(session_decoder(self.session)), counts[0],
-	    counts[1], counts[2], counts[3], counts[4]);
+	    session_refused(self.session), counts[0], counts[1], counts[2],
+	    counts[3], counts[4]);
 	quality_destroy(self.quality);
 	session_close(self.session);
 	return 0;
