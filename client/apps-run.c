@@ -216,6 +216,7 @@ static void on_synced(void *data)
 {
 	struct runner *runner = data;
 	runner->synced = runner->told = TRUE;
+	apps_files_cut(runner->files); /* begins anew, if one was going */
 	events_emit("synced", "{s:i,s:i}", "windows",
 		    (int)seamless_count(runner->seamless), "apps",
 		    (int)seamless_apps(runner->seamless)->len);

@@ -225,6 +225,7 @@ static char *text_dup(struct seam_text text)
 
 static void take_sync_begin(struct seamless *desk)
 {
+	desk_cut_files(desk); /* an agent that began anew has forgotten them */
 	GHashTableIter iter;
 	gpointer value;
 	desk->syncing = true;
