@@ -246,8 +246,8 @@ void windows_from_client(void *data, const struct seam_message *message,
 		}
 		return;
 	}
-	bool passes =
-	    message->type == SEAM_DESTROY_ACK || is_file(message->type) || message->type >= SEAM_OUTPUTS;
+	bool passes = message->type == SEAM_DESTROY_ACK ||
+		      is_file(message->type) || message->type >= SEAM_OUTPUTS;
 	if (!passes || !self->port || !self->agent)
 		return;
 	note_from_client(self, message);

@@ -333,7 +333,8 @@ void files_close(struct agent *agent);
 void files_message(struct agent *agent, const struct seam_message *message);
 void files_forget_peer(struct agent *agent);
 void files_greet(struct agent *agent); /* a sync has begun */
-void files_send(struct agent *agent);  /* what has changed, while there is room */
+void files_send(
+    struct agent *agent); /* what has changed, while there is room */
 
 /* tray.c */
 void tray_open(struct agent *agent);

@@ -322,10 +322,9 @@ static void read_limits(struct window *self, DWORD style)
 	uint32_t limits[4] = {0};
 	if (style & WS_THICKFRAME) {
 		/* one that does not answer in time has the limits it had */
-		if (!SendMessageTimeoutW(self->hwnd, WM_GETMINMAXINFO, 0,
-					 (LPARAM)&info,
-					 SMTO_ABORTIFHUNG | SMTO_BLOCK, ASK_MS,
-					 &result)) {
+		if (!SendMessageTimeoutW(
+			self->hwnd, WM_GETMINMAXINFO, 0, (LPARAM)&info,
+			SMTO_ABORTIFHUNG | SMTO_BLOCK, ASK_MS, &result)) {
 			self->props_due = time_now() + ASK_AGAIN_US;
 			return;
 		}

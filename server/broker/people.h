@@ -45,8 +45,8 @@ void people_check(struct broker *broker, const char *user, const char *password,
  * else's. */
 struct people_stranger {
 	const char *name, *source; /* "pam", "oidc" */
-	const char *subject;       /* for ever theirs there; NULL: the name is */
-	json_t *groups;            /* array of names, or NULL */
+	const char *subject; /* for ever theirs there; NULL: the name is */
+	json_t *groups;      /* array of names, or NULL */
 };
 char *people_join(struct broker *broker, const struct people_stranger *who,
 		  enum role *role, GError **error);

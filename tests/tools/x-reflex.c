@@ -7,7 +7,8 @@
  *   x-reflex first TITLE        waits for a window of that title with pixels
  *                               of more than one colour; tells the time of
  *                               the monotonic clock then, in microseconds
- *   x-reflex count N            the same, for N managed windows, no more, no less
+ *   x-reflex count N            the same, for N managed windows, no more, no
+ * less
  *
  * What it looks at is polled by itself, some ten times a millisecond, so that
  * no protocol but X's own is in the figures. */

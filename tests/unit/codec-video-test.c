@@ -161,7 +161,7 @@ static void test_rate(void)
 	g_autofree uint32_t *pixels = g_new0(uint32_t, W * H);
 	struct codec_view view = {pixels, W, W, H};
 	for (int codec = VIDEO_H264; codec <= VIDEO_MJPEG; codec++) {
-		struct video_settings settings = {codec,    W,  H,
+		struct video_settings settings = {codec,    W,   H,
 						  rates[0], 100, FPS};
 		g_autoptr(GError) error = NULL;
 		g_autoptr(video_encoder_t) video =

@@ -225,10 +225,10 @@ static void on_file(const struct seam_message *message, void *data)
 	LOG("file %u;", message->type);
 }
 static const struct receive_ops ops = {
-    find,    on_send,  on_drop,   on_hello,    on_outputs,       on_configure,
-    on_show, on_stack, on_focus,  on_close,    on_pointer,       on_button,
-    on_axis, on_key,   on_keymap, on_released, on_destroy_acked, on_launch,
-    on_file};
+    find,         on_send,          on_drop,   on_hello, on_outputs,
+    on_configure, on_show,          on_stack,  on_focus, on_close,
+    on_pointer,   on_button,        on_axis,   on_key,   on_keymap,
+    on_released,  on_destroy_acked, on_launch, on_file};
 
 static void world_init(struct world *w, bool greeted)
 {
@@ -280,7 +280,8 @@ static void unknown_windows_are_counted_not_served(void)
 	for (unsigned type = 0; type < 200; type++)
 		if (type != SEAM_HELLO && type != SEAM_DESTROY_ACK)
 			give(&w, type, 77, 1);
-	said(&w, "send PONG;file 6;file 7;file 8;file 9;outputs 0;stack;key 0;keymap;launch;");
+	said(&w, "send PONG;file 6;file 7;file 8;file 9;outputs 0;stack;key "
+		 "0;keymap;launch;");
 	g_assert_cmpuint(w.receive.unknown, >, 100);
 	g_string_free(w.log, TRUE);
 }
