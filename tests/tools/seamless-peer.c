@@ -376,6 +376,11 @@ static void take(const struct seam_message *m)
 			      (int)m->launch_result.failed, "text",
 			      text_of(m->launch_result.text)));
 		return;
+	case SEAM_FILE_BEGIN:
+	case SEAM_FILE_DATA:
+	case SEAM_FILE_END:
+	case SEAM_FILE_STATE: /* of no window; files.test has a client */
+		return;
 	}
 	struct win *w = find(m->window);
 	if (w)
