@@ -145,8 +145,10 @@ void desk_send_stack(struct seamless *desk)
 		if (window && window->kind == SEAM_TOPLEVEL)
 			g_array_append_val(stack, window->id);
 	}
+	/* an empty one has no data to compare */
 	if (desk->stack && desk->stack->len == stack->len &&
-	    memcmp(desk->stack->data, stack->data, stack->len * 4ul) == 0)
+	    (!stack->len ||
+	     memcmp(desk->stack->data, stack->data, stack->len * 4ul) == 0))
 		return;
 	uint8_t wire[SEAM_WINDOWS_MAX * SEAM_WINDOW_SIZE];
 	struct seam_message message = {.type = SEAM_STACK};
