@@ -96,10 +96,16 @@ def run(command, seconds=600):
             marks.append((time.monotonic() - begin, line.decode(errors="replace").split()[1:]))
             if marks[-1][1][0] == "end":
                 break
+    else: # its output ended first
+        try:
+            log.write("%s ended with %s after %s\n" % (command[0], process.wait(5), marks[-1:]))
+        except subprocess.TimeoutExpired:
+            log.write("%s said no more after %s\n" % (command[0], marks[-1:]))
     timer.kill()
     timer.wait()
     process.kill()
     process.wait()
+    log.close()
     return marks
 
 
