@@ -9,9 +9,14 @@ oriel-password_LIBS := common
 oriel-password_PKG := libsodium
 oriel-password_DIR := libexec
 
+# what oriel-pam and oriel-oidc share
+LIBS += answers
+answers_SRC := server/broker/helper/answers.c
+answers_PKG := gio-unix-2.0 jansson
+
 PROGRAMS += oriel-pam
 oriel-pam_SRC := server/broker/password/oriel-pam.c
-oriel-pam_LIBS := common
+oriel-pam_LIBS := answers common
 oriel-pam_LDLIBS := -lpam
 oriel-pam_DIR := libexec
 
@@ -22,7 +27,7 @@ id-token_PKG := gio-unix-2.0 jansson libcrypto
 
 PROGRAMS += oriel-oidc
 oriel-oidc_SRC := server/broker/oidc/oriel-oidc.c
-oriel-oidc_LIBS := id-token common
+oriel-oidc_LIBS := answers id-token common
 oriel-oidc_PKG := libsoup-3.0
 oriel-oidc_DIR := libexec
 

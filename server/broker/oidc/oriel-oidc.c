@@ -11,12 +11,11 @@
 #include <libsoup/soup.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/fault.h"
 #include "common/jsonline.h"
+#include "server/broker/helper/answers.h"
 #include "server/broker/oidc/id-token.h"
 #include "server/main/weburl.h"
 
@@ -25,7 +24,6 @@
 #define LIFE_S     25
 
 struct helper {
-	GMainLoop *loop;
 	SoupSession *session;
 	gboolean asked;
 };
@@ -228,11 +226,12 @@ static json_t *redeem(struct helper *self, json_t *about, json_t *asked,
 	return claims ? json_pack("{s:o}", "claims", claims) : NULL;
 }
 
-/* ---- the socket ---- */
+/* ---- the question ---- */
 
-static json_t *answer_to(struct helper *self, const char *op, json_t *message,
+static json_t *answer_to(const char *op, json_t *message, void *data,
 			 GError **error)
 {
+	struct helper *self = data;
 	static const char *const needed[] = {"client", "code", "verifier",
 					     "redirect", "nonce"};
 	const char *issuer = jsonline_string(message, "issuer", error);
@@ -259,49 +258,18 @@ static json_t *answer_to(struct helper *self, const char *op, json_t *message,
 	return answer;
 }
 
-static void on_request(struct jsonline *channel, json_int_t id, const char *op,
-		       json_t *message, int fd, void *data)
-{
-	g_autoptr(GError) error = NULL;
-	if (fd >= 0)
-		close(fd);
-	json_t *answer = answer_to(data, op, message, &error);
-	if (answer)
-		jsonline_reply(channel, id, answer);
-	else
-		jsonline_reject(channel, id, error);
-}
-
-static void on_closed(struct jsonline *channel, const GError *why, void *data)
-{
-	struct helper *self = data;
-	g_main_loop_quit(self->loop);
-}
-
-static const struct jsonline_handlers handlers = {
-    .request = on_request,
-    .closed = on_closed,
-};
-
 int main(int argc, char **argv)
 {
-	const struct rlimit none = {0, 0};
 	struct helper self = {0};
 	if (argc != 1) {
 		fprintf(stderr, "usage: %s\n", argv[0]);
 		return 2;
 	}
-	prctl(PR_SET_DUMPABLE, 0); /* the client's secret is in this memory */
-	setrlimit(RLIMIT_CORE, &none);
 	alarm(LIFE_S);
-	self.loop = g_main_loop_new(NULL, FALSE);
 	self.session = soup_session_new_with_options(
 	    "timeout", PIECE_S, "user-agent", "Oriel", NULL);
 	soup_session_set_proxy_resolver(self.session, NULL);
-	struct jsonline *channel = jsonline_new(STDIN_FILENO, &handlers, &self);
-	g_main_loop_run(self.loop);
-	jsonline_unref(channel);
+	answers_give(answer_to, &self);
 	g_object_unref(self.session);
-	g_main_loop_unref(self.loop);
 	return 0;
 }

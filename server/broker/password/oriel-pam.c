@@ -17,18 +17,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/fault.h"
 #include "common/jsonline.h"
+#include "server/broker/helper/answers.h"
 
 #define GROUPS_MAX     1024
 #define NAME_MAX_BYTES 256
 
 struct helper {
-	GMainLoop *loop;
 	const char *service, *folder; /* folder NULL: /etc/pam.d */
 	gboolean asked;
 };
@@ -161,46 +159,29 @@ static json_t *check(struct helper *self, const char *user,
 			 match ? groups_of(user) : json_array());
 }
 
-/* ---- the socket ---- */
+/* ---- the question ---- */
 
-static void on_request(struct jsonline *channel, json_int_t id, const char *op,
-		       json_t *message, int fd, void *data)
+static json_t *answer_to(const char *op, json_t *message, void *data,
+			 GError **error)
 {
 	struct helper *self = data;
-	g_autoptr(GError) error = NULL;
-	if (fd >= 0)
-		close(fd);
-	const char *user = jsonline_string(message, "user", &error);
+	const char *user = jsonline_string(message, "user", error);
 	const char *password =
-	    user ? jsonline_string(message, "password", &error) : NULL;
+	    user ? jsonline_string(message, "password", error) : NULL;
 	const char *address =
-	    password ? jsonline_string(message, "address", &error) : NULL;
+	    password ? jsonline_string(message, "address", error) : NULL;
 	json_t *answer = NULL;
 	if (address && (strcmp(op, "check") != 0 || self->asked || !*user ||
 			strlen(user) > NAME_MAX_BYTES))
-		fault_set(&error, FAULT_INVALID, NULL,
+		fault_set(error, FAULT_INVALID, NULL,
 			  "The helper checks one password of one person.");
 	else if (address)
-		answer = check(self, user, password, address, &error);
+		answer = check(self, user, password, address, error);
 	self->asked = TRUE;
 	if (password) /* ours to wipe: the message ends with this call */
 		explicit_bzero((char *)password, strlen(password));
-	if (answer)
-		jsonline_reply(channel, id, answer);
-	else
-		jsonline_reject(channel, id, error);
+	return answer;
 }
-
-static void on_closed(struct jsonline *channel, const GError *why, void *data)
-{
-	struct helper *self = data;
-	g_main_loop_quit(self->loop);
-}
-
-static const struct jsonline_handlers handlers = {
-    .request = on_request,
-    .closed = on_closed,
-};
 
 int main(int argc, char **argv)
 {
@@ -223,14 +204,7 @@ int main(int argc, char **argv)
 	}
 	self.service = service ? service : "oriel";
 	self.folder = folder;
-	const struct rlimit none = {0, 0};
-	prctl(PR_SET_DUMPABLE, 0); /* passwords pass through this memory */
-	setrlimit(RLIMIT_CORE, &none);
-	self.loop = g_main_loop_new(NULL, FALSE);
-	struct jsonline *channel = jsonline_new(STDIN_FILENO, &handlers, &self);
-	g_main_loop_run(self.loop);
-	jsonline_unref(channel);
-	g_main_loop_unref(self.loop);
+	answers_give(answer_to, &self);
 	g_free(g_steal_pointer(&service));
 	g_free(g_steal_pointer(&folder));
 	/* what a stranger's module left for the end of the process, or did not
