@@ -349,14 +349,15 @@ static gboolean spawn(struct build *build, const char *recipe, GError **error)
 	return TRUE;
 }
 
-/* A version that is there: the task is done as it begins. */
+/* A task that runs needs no second start, and with a version that is there it
+ * is done as it begins. */
 static gboolean done_already(struct builds *self, const char *task,
 			     const char *name, const char *version,
 			     gboolean *done, GError **error)
 {
 	g_autofree char *folder = image_folder(self->root, name, version);
-	*done = FALSE;
-	if (!g_file_test(folder, G_FILE_TEST_EXISTS))
+	*done = g_hash_table_contains(self->tasks, task);
+	if (*done || !g_file_test(folder, G_FILE_TEST_EXISTS))
 		return TRUE;
 	g_autoptr(image_auto) image =
 	    image_open(self->root, name, version, error);
@@ -437,8 +438,6 @@ gboolean builds_start(struct builds *self, const char *task, const char *image,
 		      const char *version, const char *recipe, GError **error)
 {
 	gboolean done;
-	if (g_hash_table_contains(self->tasks, task))
-		return TRUE;
 	if (!done_already(self, task, image, version, &done, error))
 		return FALSE;
 	if (done)
@@ -457,8 +456,6 @@ gboolean builds_import(struct builds *self, const char *task, const char *image,
 		       const char *version, const char *file, GError **error)
 {
 	gboolean done;
-	if (g_hash_table_contains(self->tasks, task))
-		return TRUE;
 	if (!done_already(self, task, image, version, &done, error))
 		return FALSE;
 	if (done)
