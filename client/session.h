@@ -157,7 +157,7 @@ void session_pointer(struct session *session, int head, int x, int y,
  * head that was not there is added, one of size 0 taken away. */
 void session_resize(struct session *session, int head, int width, int height);
 gboolean session_can_resize(struct session *session);
-/* How many heads may be asked for now: 1 to SESSION_HEADS. */
+/* How many heads the desktop can have: 1 to SESSION_HEADS. */
 int session_heads(struct session *session);
 /* TRUE: the guest gets key codes and repeats held keys by itself. */
 gboolean session_sends_keycodes(struct session *session);

@@ -23,25 +23,38 @@ void say(const char *format, ...)
 
 /* ---- what the other side calls ---- */
 
+static GSocket *socket_of(GUnixFDList *fds, GVariant *handle)
+{
+	int fd = g_unix_fd_list_get(fds, g_variant_get_handle(handle), NULL);
+	return g_socket_new_from_fd(fd, NULL);
+}
+
+/* Once its registration is answered: the other side waits for that. */
+static GDBusConnection *connect_listener(GSocket *socket)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GSocketConnection) stream =
+	    g_socket_connection_factory_create_connection(socket);
+	g_autofree char *guid = g_dbus_generate_guid();
+	GDBusConnection *connection = g_dbus_connection_new_sync(
+	    G_IO_STREAM(stream), guid,
+	    G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER, NULL, NULL, &error);
+	if (!connection)
+		say("trouble %s", error->message);
+	return connection;
+}
+
 static gboolean on_register(QemuDisplay1Console *console,
 			    GDBusMethodInvocation *call, GUnixFDList *fds,
 			    GVariant *handle, gpointer data)
 {
 	struct head *head = data;
 	g_autoptr(GError) error = NULL;
-	int fd = g_unix_fd_list_get(fds, g_variant_get_handle(handle), &error);
-	g_autoptr(GSocket) socket = g_socket_new_from_fd(fd, &error);
+	g_autoptr(GSocket) socket = socket_of(fds, handle);
 	qemu_display1_console_complete_register_listener(console, call, NULL);
-	g_autoptr(GSocketConnection) stream =
-	    g_socket_connection_factory_create_connection(socket);
-	g_autofree char *guid = g_dbus_generate_guid();
-	g_autoptr(GDBusConnection) connection = g_dbus_connection_new_sync(
-	    G_IO_STREAM(stream), guid,
-	    G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER, NULL, NULL, &error);
-	if (!connection) {
-		say("trouble %s", error->message);
+	g_autoptr(GDBusConnection) connection = connect_listener(socket);
+	if (!connection)
 		return TRUE;
-	}
 	g_clear_object(&head->listener);
 	g_clear_object(&head->map);
 	head->listener = qemu_display1_listener_proxy_new_sync(
@@ -195,19 +208,11 @@ static gboolean on_audio_register(QemuDisplay1Audio *audio,
 				  GVariant *handle, gpointer data)
 {
 	g_autoptr(GError) error = NULL;
-	int fd = g_unix_fd_list_get(fds, g_variant_get_handle(handle), &error);
-	g_autoptr(GSocket) socket = g_socket_new_from_fd(fd, &error);
+	g_autoptr(GSocket) socket = socket_of(fds, handle);
 	qemu_display1_audio_complete_register_out_listener(audio, call, NULL);
-	g_autoptr(GSocketConnection) stream =
-	    g_socket_connection_factory_create_connection(socket);
-	g_autofree char *guid = g_dbus_generate_guid();
-	g_autoptr(GDBusConnection) connection = g_dbus_connection_new_sync(
-	    G_IO_STREAM(stream), guid,
-	    G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER, NULL, NULL, &error);
-	if (!connection) {
-		say("trouble %s", error->message);
+	g_autoptr(GDBusConnection) connection = connect_listener(socket);
+	if (!connection)
 		return TRUE;
-	}
 	g_clear_object(&machine.audio);
 	machine.audio = qemu_display1_audio_out_listener_proxy_new_sync(
 	    connection, G_DBUS_PROXY_FLAGS_NONE, NULL, ROOT "/AudioOutListener",
