@@ -14,6 +14,10 @@ TESTS += vmm-device-test
 vmm-device-test_SRC := tests/unit/vmm-device-test.c vmm/kvm/device-fuzz.c
 vmm-device-test_LIBS := vmmkvm display1 common
 
+TESTS += vmm-ring-test
+vmm-ring-test_SRC := tests/unit/vmm-ring-test.c
+vmm-ring-test_LIBS := vmmkvm display1 common
+
 FUZZERS += vmm-device-fuzz
 vmm-device-fuzz_SRC := vmm/kvm/device-fuzz.c
 vmm-device-fuzz_LIBS := vmmkvm display1 common

@@ -8,6 +8,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #include "common/fault.h"
 #include "vmm/kvm/disk.h"
@@ -256,8 +257,10 @@ static void blk_notify(struct virtio *v, unsigned queue)
 		struct blk_request *r = spare(blk);
 		uint8_t status;
 
-		if (!r)
-			break; /* rung again by the next completion's driver */
+		if (!r) { /* no memory: once more, after the others' turn */
+			eventfd_write(v->doorbells[0].fd, 1);
+			break;
+		}
 		got = virtqueue_pop(q, p);
 		if (got <= 0) {
 			r->next = blk->spare;

@@ -13,7 +13,6 @@ struct vring_desc_wire {
 #define DESC_INDIRECT 4u
 
 #define AVAIL_NO_INTERRUPT 1u
-#define USED_NO_NOTIFY     1u
 
 const char *virtqueue_fault_text(enum virtqueue_fault fault)
 {
@@ -84,11 +83,6 @@ static void store(uint16_t *at, uint16_t value)
 {
 	atomic_store_explicit((_Atomic uint16_t *)at, value,
 			      memory_order_release);
-}
-
-bool virtqueue_is_empty(const struct virtqueue *q)
-{
-	return !q->started || load(&q->avail[1]) == q->last_avail;
 }
 
 static bool add_part(struct virtqueue *q, struct virtqueue_request *r,
@@ -164,8 +158,17 @@ int virtqueue_pop(struct virtqueue *q, struct virtqueue_request *r)
 	if (!q->started || q->fault != VQ_GOOD)
 		return q->fault != VQ_GOOD ? -1 : 0;
 	avail = load(&q->avail[1]);
-	if (avail == q->last_avail)
-		return 0;
+	if (avail == q->last_avail) {
+		/* Rung from now on: the wish must be visible before the ring
+		 * is found empty, or a driver that adds in between reads the
+		 * old wish and does not ring. */
+		if (q->event_idx)
+			store(&q->used[2 + 4 * q->size], avail);
+		atomic_thread_fence(memory_order_seq_cst);
+		avail = load(&q->avail[1]);
+		if (avail == q->last_avail)
+			return 0;
+	}
 	if ((uint16_t)(avail - q->last_avail) > q->size) {
 		broken(q, VQ_BAD_AVAIL);
 		return -1;
@@ -181,16 +184,12 @@ int virtqueue_pop(struct virtqueue *q, struct virtqueue_request *r)
 	if (!walk(q, r, q->desc, q->size, head, false))
 		return -1;
 	q->last_avail++;
-	if (q->event_idx) /* ring again for the next one */
-		store(&q->used[2 + 4 * q->size], q->last_avail);
 	return 1;
 }
 
 void virtqueue_unpop(struct virtqueue *q)
 {
 	q->last_avail--;
-	if (q->event_idx)
-		store(&q->used[2 + 4 * q->size], q->last_avail);
 }
 
 void virtqueue_push_all(struct virtqueue *q, const struct virtqueue_used *used,
@@ -227,20 +226,6 @@ bool virtqueue_should_interrupt(struct virtqueue *q)
 	q->signalled_valid = true;
 	return first || (uint16_t)(q->used_idx - event - 1) <
 			    (uint16_t)(q->used_idx - before);
-}
-
-void virtqueue_want_notify(struct virtqueue *q, bool want)
-{
-	if (!q->started)
-		return;
-	if (q->event_idx) {
-		/* an event index that lies behind is never reached */
-		store(&q->used[2 + 4 * q->size],
-		      want ? q->last_avail : (uint16_t)(q->last_avail - 1));
-	} else {
-		store(&q->used[0], want ? 0 : USED_NO_NOTIFY);
-	}
-	atomic_thread_fence(memory_order_seq_cst);
 }
 
 static size_t copy(const struct iovec *parts, unsigned count, uint64_t offset,

@@ -67,11 +67,13 @@ struct virtqueue_request {
 void virtqueue_reset(struct virtqueue *q, uint16_t size);
 /* Checks and freezes. false: q->fault says why. */
 bool virtqueue_start(struct virtqueue *q, bool event_idx, bool indirect);
-/* 1 a request, 0 nothing there, -1 broken (q->fault). */
+/* 1 a request, 0 nothing there, -1 broken (q->fault). Only after a 0 does the
+ * driver ring again, so a device takes requests until there is none, or has
+ * something else that wakes it. */
 int virtqueue_pop(struct virtqueue *q, struct virtqueue_request *request);
-/* Takes the last popped request back (only the last, nothing in between). */
+/* Takes the last popped request back (only the last, nothing in between). When
+ * a 0 came before, the driver rings for what it adds to those given back. */
 void virtqueue_unpop(struct virtqueue *q);
-bool virtqueue_is_empty(const struct virtqueue *q);
 /* Gives the request back; written counts bytes put into writable parts. */
 void virtqueue_push(struct virtqueue *q, uint16_t head, uint32_t written);
 /* Several at once: the driver sees all of them or none yet. */
@@ -82,10 +84,6 @@ void virtqueue_push_all(struct virtqueue *q, const struct virtqueue_used *used,
 			unsigned count);
 /* Does the driver want an interrupt for what was pushed since the last? */
 bool virtqueue_should_interrupt(struct virtqueue *q);
-/* Whether the driver shall ring; asking for it may find work, so look at the
- * queue once more after switching it on. */
-void virtqueue_want_notify(struct virtqueue *q, bool want);
-
 /* Bounded copies out of and into a request's parts; return bytes copied. */
 size_t request_read(const struct virtqueue_request *r, uint64_t offset,
 		    void *to, size_t bytes);
