@@ -252,8 +252,13 @@ void manage_place(struct window *self, const struct turn_ask *ask)
 	struct agent *agent = self->agent;
 	unsigned width = ask->area.width, height = ask->area.height;
 	int x, y;
+	/* who has the focus is FOCUS's to say: a client that only moves its
+	 * active window must not make the application draw it as inactive */
+	uint32_t states = ask->states & ~(uint32_t)SEAM_ACTIVATED;
+	if (agent->focus == self)
+		states |= SEAM_ACTIVATED;
 	self->placed_by_client = true;
-	manage_set_states(self, ask->states);
+	manage_set_states(self, states);
 	if (!(ask->states & (SEAM_MAXIMIZED | SEAM_FULLSCREEN)))
 		manage_constrain(self, &width, &height);
 	screen_to_guest(agent, &ask->area, &x, &y);
