@@ -612,6 +612,18 @@ static int connect_tcp(const char *port)
 	return s;
 }
 
+/* The socket is there a moment before somebody listens on it. */
+static int connect_unix(const char *path, GError **error)
+{
+	for (int i = 0;; i++) {
+		g_clear_error(error);
+		int fd = paths_unix_connect(path, error);
+		if (fd >= 0 || i == 100)
+			return fd;
+		g_usleep(50 * 1000);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	g_autoptr(GError) error = NULL;
@@ -624,7 +636,7 @@ int main(int argc, char **argv)
 	if (g_str_has_prefix(argv[1], "tcp:"))
 		peer.fd = connect_tcp(argv[1] + 4);
 	else
-		peer.fd = paths_unix_connect(argv[1], &error);
+		peer.fd = connect_unix(argv[1], &error);
 	if (peer.fd < 0) {
 		fprintf(stderr, "seamless-peer: %s\n",
 			error ? error->message : g_strerror(errno));
