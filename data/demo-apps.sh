@@ -80,9 +80,10 @@ place() { # PATTERN X,Y,W,H
 	wmctrl -i -r "$id" -e "0,$2"
 	wmctrl -i -a "$id"
 }
+# the last one has the focus, and is to be drawn so
 place oriel-apps-libreoffice-writer 40,30,900,640
-place oriel-apps-org.xfce.mousepad 560,300,640,400
 place "local clock" 420,420,220,220
+place oriel-apps-org.xfce.mousepad 560,300,640,400
 sleep 20 # what came last is drawn, also under emulation
 import -window root "$demo/apps.png"
 wmctrl -lGx
