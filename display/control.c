@@ -9,6 +9,7 @@
 #include "common/jsonline.h"
 #include "common/log.h"
 #include "common/paths.h"
+#include "display/control-record.h"
 #include "display/picture.h"
 
 /* The host role needs one; people with socat a few. */
@@ -32,6 +33,7 @@ struct control {
 	guint picture_timer;
 	unsigned pictures;
 	gint64 input_told;
+	struct control_record *record;
 };
 
 static void broadcast(struct control *self, json_t *event)
@@ -136,10 +138,11 @@ static json_t *status_of(struct control *self)
 	    input ? json_integer((g_get_monotonic_time() - input) / 1000)
 		  : json_null();
 	return json_pack(
-	    "{s:s, s:o, s:o, s:o, s:o}", "source",
+	    "{s:s, s:o, s:o, s:o, s:o, s:o}", "source",
 	    display_source_connected(display) ? "connected" : "lost",
 	    "first_frame_us", first < 0 ? json_null() : json_integer(first),
-	    "heads", heads, "viewers", list, "idle_ms", idle);
+	    "heads", heads, "viewers", list, "idle_ms", idle, "recording",
+	    control_record_status(self->record));
 }
 
 struct picture_call {
@@ -298,6 +301,11 @@ static void on_request(struct jsonline *channel, json_int_t id, const char *op,
 	} else if (strcmp(op, "policy") == 0) {
 		if (take_policy(self, message, &error))
 			jsonline_reply(channel, id, NULL);
+	} else if (strcmp(op, "record") == 0) {
+		int file = fd;
+		fd = -1;
+		if (control_record_take(self->record, message, file, &error))
+			jsonline_reply(channel, id, NULL);
 	} else if (strcmp(op, "quit") == 0) {
 		jsonline_reply(channel, id, NULL);
 		self->quit(self->quit_data);
@@ -310,6 +318,11 @@ static void on_request(struct jsonline *channel, json_int_t id, const char *op,
 		jsonline_reject(channel, id, error);
 	if (fd >= 0)
 		close(fd);
+}
+
+static void on_record(void *data, json_t *event)
+{
+	broadcast(data, event);
 }
 
 static void on_closed(struct jsonline *channel, const GError *why, void *data)
@@ -352,6 +365,7 @@ struct control *control_new(struct display *display, const char *path,
 	self->quit_data = data;
 	self->channels =
 	    g_ptr_array_new_with_free_func((GDestroyNotify)jsonline_unref);
+	self->record = control_record_new(display, on_record, self);
 	self->watch = g_unix_fd_add(fd, G_IO_IN, on_connection, self);
 	display_set_hooks(display, &hooks, self);
 	return self;
@@ -362,6 +376,7 @@ void control_free(struct control *self)
 	if (!self)
 		return;
 	display_set_hooks(self->display, NULL, NULL);
+	control_record_free(self->record);
 	while (self->pictures)
 		g_main_context_iteration(NULL, TRUE);
 	g_source_remove(self->watch);

@@ -77,12 +77,22 @@ void display_pointer(struct viewer *viewer, unsigned x, unsigned y,
 	viewer->x = x;
 	viewer->y = y;
 	viewer->buttons = buttons;
+	self->pointer_x = x;
+	self->pointer_y = y;
+	if (self->watch)
+		self->watch->moved(self->watch_data);
 	if (!find_head(self, &x, &y, &head))
 		return;
 	source_pointer(self->source, head, x, y);
 	for (unsigned b = 0; b <= SOURCE_WHEEL_RIGHT; b++)
 		if (changed >> b & 1)
 			source_button(self->source, head, b, buttons >> b & 1);
+}
+
+void display_pointer_place(const struct display *self, unsigned *x, unsigned *y)
+{
+	*x = self->pointer_x;
+	*y = self->pointer_y;
 }
 
 bool display_input_full(const struct display *self)

@@ -36,6 +36,9 @@ struct display {
 	gint64 started, first_frame, input;
 	const struct display_hooks *hooks;
 	void *hooks_data;
+	const struct display_watch *watch;
+	void *watch_data;
+	unsigned pointer_x, pointer_y;
 	struct log_limit trouble_limit;
 };
 

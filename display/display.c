@@ -57,6 +57,8 @@ static gboolean end_round(gpointer data)
 			struct viewer *viewer = self->viewers->pdata[i];
 			viewer->ops->changed(viewer, &change);
 		}
+		if (self->watch)
+			self->watch->changed(self->watch_data, &change);
 	}
 	display_atlas_round(self);
 	flush_viewers(self);
@@ -461,6 +463,13 @@ void display_set_hooks(struct display *self, const struct display_hooks *hooks,
 {
 	self->hooks = hooks;
 	self->hooks_data = data;
+}
+
+void display_set_watch(struct display *self, const struct display_watch *watch,
+		       void *data)
+{
+	self->watch = watch;
+	self->watch_data = data;
 }
 
 void display_attach_source(struct display *self, int fd)

@@ -119,6 +119,21 @@ const struct desktop *display_atlas(const struct display *self);
 void display_size_atlas(struct display *self, unsigned width, unsigned height);
 unsigned display_heads(const struct display *self); /* of the machine */
 
+/* ---- who looks on without being a viewer (recorder.h) ---- */
+
+struct display_watch {
+	/* As a viewer's. */
+	void (*changed)(void *data, const struct desktop_change *change);
+	/* The pointer, by any viewer's hand; often. */
+	void (*moved)(void *data);
+};
+/* watch NULL: nobody any more. */
+void display_set_watch(struct display *self, const struct display_watch *watch,
+		       void *data);
+/* Where the pointer was moved to last, in the desktop. */
+void display_pointer_place(const struct display *self, unsigned *x,
+			   unsigned *y);
+
 /* ---- the whole ---- */
 
 struct display_hooks { /* all optional */

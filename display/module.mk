@@ -44,6 +44,11 @@ film-test_LIBS := display codec display1 common
 film-test_PKG := libavcodec libavutil
 film-test_LDLIBS := -lm
 
+TESTS += recorder-test
+recorder-test_SRC := tests/unit/recorder-test.c tests/unit/codec-pictures.c
+recorder-test_LIBS := display codec display1 common
+recorder-test_LDLIBS := -lm
+
 FUZZERS += spice-link-fuzz spice-client-fuzz audio-fuzz
 spice-link-fuzz_SRC := display/spice/link-fuzz.c
 spice-link-fuzz_LIBS := display codec display1 spice-key common
