@@ -157,19 +157,44 @@ static void end_answer(struct request *request)
 		soup_server_message_unpause(transport->message);
 }
 
-void request_answer(struct request *request, int status, json_t *answer)
+struct answer { /* that waits for the disk */
+	struct request *request;
+	int status;
+	json_t *json;
+};
+
+static void on_kept(const GError *error, void *data)
 {
-	once_end(request, status, answer);
+	struct answer *answer = data;
+	struct request *request = answer->request;
+	if (error) {
+		json_decref(answer->json);
+		request_fail(request, error);
+		g_free(answer);
+		return;
+	}
 	SoupServerMessage *message = begin_answer(request);
 	if (message && request->etag)
 		soup_message_headers_replace(
 		    soup_server_message_get_response_headers(message), "ETag",
 		    request->etag);
 	if (message)
-		send_json(message, status, answer);
+		send_json(message, answer->status, answer->json);
 	else
-		json_decref(answer);
+		json_decref(answer->json);
 	end_answer(request);
+	g_free(answer);
+}
+
+/* What a request has changed is told once it is kept. */
+void request_answer(struct request *request, int status, json_t *json)
+{
+	once_end(request, status, json);
+	struct answer *answer = g_new0(struct answer, 1);
+	answer->request = request;
+	answer->status = status;
+	answer->json = json;
+	store_when_kept(request->broker->store, request->mark, on_kept, answer);
 }
 
 void request_bytes(struct request *request, const char *type, GBytes *bytes)
@@ -444,6 +469,7 @@ static void on_request(SoupServer *server, SoupServerMessage *message,
 	request->broker = transport->api->broker;
 	request->route = transport->route;
 	request->local = link->local;
+	request->mark = store_mark(request->broker->store);
 	request->peer = g_strdup(link->address);
 	request->transport = transport;
 	memcpy(request->params, transport->params, sizeof request->params);

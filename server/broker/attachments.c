@@ -52,9 +52,9 @@ char *attachment_ticket(struct broker *broker, const char *desktop,
 	g_autofree char *ticket = secret_new(SECRET_TICKET_BITS);
 	g_autofree char *hash = secret_hash(ticket);
 	gint64 now = store_now(broker->store);
-	/* one transaction: a commit is what a click waits for. Old ones go as
-	 * new ones come: no timer, no growth. */
-	if (!store_begin(broker->store, error))
+	/* A click waits for this. Nobody misses a ticket of before the
+	 * machine's end. Old ones go as new ones come: no timer, no growth. */
+	if (!store_begin_brief(broker->store, error))
 		return NULL;
 	gboolean ok =
 	    store_run(broker->store, NULL, error,

@@ -93,6 +93,7 @@ static void on_store_back(void *data)
 
 static void tear_down(struct broker *broker)
 {
+	store_settle(broker->store); /* its waiters are whose end comes now */
 	api_destroy(broker->api);
 	tunnels_destroy(broker->tunnels);
 	g_clear_pointer(&broker->keeper, keeper_destroy);

@@ -304,16 +304,8 @@ static gboolean on_orphan(void *data)
 	return G_SOURCE_REMOVE;
 }
 
-void hosts_call(struct hosts *self, const char *name, json_t *message,
-		unsigned timeout_ms, jsonline_answered answered, void *data)
+static void orphaned(const char *name, jsonline_answered answered, void *data)
 {
-	struct host *host = find(self, name);
-	if (host) {
-		jsonline_call(host->channel, message, -1, timeout_ms, answered,
-			      data);
-		return;
-	}
-	json_decref(message);
 	if (!answered)
 		return;
 	struct orphan *orphan = g_new0(struct orphan, 1);
@@ -321,6 +313,46 @@ void hosts_call(struct hosts *self, const char *name, json_t *message,
 	orphan->data = data;
 	orphan->name = g_strdup(name);
 	g_idle_add(on_orphan, orphan);
+}
+
+struct call { /* that waits for the disk */
+	struct hosts *owner;
+	char *name;
+	json_t *message;
+	unsigned timeout_ms;
+	jsonline_answered answered;
+	void *data;
+};
+
+static void on_kept(const GError *error, void *data)
+{
+	struct call *call = data;
+	struct host *host = find(call->owner, call->name);
+	/* a disk that refuses is told to whoever asked; what the host does
+	 * then is still what the store says */
+	if (host) {
+		jsonline_call(host->channel, call->message, -1,
+			      call->timeout_ms, call->answered, call->data);
+	} else {
+		json_decref(call->message);
+		orphaned(call->name, call->answered, call->data);
+	}
+	g_free(call->name);
+	g_free(call);
+}
+
+/* The intention is on the disk before anybody acts on it. */
+void hosts_call(struct hosts *self, const char *name, json_t *message,
+		unsigned timeout_ms, jsonline_answered answered, void *data)
+{
+	struct call *call = g_new0(struct call, 1);
+	call->owner = self;
+	call->name = g_strdup(name);
+	call->message = message;
+	call->timeout_ms = timeout_ms;
+	call->answered = answered;
+	call->data = data;
+	store_when_kept(self->broker->store, 0, on_kept, call);
 }
 
 json_t *hosts_list(struct hosts *self)

@@ -49,6 +49,7 @@ struct request {
 	char *if_match;         /* the header, or NULL */
 	char *etag;             /* told with the answer, if set */
 	char *once_key;         /* once.c's */
+	guint64 mark;           /* of the store, when it began */
 	void *transport;        /* api.c's */
 };
 

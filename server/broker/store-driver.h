@@ -29,9 +29,15 @@ struct store_driver {
 			GError **error);
 	/* Statements without parameters or answers, separated by ";". */
 	gboolean (*script)(void *handle, const char *sql, GError **error);
-	gboolean (*begin)(void *handle, GError **error);
+	/* brief: see store_begin_brief() */
+	gboolean (*begin)(void *handle, gboolean brief, GError **error);
 	gboolean (*commit)(void *handle, GError **error);
 	void (*rollback)(void *handle);
+	/* See store.h; all NULL where a commit waits for the disk. */
+	guint64 (*mark)(void *handle);
+	void (*when_kept)(void *handle, guint64 since, store_kept kept,
+			  void *data);
+	void (*settle)(void *handle);
 	/* A copy in a file; NULL where only store_copy() can make one. */
 	gboolean (*snapshot)(void *handle, const char *path, GError **error);
 	/* Inside a transaction, after rows with keys were put into a table

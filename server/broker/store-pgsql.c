@@ -395,14 +395,15 @@ static gboolean pgsql_script(void *handle, const char *sql, GError **error)
 	return simple(handle, patient, SCRIPT_MS, NULL, error);
 }
 
-static gboolean pgsql_begin(void *handle, GError **error)
+static gboolean pgsql_begin(void *handle, gboolean brief, GError **error)
 {
 	struct pgsql *self = handle;
 	/* a reader's tables all as of one moment */
 	self->in_transaction = simple(
 	    self,
 	    self->use == STORE_READER ? "BEGIN ISOLATION LEVEL REPEATABLE READ"
-				      : "BEGIN",
+	    : brief ? "BEGIN;SET LOCAL synchronous_commit = off"
+		    : "BEGIN",
 	    PATIENCE_MS, NULL, error);
 	return self->in_transaction;
 }

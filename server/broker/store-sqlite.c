@@ -1,5 +1,6 @@
-/* SQLite in WAL mode with synchronous=FULL: what was committed survives the
- * power cord. A statement is prepared once and kept. The file is checked as a
+/* SQLite in WAL mode; what was committed survives our own end at once, and the
+ * power cord once store-sync.h says so. A statement is prepared once and
+ * kept. The file is checked as a
  * whole before the first write, and until that check has passed nothing may
  * touch it: no checkpoint, no recovery of ours, no empty file in its place. */
 #include <errno.h>
@@ -12,9 +13,14 @@
 
 #include "common/fault.h"
 #include "server/broker/store-driver.h"
+#include "server/broker/store-sync.h"
+
+#define LOG_PAGES_MAX 12000 /* 48 MiB */
 
 struct sqlite {
 	sqlite3 *db;
+	struct store_sync *sync; /* NULL of a reader */
+	gboolean brief;          /* the transaction under way */
 	GHashTable *statements; /* SQL text -> sqlite3_stmt */
 };
 
@@ -141,8 +147,9 @@ static gboolean sqlite_script(void *handle, const char *sql, GError **error)
 }
 
 /* IMMEDIATE: the write lock is taken now, not in the middle of the work */
-static gboolean sqlite_begin(void *handle, GError **error)
+static gboolean sqlite_begin(void *handle, gboolean brief, GError **error)
 {
+	((struct sqlite *)handle)->brief = brief;
 	return sqlite_run(handle, "BEGIN IMMEDIATE", NULL, 0, NULL, NULL,
 			  error);
 }
@@ -152,15 +159,53 @@ static gboolean sqlite_commit(void *handle, GError **error)
 	struct sqlite *self = handle;
 	if (sqlite3_get_autocommit(self->db)) {
 		/* a statement whose failure was let pass has ended it */
+		self->brief = FALSE;
 		set_fault(NULL, SQLITE_FULL, error);
 		return FALSE;
 	}
-	return sqlite_run(handle, "COMMIT", NULL, 0, NULL, NULL, error);
+	gboolean ok = sqlite_run(handle, "COMMIT", NULL, 0, NULL, NULL, error);
+	self->brief = FALSE;
+	return ok;
+}
+
+static int on_commit(void *data, sqlite3 *db, const char *name, int pages)
+{
+	struct sqlite *self = data;
+	store_sync_committed(self->sync, self->brief, pages);
+	/* without a pause in what is written the thread never copies all */
+	if (pages >= LOG_PAGES_MAX)
+		sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE,
+					  NULL, NULL);
+	return SQLITE_OK;
+}
+
+static guint64 sqlite_mark(void *handle)
+{
+	struct sqlite *self = handle;
+	return self->sync ? store_sync_mark(self->sync) : 1;
+}
+
+static void sqlite_when_kept(void *handle, guint64 since, store_kept kept,
+			     void *data)
+{
+	struct sqlite *self = handle;
+	if (self->sync)
+		store_sync_when(self->sync, since, kept, data);
+	else
+		kept(NULL, data);
+}
+
+static void sqlite_settle(void *handle)
+{
+	struct sqlite *self = handle;
+	if (self->sync)
+		store_sync_settle(self->sync);
 }
 
 static void sqlite_rollback(void *handle)
 {
 	struct sqlite *self = handle;
+	self->brief = FALSE;
 	/* a full disk may have rolled it back already */
 	if (!sqlite3_get_autocommit(self->db))
 		sqlite3_exec(self->db, "ROLLBACK", NULL, NULL, NULL);
@@ -205,6 +250,7 @@ static void sqlite_close(void *handle)
 	struct sqlite *self = handle;
 	if (!self)
 		return;
+	store_sync_destroy(self->sync);
 	g_hash_table_unref(self->statements);
 	sqlite3_close(self->db);
 	g_free(self);
@@ -352,16 +398,20 @@ static void *sqlite_open(const char *path, enum store_use use,
 	if (!check_whole(self->db, path, error) ||
 	    !sqlite_script(self,
 			   "PRAGMA journal_mode=WAL;"
-			   "PRAGMA synchronous=FULL;"
+			   "PRAGMA synchronous=NORMAL;" /* store-sync.h */
 			   "PRAGMA foreign_keys=ON;"
 			   "PRAGMA cache_size=-1024;" /* KiB */
 			   "PRAGMA temp_store=MEMORY;"
-			   "PRAGMA journal_size_limit=4194304",
+			   "PRAGMA journal_size_limit=33554432",
 			   error)) {
 		sqlite_close(self);
 		return NULL;
 	}
 	sqlite3_db_config(self->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+	if (use == STORE_OWNER) {
+		self->sync = store_sync_create(path);
+		sqlite3_wal_hook(self->db, on_commit, self);
+	}
 	return self;
 }
 
@@ -375,6 +425,9 @@ const struct store_driver store_sqlite = {
     .begin = sqlite_begin,
     .commit = sqlite_commit,
     .rollback = sqlite_rollback,
+    .mark = sqlite_mark,
+    .when_kept = sqlite_when_kept,
+    .settle = sqlite_settle,
     .snapshot = sqlite_snapshot,
     .clock_ms = sqlite_clock_ms,
     .usable = sqlite_usable,

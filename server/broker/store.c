@@ -139,7 +139,32 @@ struct store_rows *store_query(struct store *store, GError **error,
 
 gboolean store_begin(struct store *store, GError **error)
 {
-	return store->driver->begin(store->handle, error);
+	return store->driver->begin(store->handle, FALSE, error);
+}
+
+gboolean store_begin_brief(struct store *store, GError **error)
+{
+	return store->driver->begin(store->handle, TRUE, error);
+}
+
+guint64 store_mark(struct store *store)
+{
+	return store->driver->mark ? store->driver->mark(store->handle) : 1;
+}
+
+void store_when_kept(struct store *store, guint64 since, store_kept kept,
+		     void *data)
+{
+	if (store->driver->when_kept)
+		store->driver->when_kept(store->handle, since, kept, data);
+	else
+		kept(NULL, data);
+}
+
+void store_settle(struct store *store)
+{
+	if (store && store->driver->settle)
+		store->driver->settle(store->handle);
 }
 
 gboolean store_end(struct store *store, gboolean ok, GError **error)

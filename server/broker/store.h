@@ -17,7 +17,10 @@
  * answers again), FAULT_CONFLICT for a uniqueness that a statement would
  * break. A statement that fails has changed nothing, and so has a
  * transaction, but for one case: a database that goes while it commits may
- * have done so. store_on_back() is the time to look. */
+ * have done so. store_on_back() is the time to look.
+ *
+ * A transaction that has ended survives our own end. That it survives the
+ * machine's, too, may take a moment longer: store_when_kept(). */
 #pragma once
 
 #include <glib.h>
@@ -88,7 +91,21 @@ struct store_rows *store_query(struct store *store, GError **error,
  * back otherwise; FALSE (with error, unless it is set already) if the work was
  * not kept. */
 gboolean store_begin(struct store *store, GError **error);
+/* The same for what nobody misses after the machine's own end, such as a
+ * ticket that is good for a minute: nobody waits for the disk. */
+gboolean store_begin_brief(struct store *store, GError **error);
 gboolean store_end(struct store *store, gboolean ok, GError **error);
+
+/* Calls kept once all that has been committed so far (but for what is brief)
+ * is on the disk: at once where it is or where nothing has been committed
+ * since the mark, else later, in the order of the calls. error: the disk
+ * refused. */
+typedef void (*store_kept)(const GError *error, void *data);
+guint64 store_mark(struct store *store); /* 0 is older than any */
+void store_when_kept(struct store *store, guint64 since, store_kept kept,
+		     void *data);
+/* Waits for the disk, so that nobody waits any more. */
+void store_settle(struct store *store);
 
 gsize store_rows_count(const struct store_rows *rows);
 /* NULL for SQL's NULL; valid as long as rows. Beyond the end: NULL, 0. */

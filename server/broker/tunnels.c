@@ -114,6 +114,26 @@ static const char *address_for(const struct tunnel *tunnel,
 							  : desktop->address;
 }
 
+struct grant { /* that waits for the disk */
+	struct jsonline *channel;
+	json_int_t id;
+	json_t *reply;
+};
+
+static void on_kept(const GError *error, void *data)
+{
+	struct grant *grant = data;
+	if (error) {
+		json_decref(grant->reply);
+		jsonline_reject(grant->channel, grant->id, error);
+	} else {
+		jsonline_reply(grant->channel, grant->id, grant->reply);
+	}
+	jsonline_unref(grant->channel);
+	g_free(grant);
+}
+
+/* A ticket is used up on the disk, too, before it opens anything. */
 static void grant(struct tunnel *tunnel, struct desktop *desktop)
 {
 	struct tunnels *self = tunnel->owner;
@@ -133,9 +153,12 @@ static void grant(struct tunnel *tunnel, struct desktop *desktop)
 	if (tunnel->secret)
 		json_object_set_new(reply, "session",
 				    json_string(tunnel->secret));
-	json_int_t id = tunnel->request;
+	struct grant *granted = g_new0(struct grant, 1);
+	granted->channel = jsonline_ref(tunnel->channel);
+	granted->id = tunnel->request;
+	granted->reply = reply;
 	request_clear(tunnel);
-	jsonline_reply(tunnel->channel, id, reply);
+	store_when_kept(self->broker->store, 0, on_kept, granted);
 }
 
 static GError *no_display(const struct desktop *desktop)

@@ -128,6 +128,98 @@ static void test_transactions(void)
 	place_finish(&place);
 }
 
+struct heard {
+	GMainLoop *loop;
+	GString *order;
+	const char *name;
+};
+
+static void on_kept(const GError *error, void *data)
+{
+	struct heard *heard = data;
+	g_assert_no_error(error);
+	g_string_append(heard->order, heard->name);
+}
+
+static void on_last(const GError *error, void *data)
+{
+	struct heard *heard = data;
+	on_kept(error, heard);
+	g_main_loop_quit(heard->loop);
+}
+
+/* Who waits for the disk is called in order, and not before the call that
+ * asks has ended; who has changed nothing waits for nobody. */
+static void test_kept(void)
+{
+	struct place place;
+	place_init(&place);
+	struct store *store = must_open(&place, 2);
+	g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
+	GString *order = g_string_new("");
+	struct heard a = {loop, order, "a"}, b = {loop, order, "b"},
+		     c = {loop, order, "c"};
+	store_settle(store);
+	store_when_kept(store, 0, on_kept, &c);
+	g_assert_cmpstr(order->str, ==, "c");
+	add(store, "one", 1);
+	guint64 mark = store_mark(store);
+	store_when_kept(store, 0, on_kept, &a);
+	store_when_kept(store, mark, on_kept, &c);
+	g_assert_cmpstr(order->str, ==, "cc");
+	/* one that is taken back, and one that nobody misses */
+	g_assert_true(store_begin(store, NULL));
+	add(store, "two", 2);
+	g_assert_false(store_end(store, FALSE, NULL));
+	g_assert_true(store_begin_brief(store, NULL));
+	add(store, "two", 2);
+	g_assert_true(store_end(store, TRUE, NULL));
+	g_assert_cmpint((int)store_mark(store), ==, (int)mark);
+	add(store, "three", 3);
+	g_assert_cmpint((int)store_mark(store), >, (int)mark);
+	store_when_kept(store, mark, on_last, &b);
+	g_assert_cmpstr(order->str, ==, "cc");
+	g_main_loop_run(loop);
+	g_assert_cmpstr(order->str, ==, "ccab");
+	/* who closes it waits for what is under way */
+	add(store, "four", 4);
+	store_close(store);
+	store = must_open(&place, 2);
+	g_assert_cmpint(count(store), ==, 4);
+	store_close(store);
+	g_string_free(order, TRUE);
+	place_finish(&place);
+}
+
+/* The log does not grow for ever, and what it held is there. */
+static void test_checkpoint(void)
+{
+	struct place place;
+	place_init(&place);
+	struct store *store = must_open(&place, 2);
+	g_autofree char *log = g_strconcat(place.path, "-wal", NULL);
+	g_autofree char *text = g_strnfill(400000, 'x');
+	GStatBuf st;
+	goffset most = 0;
+	for (int i = 0; i < 200; i++) { /* 80 MB */
+		gint64 changed;
+		g_assert_true(store_run(store, &changed, NULL,
+					"INSERT INTO things(name, size)"
+					" VALUES($1, $2)"
+					" ON CONFLICT(name) DO UPDATE"
+					" SET size = things.size + 1",
+					"si", text, (gint64)1));
+		text[i] = 'y';
+		store_settle(store);
+		g_assert_cmpint(g_stat(log, &st), ==, 0);
+		most = MAX(most, st.st_size);
+	}
+	g_assert_cmpint(most, <, 100000000);
+	g_assert_cmpint(count(store), ==, 200);
+	store_close(store);
+	place_finish(&place);
+}
+
 static void test_migrations(void)
 {
 	struct place place;
@@ -241,6 +333,8 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/store/values", test_values);
 	g_test_add_func("/store/transactions", test_transactions);
+	g_test_add_func("/store/kept", test_kept);
+	g_test_add_func("/store/checkpoint", test_checkpoint);
 	g_test_add_func("/store/migrations", test_migrations);
 	g_test_add_func("/store/failed-migration", test_failed_migration);
 	g_test_add_func("/store/newer", test_newer);
