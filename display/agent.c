@@ -4,34 +4,14 @@
 
 #include <errno.h>
 #include <glib-unix.h>
+#include <spice/vd_agent.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "display/agent-clip.h"
 #include "display/agent-wire.h"
 
-enum { /* vd_agent.h, in its order */
-       AGENT_CLIPBOARD = 4,
-       AGENT_ANNOUNCE = 6,
-       AGENT_GRAB = 7,
-       AGENT_REQUEST = 8,
-       AGENT_RELEASE = 9,
-};
-enum { /* files; the guest is sent START and DATA, and answers with STATUS */
-       AGENT_FILE_START = 10,
-       AGENT_FILE_STATUS = 11,
-       AGENT_FILE_DATA = 12,
-};
-enum { FILE_CANCELLED = 1, FILE_ERROR = 2, FILE_CAN_SEND = 0 };
-enum { TYPE_NONE = 0 };
-enum { SELECTION_CLIPBOARD = 0 };
-/* bits of the announced capabilities */
-enum {
-	CAP_BY_DEMAND = 5,
-	CAP_SELECTION = 6,
-	CAP_LINEEND_CRLF = 9,
-	CAP_FILES_DISABLED = 13
-};
 /* A guest that does not read its port gets nothing more than this. */
 #define OUT_MAX (2 * AGENT_BODY_MAX)
 /* Files are held back beyond this. */
@@ -45,15 +25,13 @@ struct file {
 };
 
 struct agent {
-	struct clipboard_party party; /* first: ops get a pointer to it */
+	struct agent_clip clip;
 	struct clipboard *clipboard;
 	int fd;
 	guint read_watch, write_watch;
 	struct agent_wire wire;
 	GByteArray *out;
-	bool open, active; /* active: it has announced itself */
-	bool selection, crlf;
-	unsigned wanted;   /* forms that the guest waits for */
+	bool open;         /* clip.joined: it has announced itself, too */
 	bool no_files;     /* ... it says */
 	bool files_barred; /* by policy */
 	GPtrArray *parties;
@@ -113,74 +91,21 @@ static void send_message(struct agent *self, uint32_t type, const void *body,
 	update_watch(self);
 }
 
-/* Selection (4 bytes, where both know it) and a type come first. */
-static void send_clipboard(struct agent *self, uint32_t message, bool typed,
-			   uint32_t type, const void *text, size_t length)
+static void send_clip(void *data, uint32_t type, const uint8_t *body,
+		      uint32_t length)
 {
-	g_autoptr(GByteArray) body = g_byte_array_new();
-	const uint8_t selection[4] = {SELECTION_CLIPBOARD};
-	const uint8_t type_le[4] = {type, type >> 8};
-	if (self->selection)
-		g_byte_array_append(body, selection, 4);
-	if (typed)
-		g_byte_array_append(body, type_le, 4);
-	if (length)
-		g_byte_array_append(body, text, length);
-	send_message(self, message, body->data, body->len);
+	send_message(data, type, body, length);
 }
 
 static void announce(struct agent *self, bool request)
 {
-	const uint32_t caps = 1u << CAP_BY_DEMAND | 1u << CAP_SELECTION;
+	const uint32_t caps = 1u << VD_AGENT_CAP_CLIPBOARD_BY_DEMAND |
+			      1u << VD_AGENT_CAP_CLIPBOARD_SELECTION;
 	const uint8_t body[8] = {request, 0, 0, 0, caps, caps >> 8};
-	send_message(self, AGENT_ANNOUNCE, body, sizeof body);
+	send_message(self, VD_AGENT_ANNOUNCE_CAPABILITIES, body, sizeof body);
 }
 
 /* ---- from the guest ---- */
-
-/* "\r\n" becomes "\n", and final zeros go. */
-static GBytes *plain_text(const uint8_t *body, uint32_t length)
-{
-	while (length && !body[length - 1])
-		length--;
-	g_autoptr(GByteArray) text = g_byte_array_sized_new(length);
-	for (uint32_t i = 0; i < length; i++)
-		if (!(body[i] == '\r' && i + 1 < length && body[i + 1] == '\n'))
-			g_byte_array_append(text, body + i, 1);
-	return g_byte_array_free_to_bytes(g_steal_pointer(&text));
-}
-
-static void take_clipboard(struct agent *self, const uint8_t *body,
-			   uint32_t length)
-{
-	unsigned forms = agent_forms_of(body, MIN(length, 4));
-	if (!forms) { /* none: whatever was asked for is not there */
-		for (unsigned form = 0; form < CLIPBOARD_FORMS; form++)
-			clipboard_give(&self->party, form, NULL);
-		return;
-	}
-	enum clipboard_form form = (enum clipboard_form)__builtin_ctz(forms);
-	g_autoptr(GBytes) data = form == CLIPBOARD_TEXT
-				     ? plain_text(body + 4, length - 4)
-				     : g_bytes_new(body + 4, length - 4);
-	clipboard_give(&self->party, form, data);
-}
-
-static void send_grab(struct agent *self, unsigned forms)
-{
-	g_autoptr(GByteArray) types = g_byte_array_new();
-	for (unsigned form = 1; form < CLIPBOARD_FORMS; form++)
-		if (forms >> form & 1) {
-			const uint8_t type[4] = {(uint8_t)agent_type_of(form)};
-			g_byte_array_append(types, type, 4);
-		}
-	uint32_t first = agent_type_of(CLIPBOARD_TEXT);
-	if (!(forms & 1u << CLIPBOARD_TEXT)) {
-		first = types->data[0];
-		g_byte_array_remove_range(types, 0, 4);
-	}
-	send_clipboard(self, AGENT_GRAB, true, first, types->data, types->len);
-}
 
 static void on_announce(struct agent *self, const uint8_t *body,
 			uint32_t length)
@@ -188,18 +113,12 @@ static void on_announce(struct agent *self, const uint8_t *body,
 	if (length < 8)
 		return;
 	uint32_t caps = body[4] | body[5] << 8;
-	self->selection = caps >> CAP_SELECTION & 1;
-	self->crlf = caps >> CAP_LINEEND_CRLF & 1;
-	bool by_demand = caps >> CAP_BY_DEMAND & 1;
-	self->no_files = caps >> CAP_FILES_DISABLED & 1;
+	self->no_files = caps >> VD_AGENT_CAP_FILE_XFER_DISABLED & 1;
+	bool begins = agent_clip_announced(&self->clip, self->clipboard, caps);
 	if (body[0])
 		announce(self, false);
-	if (!self->active && by_demand) {
-		self->active = true;
-		clipboard_join(self->clipboard, &self->party);
-		if (clipboard_forms(&self->party))
-			send_grab(self, clipboard_forms(&self->party));
-	}
+	if (begins)
+		agent_clip_greet(&self->clip);
 	tell(self, TELL_CHANGED);
 }
 
@@ -226,7 +145,7 @@ void agent_allow_files(struct agent *self, bool into_guest)
 
 bool agent_takes_files(const struct agent *self)
 {
-	return self->active && !self->no_files && !self->files_barred;
+	return self->clip.joined && !self->no_files && !self->files_barred;
 }
 
 bool agent_is_full(const struct agent *self)
@@ -239,7 +158,7 @@ static void send_status(struct agent *self, uint32_t id, uint8_t result)
 	uint8_t body[8] = {0};
 	put_id(body, id);
 	body[4] = result;
-	send_message(self, AGENT_FILE_STATUS, body, sizeof body);
+	send_message(self, VD_AGENT_FILE_XFER_STATUS, body, sizeof body);
 }
 
 static struct file *file_of(struct agent *self, const struct agent_party *party,
@@ -259,18 +178,19 @@ bool agent_send_file(struct agent_party *party, uint32_t type,
 		return false;
 	uint32_t id = get_id(body);
 	struct file *file = file_of(self, party, id);
-	for (unsigned i = 0; type == AGENT_FILE_START && !file && i < FILES_MAX;
-	     i++)
+	for (unsigned i = 0;
+	     type == VD_AGENT_FILE_XFER_START && !file && i < FILES_MAX; i++)
 		if (!self->files[i].party)
 			file = &self->files[i];
 	if (!file)
-		return type == AGENT_FILE_STATUS; /* an end that is known */
+		return type ==
+		       VD_AGENT_FILE_XFER_STATUS; /* an end that is known */
 	*file = (struct file){party, id};
 	g_autofree uint8_t *copy = g_memdup2(body, length);
 	put_id(copy, (uint32_t)(file - self->files));
 	send_message(self, type, copy, length);
-	if (type == AGENT_FILE_STATUS && length >= 8 &&
-	    body[4] != FILE_CAN_SEND)
+	if (type == VD_AGENT_FILE_XFER_STATUS && length >= 8 &&
+	    body[4] != VD_AGENT_FILE_XFER_STATUS_CAN_SEND_DATA)
 		file->party = NULL;
 	return true;
 }
@@ -284,7 +204,8 @@ static void on_file(struct agent *self, uint32_t type, const uint8_t *body,
 	struct file file = self->files[place];
 	g_autofree uint8_t *copy = g_memdup2(body, length);
 	put_id(copy, file.id);
-	if (type == AGENT_FILE_STATUS && body[4] != FILE_CAN_SEND)
+	if (type == VD_AGENT_FILE_XFER_STATUS &&
+	    body[4] != VD_AGENT_FILE_XFER_STATUS_CAN_SEND_DATA)
 		self->files[place].party = NULL;
 	file.party->ops->file(file.party, type, copy, length);
 }
@@ -299,9 +220,9 @@ static void fail_files(struct agent *self)
 			continue;
 		self->files[i].party = NULL;
 		put_id(body, file.id);
-		body[4] = FILE_ERROR;
-		file.party->ops->file(file.party, AGENT_FILE_STATUS, body,
-				      sizeof body);
+		body[4] = VD_AGENT_FILE_XFER_STATUS_ERROR;
+		file.party->ops->file(file.party, VD_AGENT_FILE_XFER_STATUS,
+				      body, sizeof body);
 	}
 }
 
@@ -322,7 +243,7 @@ void agent_leave(struct agent_party *party)
 		if (self->files[i].party != party)
 			continue;
 		self->files[i].party = NULL;
-		send_status(self, i, FILE_CANCELLED);
+		send_status(self, i, VD_AGENT_FILE_XFER_STATUS_CANCELLED);
 	}
 }
 
@@ -330,108 +251,22 @@ static void on_message(void *data, uint32_t type, const uint8_t *body,
 		       uint32_t length)
 {
 	struct agent *self = data;
-	unsigned forms;
-	if (type == AGENT_ANNOUNCE) {
+	if (type == VD_AGENT_ANNOUNCE_CAPABILITIES)
 		on_announce(self, body, length);
+	else if (!self->clip.joined)
 		return;
-	}
-	if (!self->active)
-		return;
-	if (type == AGENT_FILE_STATUS) {
+	else if (type == VD_AGENT_FILE_XFER_STATUS)
 		on_file(self, type, body, length);
-		return;
-	}
-	if (self->selection) {
-		if (length < 4 || body[0] != SELECTION_CLIPBOARD)
-			return;
-		body += 4;
-		length -= 4;
-	}
-	switch (type) {
-	case AGENT_GRAB:
-		forms = agent_forms_of(body, length);
-		if (forms)
-			clipboard_offer(&self->party, forms);
-		else
-			clipboard_withdraw(&self->party);
-		break;
-	case AGENT_RELEASE:
-		clipboard_withdraw(&self->party);
-		break;
-	case AGENT_CLIPBOARD:
-		take_clipboard(self, body, length);
-		break;
-	case AGENT_REQUEST:
-		forms = agent_forms_of(body, MIN(length, 4));
-		if (!forms) {
-			send_clipboard(self, AGENT_CLIPBOARD, true, TYPE_NONE,
-				       NULL, 0);
-			break;
-		}
-		self->wanted |= forms;
-		clipboard_ask(&self->party,
-			      (enum clipboard_form)__builtin_ctz(forms));
-		break;
-	}
-}
-
-/* ---- from the viewers ---- */
-
-static void on_offered(struct clipboard_party *party, unsigned forms)
-{
-	struct agent *self = (struct agent *)party;
-	if (forms)
-		send_grab(self, forms);
 	else
-		send_clipboard(self, AGENT_RELEASE, false, 0, NULL, 0);
+		agent_clip_message(&self->clip, type, body, length);
 }
-
-static void on_wanted(struct clipboard_party *party, enum clipboard_form form)
-{
-	send_clipboard((struct agent *)party, AGENT_REQUEST, true,
-		       agent_type_of(form), NULL, 0);
-}
-
-static void on_given(struct clipboard_party *party, enum clipboard_form form,
-		     GBytes *data)
-{
-	struct agent *self = (struct agent *)party;
-	if (!(self->wanted >> form & 1))
-		return;
-	self->wanted &= ~(1u << form);
-	gsize length = 0;
-	const char *bytes = data ? g_bytes_get_data(data, &length) : NULL;
-	if (!data) {
-		send_clipboard(self, AGENT_CLIPBOARD, true, TYPE_NONE, NULL, 0);
-		return;
-	}
-	g_autoptr(GString) ends = g_string_sized_new(length);
-	if (form != CLIPBOARD_TEXT)
-		g_string_append_len(ends, bytes, (gssize)length);
-	for (gsize i = 0; i < length && form == CLIPBOARD_TEXT; i++) {
-		if (self->crlf && bytes[i] == '\n')
-			g_string_append_c(ends, '\r');
-		g_string_append_c(ends, bytes[i]);
-	}
-	send_clipboard(self, AGENT_CLIPBOARD, true, agent_type_of(form),
-		       ends->str, ends->len);
-}
-
-static const struct clipboard_ops clipboard_ops = {
-    .offered = on_offered,
-    .wanted = on_wanted,
-    .given = on_given,
-};
 
 /* ---- the stream ---- */
 
 static void forget_agent(struct agent *self)
 {
-	if (self->active)
-		clipboard_leave(&self->party);
-	bool was_active = self->active;
-	self->active = false;
-	self->wanted = 0;
+	bool was_active = self->clip.joined;
+	agent_clip_leave(&self->clip);
 	agent_wire_finish(&self->wire);
 	agent_wire_init(&self->wire);
 	g_byte_array_set_size(self->out, 0);
@@ -464,8 +299,7 @@ static gboolean on_readable(int fd, GIOCondition condition, void *data)
 struct agent *agent_new(struct clipboard *clipboard)
 {
 	struct agent *self = g_new0(struct agent, 1);
-	self->party.ops = &clipboard_ops;
-	self->party.guest = true;
+	agent_clip_init(&self->clip, true, send_clip, self);
 	self->clipboard = clipboard;
 	self->fd = -1;
 	self->out = g_byte_array_new();
@@ -517,5 +351,5 @@ void agent_port_open(struct agent *self, bool open)
 
 bool agent_is_active(const struct agent *self)
 {
-	return self->active;
+	return self->clip.joined;
 }

@@ -22,7 +22,7 @@ static struct rfb_client *client_of(struct audio_party *party)
 
 static size_t waiting(const struct rfb_client *self)
 {
-	return rfb_client_queued(self) + self->planned;
+	return line_queued(&self->line) + self->planned;
 }
 
 static void put_head(uint8_t *p, unsigned operation)
@@ -40,7 +40,7 @@ static void say(struct rfb_client *self, bool begun)
 	self->audio_begun = begun;
 	put_head(message, begun ? BEGIN : END);
 	rfb_client_send(self, message, sizeof message);
-	rfb_client_flush(self);
+	line_flush(&self->line);
 }
 
 static uint8_t *put_sample(uint8_t *p, enum rfb_sample sample, int value)
@@ -87,13 +87,13 @@ static void on_heard(struct audio_party *party, const int16_t *frames,
 		     unsigned count)
 {
 	struct rfb_client *self = client_of(party);
-	while (count && !self->dead && waiting(self) < WAITING_MAX) {
+	while (count && !self->line.dead && waiting(self) < WAITING_MAX) {
 		unsigned some = MIN(count, CHUNK);
 		send_some(self, frames, some);
 		frames += some * AUDIO_CHANNELS;
 		count -= some;
 	}
-	rfb_client_flush(self);
+	line_flush(&self->line);
 }
 
 static void on_playing(struct audio_party *party, bool on)

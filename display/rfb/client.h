@@ -1,6 +1,6 @@
 /* client.h - one RFB client, as the files of this folder share it.
  *
- *   client.c     socket, buffers, life
+ *   client.c     life; bytes in and out: display/line.h
  *   handshake.c  up to ServerInit
  *   dispatch.c   messages once it is up
  *   update.c     framebuffer updates
@@ -16,6 +16,7 @@
 #pragma once
 
 #include "display/film-stream.h"
+#include "display/line.h"
 #include "display/pacer.h"
 #include "display/rfb/encoder.h"
 #include "display/rfb/rfb.h"
@@ -27,7 +28,6 @@ enum rfb_state {
 	RFB_STATE_CHALLENGE,
 	RFB_STATE_INIT,
 	RFB_STATE_UP,
-	RFB_STATE_CLOSING, /* what is queued goes out, then it is closed */
 };
 
 struct rfb_rect16 {
@@ -37,22 +37,15 @@ struct rfb_rect16 {
 struct rfb_client {
 	struct viewer viewer; /* first: the display knows it by this */
 	struct rfb_server *server;
-	int fd;
+	struct line line;
 	char label[16]; /* for the log */
-	bool dead;
 	enum rfb_state state;
 	int minor; /* of the protocol version: 3, 7 or 8 */
 	bool authenticate;
 	uint8_t challenge[16];
-	guint read_watch, write_watch, deadline, free_idle;
+	uint64_t skip; /* bytes of what comes still to be thrown away */
 
-	GByteArray *in;
-	size_t in_at;  /* bytes of `in` that are done with */
-	uint64_t skip; /* bytes still to be thrown away */
-	bool paused;   /* held back while the machine is behind with input */
-	GByteArray *out;
-	size_t out_at;
-	GQueue plan;         /* what follows behind `out`, in order: plan.c */
+	GQueue plan;         /* what follows behind what the line has: plan.c */
 	GQueue overtaken;    /* of it, while something is put in front */
 	size_t planned;      /* bytes of messages in it */
 	GByteArray *message; /* the beginning of an update, being composed */
@@ -117,25 +110,18 @@ struct rfb_client *rfb_client_new(struct rfb_server *server, int fd,
 /* why: what it did wrong, for the log; NULL: it left, or was sent away. */
 void rfb_client_fail(struct rfb_client *self, const char *why);
 void rfb_client_free(struct rfb_client *self);
-/* Sends what is queued, as far as the socket takes it. May fail the client. */
-void rfb_client_flush(struct rfb_client *self);
-size_t rfb_client_queued(const struct rfb_client *self);
 void rfb_client_send(struct rfb_client *self, const void *bytes, size_t length);
-/* Closes it when everything queued is sent. */
-void rfb_client_close_after(struct rfb_client *self);
 
 /* ---- handshake.c ---- */
 void rfb_handshake_begin(struct rfb_client *self);
-/* Consumes one step of `in`; false when more bytes are needed. */
+/* Consumes one step of what came; false when more bytes are needed. */
 bool rfb_handshake_step(struct rfb_client *self, const uint8_t *bytes,
 			size_t length, size_t *used);
 void rfb_client_up(struct rfb_client *self); /* client.c: ServerInit is out */
 
 /* ---- server's part, listen.c ---- */
 struct display *rfb_server_display(struct rfb_server *self);
-const char *rfb_server_ticket(struct rfb_server *self);
-void rfb_server_remove(struct rfb_server *self, struct rfb_client *client);
-void rfb_server_auth_failed(struct rfb_server *self);
+struct door *rfb_server_door(struct rfb_server *self);
 
 /* ---- dispatch.c ---- */
 void rfb_dispatch(struct rfb_client *self, const struct rfb_message *message);

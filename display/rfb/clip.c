@@ -135,7 +135,7 @@ static void on_offered(struct clipboard_party *party, unsigned forms)
 		notify(self, text);
 	else if (text)
 		clipboard_ask(party, CLIPBOARD_TEXT);
-	rfb_client_flush(self);
+	line_flush(&self->line);
 }
 
 static void on_wanted(struct clipboard_party *party, enum clipboard_form form)
@@ -145,7 +145,7 @@ static void on_wanted(struct clipboard_party *party, enum clipboard_form form)
 		send_extended(self, CLIP_REQUEST | CLIP_TEXT, NULL, 0);
 	else
 		clipboard_give(party, form, NULL);
-	rfb_client_flush(self);
+	line_flush(&self->line);
 }
 
 static void on_given(struct clipboard_party *party, enum clipboard_form form,
@@ -162,7 +162,7 @@ static void on_given(struct clipboard_party *party, enum clipboard_form form,
 			      body->len);
 	}
 	self->clip_wanted = false;
-	rfb_client_flush(self);
+	line_flush(&self->line);
 }
 
 static const struct clipboard_ops clipboard_ops = {

@@ -82,7 +82,7 @@ bool rfb_film_frame(struct rfb_client *self, const struct job *job,
 	rfb_put32(head, bytes->len);
 	rfb_put32(head + 4, begins ? RESET_THIS | RESET_ALL : 0);
 	rfb_frame(RFB_ENC_H264, rect->x, rect->y, rect->w, rect->h, head,
-		  sizeof head, &self->streams, self->out);
-	g_byte_array_append(self->out, bytes->data, bytes->len);
+		  sizeof head, &self->streams, self->line.out);
+	g_byte_array_append(self->line.out, bytes->data, bytes->len);
 	return true;
 }

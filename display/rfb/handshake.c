@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "display/door.h"
 #include "display/rfb/client.h"
 
 enum { SECURITY_NONE = 1, SECURITY_VNC = 2 };
@@ -49,7 +50,8 @@ static void refuse(struct rfb_client *self, const char *reason)
 		rfb_client_send(self, length, 4);
 		rfb_client_send(self, reason, strlen(reason));
 	}
-	rfb_client_close_after(self);
+	line_close_after(&self->line, NULL);
+	line_flush(&self->line);
 }
 
 static void accept_client(struct rfb_client *self)
@@ -114,13 +116,13 @@ static bool same_bytes(const uint8_t *a, const uint8_t *b, size_t length)
 static void take_response(struct rfb_client *self, const uint8_t *bytes)
 {
 	uint8_t expected[16];
-	const char *ticket = rfb_server_ticket(self->server);
+	const char *ticket = door_ticket(rfb_server_door(self->server));
 	if (ticket && vnc_response(ticket, self->challenge, expected) &&
 	    same_bytes(bytes, expected, 16)) {
 		accept_client(self);
 		return;
 	}
-	rfb_server_auth_failed(self->server);
+	door_wrong_ticket(rfb_server_door(self->server));
 	refuse(self, "The password is wrong.");
 }
 
@@ -143,7 +145,7 @@ static void send_server_init(struct rfb_client *self)
 void rfb_handshake_begin(struct rfb_client *self)
 {
 	rfb_client_send(self, "RFB 003.008\n", 12);
-	rfb_client_flush(self);
+	line_flush(&self->line);
 }
 
 bool rfb_handshake_step(struct rfb_client *self, const uint8_t *bytes,

@@ -1,27 +1,14 @@
-#include <errno.h>
-#include <glib-unix.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/log.h"
-#include "display/address.h"
+#include "display/door.h"
 #include "display/rfb/client.h"
-
-/* Wrong passwords from anywhere before TCP is shut for a while. */
-#define FAILURES_MAX       10
-#define FAILURES_WINDOW_US (30 * G_USEC_PER_SEC)
 
 struct rfb_server {
 	struct display *display;
-	char *unix_path; /* removed at the end */
-	char *ticket;
-	bool tcp;
-	int fd;
-	guint watch;
-	GPtrArray *clients; /* oldest first */
-	unsigned failures;
-	gint64 failures_since;
+	struct door *door;
 };
 
 struct display *rfb_server_display(struct rfb_server *self)
@@ -29,45 +16,9 @@ struct display *rfb_server_display(struct rfb_server *self)
 	return self->display;
 }
 
-const char *rfb_server_ticket(struct rfb_server *self)
+struct door *rfb_server_door(struct rfb_server *self)
 {
-	return self->ticket;
-}
-
-void rfb_server_remove(struct rfb_server *self, struct rfb_client *client)
-{
-	g_ptr_array_remove(self->clients, client);
-}
-
-void rfb_server_auth_failed(struct rfb_server *self)
-{
-	gint64 now = g_get_monotonic_time();
-	if (now - self->failures_since > FAILURES_WINDOW_US)
-		self->failures = 0;
-	self->failures_since = now;
-	self->failures++;
-}
-
-static bool shut(const struct rfb_server *self)
-{
-	return self->failures >= FAILURES_MAX &&
-	       g_get_monotonic_time() - self->failures_since <
-		   FAILURES_WINDOW_US;
-}
-
-/* Makes room: the oldest that has not finished its handshake goes first. */
-static bool make_room(struct rfb_server *self)
-{
-	if (self->clients->len < DISPLAY_VIEWERS_MAX)
-		return true;
-	for (guint i = 0; i < self->clients->len; i++) {
-		struct rfb_client *client = self->clients->pdata[i];
-		if (client->state != RFB_STATE_UP) {
-			rfb_client_fail(client, NULL);
-			return true;
-		}
-	}
-	return false;
+	return self->door;
 }
 
 void rfb_server_take(struct rfb_server *self, int fd)
@@ -75,9 +26,9 @@ void rfb_server_take(struct rfb_server *self, int fd)
 	static struct log_limit limit = {.burst = 2};
 	const struct log_about about = {.vm = display_vm(self->display)};
 	const char *reason = NULL;
-	if (self->tcp && shut(self))
+	if (door_is_shut(self->door))
 		reason = "Too many wrong passwords; try again in a minute.";
-	else if (!make_room(self))
+	else if (!door_make_room(self->door))
 		reason = "This desktop has as many viewers as it may have.";
 	if (reason) {
 		/* 7.1.2: no security types, and why */
@@ -94,28 +45,43 @@ void rfb_server_take(struct rfb_server *self, int fd)
 		return;
 	}
 	struct rfb_client *client =
-	    rfb_client_new(self, fd, self->ticket != NULL);
-	if (!client->dead)
-		g_ptr_array_add(self->clients, client);
+	    rfb_client_new(self, fd, door_ticket(self->door) != NULL);
+	if (!client->line.dead)
+		door_list(self->door, client);
 }
 
-static gboolean on_connection(int fd, GIOCondition condition, void *data)
+static void came(void *data, int fd)
 {
-	struct rfb_server *self = data;
-	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (client >= 0)
-		rfb_server_take(self, client);
-	else if (errno == EMFILE || errno == ENFILE)
-		make_room(self); /* descriptors run out before viewers do */
-	return G_SOURCE_CONTINUE;
+	rfb_server_take(data, fd);
+}
+
+static bool is_up(const void *guest)
+{
+	const struct rfb_client *client = guest;
+	return client->state == RFB_STATE_UP;
+}
+
+static void send_away(void *guest)
+{
+	rfb_client_fail(guest, NULL);
+}
+
+static void free_client(void *guest)
+{
+	rfb_client_free(guest);
 }
 
 struct rfb_server *rfb_server_new_closed(struct display *display)
 {
+	static const struct door_ops ops = {
+	    .came = came,
+	    .is_up = is_up,
+	    .send_away = send_away,
+	    .free = free_client,
+	};
 	struct rfb_server *self = g_new0(struct rfb_server, 1);
 	self->display = display;
-	self->fd = -1;
-	self->clients = g_ptr_array_new();
+	self->door = door_new(&ops, self, DISPLAY_VIEWERS_MAX);
 	return self;
 }
 
@@ -123,38 +89,17 @@ struct rfb_server *rfb_server_new(struct display *display, const char *address,
 				  const char *ticket, bool no_auth,
 				  GError **error)
 {
-	bool local;
-	int fd =
-	    address_listen(address, ticket != NULL, no_auth, &local, error);
-	if (fd < 0)
-		return NULL;
 	struct rfb_server *self = rfb_server_new_closed(display);
-	self->fd = fd;
-	self->tcp = !local;
-	if (local)
-		self->unix_path = g_strdup(address + 5);
-	else
-		self->ticket = g_strdup(ticket);
-	self->watch = g_unix_fd_add(fd, G_IO_IN, on_connection, self);
-	return self;
+	if (door_open(self->door, address, ticket, no_auth, error))
+		return self;
+	rfb_server_free(self);
+	return NULL;
 }
 
 void rfb_server_free(struct rfb_server *self)
 {
 	if (!self)
 		return;
-	if (self->watch)
-		g_source_remove(self->watch);
-	if (self->fd >= 0)
-		close(self->fd);
-	if (self->unix_path)
-		unlink(self->unix_path);
-	while (self->clients->len) /* failing takes it off the list */
-		rfb_client_free(self->clients->pdata[0]);
-	g_ptr_array_unref(self->clients);
-	if (self->ticket)
-		memset(self->ticket, 0, strlen(self->ticket));
-	g_free(self->ticket);
-	g_free(self->unix_path);
+	door_free(self->door);
 	g_free(self);
 }

@@ -205,7 +205,7 @@ static void append_part(struct rfb_client *self, const struct item *item)
 			/* the update has promised a rectangle: an empty one,
 			 * and what should have been there is still to come */
 			rfb_frame(RFB_ENC_RAW, 0, 0, 0, 0, NULL, 0,
-				  &self->streams, self->out);
+				  &self->streams, self->line.out);
 			view_add(&self->view, rect);
 		}
 		self->parts--;
@@ -213,7 +213,7 @@ static void append_part(struct rfb_client *self, const struct item *item)
 	}
 	rfb_frame((enum rfb_encoding)(outcome & 0xffff), rect->x, rect->y,
 		  rect->w, rect->h, body->data, body->len, &self->streams,
-		  self->out);
+		  self->line.out);
 	if (!item->part.exact && !(outcome & RFB_OUTCOME_LOSSY) &&
 	    desktop_serial(desktop, rect) == job_frame(item->job))
 		view_was_exact(&self->view, rect);
@@ -241,16 +241,16 @@ static void append_mark(struct rfb_client *self, const struct item *item,
 						    RFB_UPDATE_FENCE_SIZE,
 						    RFB_UPDATE_FENCE};
 	rfb_put32(fence + 10, number);
-	g_byte_array_append(self->out, fence, sizeof fence);
+	g_byte_array_append(self->line.out, fence, sizeof fence);
 }
 
 bool rfb_plan_carry_out(struct rfb_client *self)
 {
 	gint64 until = g_get_monotonic_time() + SLICE_US, now;
-	while (!self->dead && !g_queue_is_empty(&self->plan)) {
-		if (rfb_client_queued(self) >= AHEAD_MAX)
-			rfb_client_flush(self);
-		if (self->dead || rfb_client_queued(self) >= AHEAD_MAX)
+	while (!self->line.dead && !g_queue_is_empty(&self->plan)) {
+		if (line_queued(&self->line) >= AHEAD_MAX)
+			line_flush(&self->line);
+		if (self->line.dead || line_queued(&self->line) >= AHEAD_MAX)
 			return true; /* goes on when the socket takes more */
 		now = g_get_monotonic_time();
 		begin_parts(self, until);
@@ -265,18 +265,19 @@ bool rfb_plan_carry_out(struct rfb_client *self)
 		if (part->type == ITEM_PART &&
 		    !(part->job && job_done(part->job)))
 			return true; /* goes on when it is encoded */
-		guint before = self->out->len;
+		guint before = self->line.out->len;
 		if (item->type == ITEM_PART)
 			append_part(self, item);
 		else if (item->type == ITEM_MESSAGE)
-			g_byte_array_append(self->out, item->bytes->data,
+			g_byte_array_append(self->line.out, item->bytes->data,
 					    item->bytes->len);
 		else
 			append_mark(self, item, now);
 		if (item->type == ITEM_MESSAGE)
 			self->planned -= item->bytes->len;
 		if (item->type != ITEM_MARK)
-			pacer_sent(&self->pacer, self->out->len - before, now);
+			pacer_sent(&self->pacer, self->line.out->len - before,
+				   now);
 		item_free(g_queue_pop_head(&self->plan));
 		if (now >= until)
 			return false;

@@ -502,7 +502,7 @@ static gboolean on_rest(gpointer data)
  * not while the client does not want anything. */
 static void look_later(struct rfb_client *self)
 {
-	if (self->rest_timer || self->dead || !view_waits(&self->view) ||
+	if (self->rest_timer || self->line.dead || !view_waits(&self->view) ||
 	    (!self->requested && !self->continuous))
 		return;
 	self->rest_timer = g_timeout_add(REST_MS, on_rest, self);
@@ -510,11 +510,11 @@ static void look_later(struct rfb_client *self)
 
 void rfb_update_pump(struct rfb_client *self)
 {
-	if (self->dead || self->state != RFB_STATE_UP || self->step_idle)
+	if (self->line.dead || self->state != RFB_STATE_UP || self->step_idle)
 		return;
 	for (;;) {
 		bool in_time = rfb_plan_carry_out(self);
-		if (self->dead)
+		if (self->line.dead)
 			return;
 		if (!in_time) {
 			self->step_idle = g_idle_add_full(G_PRIORITY_DEFAULT,
@@ -525,6 +525,6 @@ void rfb_update_pump(struct rfb_client *self)
 			break;
 	}
 	mark_last(self);
-	rfb_client_flush(self);
+	line_flush(&self->line);
 	look_later(self);
 }

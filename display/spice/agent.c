@@ -2,6 +2,7 @@
 
 #include <spice/vd_agent.h>
 
+#include "display/agent-clip.h"
 #include "display/agent-wire.h"
 #include "display/agent.h"
 #include "display/spice/channel.h"
@@ -13,7 +14,7 @@
 #define PIECE_MAX   VD_AGENT_MAX_DATA_SIZE
 
 struct spice_agent {
-	struct clipboard_party party; /* first: ops get a pointer to it */
+	struct agent_clip clip;
 	struct agent_party files;
 	struct spice_channel *channel;
 	struct agent_wire wire;
@@ -22,10 +23,7 @@ struct spice_agent {
 	uint32_t tokens;
 	GByteArray *waiting; /* pieces as agent_wire_write() makes them */
 	size_t waiting_at;
-	bool joined;     /* the client knows clipboards by demand */
-	bool selection;  /* ... and several of them */
-	unsigned wanted; /* forms that it waits for */
-	bool held;       /* tokens, while the guest does not read files */
+	bool held; /* tokens, while the guest does not read files */
 };
 
 /* ---- out ---- */
@@ -60,7 +58,7 @@ static void send_pieces(struct spice_agent *self)
 static void send_message(struct spice_agent *self, uint32_t type,
 			 const void *body, size_t length)
 {
-	if (self->channel->dead || !self->started)
+	if (self->channel->line.dead || !self->started)
 		return;
 	if (self->waiting->len - self->waiting_at + length > WAITING_MAX) {
 		spice_channel_fail(self->channel,
@@ -103,19 +101,12 @@ static void announce(struct spice_agent *self)
 		     body->len);
 }
 
-/* A selection (where the client knows them) and a type come first. */
-static void send_clipboard(struct spice_agent *self, uint32_t message,
-			   bool typed, uint32_t type, GBytes *data)
+static void send_clip(void *data, uint32_t type, const uint8_t *body,
+		      uint32_t length)
 {
-	g_autoptr(GByteArray) body = g_byte_array_new();
-	if (self->selection)
-		put32(body, VD_AGENT_CLIPBOARD_SELECTION_CLIPBOARD);
-	if (typed)
-		put32(body, type);
-	if (data)
-		g_byte_array_append(body, g_bytes_get_data(data, NULL),
-				    g_bytes_get_size(data));
-	send_message(self, message, body->data, body->len);
+	struct spice_agent *self = data;
+	send_message(self, type, body, length);
+	line_flush(&self->channel->line);
 }
 
 /* ---- screens ---- */
@@ -175,131 +166,23 @@ static void on_monitors(struct spice_agent *self, struct reader *in)
 	send_message(self, VD_AGENT_REPLY, body->data, body->len);
 }
 
-/* ---- the client's clipboard ---- */
-
-static void send_grab(struct spice_agent *self, unsigned forms)
-{
-	g_autoptr(GByteArray) body = g_byte_array_new();
-	if (self->selection)
-		put32(body, VD_AGENT_CLIPBOARD_SELECTION_CLIPBOARD);
-	for (unsigned form = 0; form < CLIPBOARD_FORMS; form++)
-		if (forms >> form & 1)
-			put32(body, agent_type_of(form));
-	send_message(self, VD_AGENT_CLIPBOARD_GRAB, body->data, body->len);
-}
-
 static void on_announce(struct spice_agent *self, struct reader *in)
 {
 	bool answer = take32(in);
 	uint32_t caps = take32(in);
 	if (in->bad)
 		return;
-	self->selection = caps >> VD_AGENT_CAP_CLIPBOARD_SELECTION & 1;
+	/* how lines end is the guest's to say, which is us here */
+	caps &= ~(1u << VD_AGENT_CAP_GUEST_LINEEND_CRLF);
+	bool begins = agent_clip_announced(
+	    &self->clip,
+	    display_clipboard(spice_server_display(self->channel->server)),
+	    caps);
 	if (answer)
 		announce(self);
-	if (!self->joined && caps >> VD_AGENT_CAP_CLIPBOARD_BY_DEMAND & 1) {
-		self->joined = true;
-		clipboard_join(display_clipboard(
-				   spice_server_display(self->channel->server)),
-			       &self->party);
-		if (clipboard_forms(&self->party))
-			send_grab(self, clipboard_forms(&self->party));
-	}
+	if (begins)
+		agent_clip_greet(&self->clip);
 }
-
-static void take_data(struct spice_agent *self, struct reader *in)
-{
-	unsigned forms = agent_forms_of(in->at, (uint32_t)MIN(in->left, 4));
-	take32(in);
-	if (!forms) { /* none: whatever was asked for is not there */
-		for (unsigned form = 0; form < CLIPBOARD_FORMS; form++)
-			clipboard_give(&self->party, form, NULL);
-		return;
-	}
-	enum clipboard_form form = (enum clipboard_form)__builtin_ctz(forms);
-	size_t length = in->left;
-	while (form == CLIPBOARD_TEXT && length && !in->at[length - 1])
-		length--;
-	g_autoptr(GBytes) data = g_bytes_new(in->at, length);
-	clipboard_give(&self->party, form, data);
-}
-
-static void on_clipboard(struct spice_agent *self, uint32_t type,
-			 struct reader *in)
-{
-	unsigned forms;
-	if (!self->joined)
-		return;
-	if (self->selection &&
-	    (take32(in) & 0xff) != VD_AGENT_CLIPBOARD_SELECTION_CLIPBOARD)
-		return;
-	switch (type) {
-	case VD_AGENT_CLIPBOARD_GRAB:
-		forms = agent_forms_of(in->at, (uint32_t)in->left);
-		if (forms)
-			clipboard_offer(&self->party, forms);
-		else
-			clipboard_withdraw(&self->party);
-		break;
-	case VD_AGENT_CLIPBOARD_RELEASE:
-		clipboard_withdraw(&self->party);
-		break;
-	case VD_AGENT_CLIPBOARD:
-		take_data(self, in);
-		break;
-	default: /* request */
-		forms = agent_forms_of(in->at, (uint32_t)MIN(in->left, 4));
-		if (!forms) {
-			send_clipboard(self, VD_AGENT_CLIPBOARD, true,
-				       VD_AGENT_CLIPBOARD_NONE, NULL);
-			break;
-		}
-		self->wanted |= forms;
-		clipboard_ask(&self->party,
-			      (enum clipboard_form)__builtin_ctz(forms));
-		break;
-	}
-}
-
-/* ---- from the others ---- */
-
-static void on_offered(struct clipboard_party *party, unsigned forms)
-{
-	struct spice_agent *self = (struct spice_agent *)party;
-	if (forms)
-		send_grab(self, forms);
-	else
-		send_clipboard(self, VD_AGENT_CLIPBOARD_RELEASE, false, 0,
-			       NULL);
-	spice_channel_flush(self->channel);
-}
-
-static void on_wanted(struct clipboard_party *party, enum clipboard_form form)
-{
-	struct spice_agent *self = (struct spice_agent *)party;
-	send_clipboard(self, VD_AGENT_CLIPBOARD_REQUEST, true,
-		       agent_type_of(form), NULL);
-	spice_channel_flush(self->channel);
-}
-
-static void on_given(struct clipboard_party *party, enum clipboard_form form,
-		     GBytes *data)
-{
-	struct spice_agent *self = (struct spice_agent *)party;
-	if (!(self->wanted >> form & 1))
-		return;
-	self->wanted &= ~(1u << form);
-	send_clipboard(self, VD_AGENT_CLIPBOARD, true,
-		       data ? agent_type_of(form) : VD_AGENT_CLIPBOARD_NONE,
-		       data);
-	spice_channel_flush(self->channel);
-}
-
-static const struct clipboard_ops clipboard_ops = {
-    .offered = on_offered,
-    .wanted = on_wanted,
-    .given = on_given,
-};
 
 /* ---- files ---- */
 
@@ -314,14 +197,14 @@ static void on_file(struct agent_party *party, uint32_t type,
 {
 	struct spice_agent *self = by_files(party);
 	send_message(self, type, body, length);
-	spice_channel_flush(self->channel);
+	line_flush(&self->channel->line);
 }
 
 static void on_guest_changed(struct agent_party *party)
 {
 	struct spice_agent *self = by_files(party);
 	announce(self);
-	spice_channel_flush(self->channel);
+	line_flush(&self->channel->line);
 }
 
 static void on_guest_drained(struct agent_party *party)
@@ -330,7 +213,7 @@ static void on_guest_drained(struct agent_party *party)
 	if (!self->held)
 		return;
 	give_tokens(self);
-	spice_channel_flush(self->channel);
+	line_flush(&self->channel->line);
 }
 
 static const struct agent_ops agent_ops = {
@@ -361,7 +244,7 @@ static void on_message(void *data, uint32_t type, const uint8_t *body,
 {
 	struct spice_agent *self = data;
 	struct reader in = {body, length, false};
-	if (self->channel->dead)
+	if (self->channel->line.dead)
 		return;
 	switch (type) {
 	case VD_AGENT_ANNOUNCE_CAPABILITIES:
@@ -379,7 +262,7 @@ static void on_message(void *data, uint32_t type, const uint8_t *body,
 	case VD_AGENT_CLIPBOARD_GRAB:
 	case VD_AGENT_CLIPBOARD_REQUEST:
 	case VD_AGENT_CLIPBOARD_RELEASE:
-		on_clipboard(self, type, &in);
+		agent_clip_message(&self->clip, type, body, length);
 		break;
 	default:
 		break; /* not for us */
@@ -402,7 +285,7 @@ void spice_agent_data(struct spice_agent *self, const uint8_t *bytes,
 			      self) &&
 	      agent_wire_feed(&self->wire, bytes, length, on_message, self)))
 		spice_channel_fail(channel, "agent's data without sense");
-	if (channel->dead || self->taken < TOKENS_BACK)
+	if (channel->line.dead || self->taken < TOKENS_BACK)
 		return;
 	if (agent_is_full(guest_of(self)))
 		self->held = true;
@@ -430,7 +313,7 @@ void spice_agent_tokens(struct spice_agent *self, uint32_t tokens)
 struct spice_agent *spice_agent_new(struct spice_channel *channel)
 {
 	struct spice_agent *self = g_new0(struct spice_agent, 1);
-	self->party.ops = &clipboard_ops;
+	agent_clip_init(&self->clip, false, send_clip, self);
 	self->channel = channel;
 	self->waiting = g_byte_array_new();
 	agent_wire_init(&self->wire);
@@ -441,9 +324,7 @@ struct spice_agent *spice_agent_new(struct spice_channel *channel)
 
 void spice_agent_leave(struct spice_agent *self)
 {
-	if (self->joined)
-		clipboard_leave(&self->party);
-	self->joined = false;
+	agent_clip_leave(&self->clip);
 	agent_leave(&self->files);
 }
 

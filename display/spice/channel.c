@@ -1,22 +1,10 @@
 #include "display/spice/channel.h"
 
-#include <errno.h>
-#include <glib-unix.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include "common/log.h"
+#include "display/door.h"
 
 /* From connecting to the link's end. */
 #define LINK_TIMEOUT_S 15
-/* Taken from a socket before others get their turn. */
-#define READ_MAX 65536
-/* Beyond this the client does not read: pixels and sound stop far below. */
-#define OUT_MAX (32u << 20)
-/* Of the kernel, before a TCP connection: what waits there grows old. */
-#define NOTSENT_MAX (64 << 10)
 
 #define LONG_HEADER  18u
 #define SHORT_HEADER 6u
@@ -34,51 +22,34 @@ static void log_channel(const struct spice_channel *self, const char *why)
 		log_warn(&about, "SPICE channel closed: it sent %s", why);
 }
 
-static void drop_source(guint *id)
+static void release(void *data)
 {
-	if (*id)
-		g_source_remove(*id);
-	*id = 0;
+	struct spice_channel *self = data;
+	if (self->state)
+		self->ops->release(self->state);
+	line_clear(&self->line);
+	g_free(self);
 }
 
 void spice_channel_free(struct spice_channel *self)
 {
-	if (!self)
-		return;
-	if (!self->dead)
-		spice_channel_fail(self, NULL);
-	drop_source(&self->free_idle);
-	if (self->state)
-		self->ops->release(self->state);
-	g_byte_array_unref(self->in);
-	g_byte_array_unref(self->out);
-	g_free(self);
-}
-
-static gboolean on_free(gpointer data)
-{
-	struct spice_channel *self = data;
-	self->free_idle = 0;
-	spice_channel_free(self);
-	return G_SOURCE_REMOVE;
+	line_free(&self->line);
 }
 
 void spice_channel_fail(struct spice_channel *self, const char *why)
 {
-	if (self->dead)
+	if (self->line.dead)
 		return;
 	log_channel(self, why);
-	self->dead = true;
-	drop_source(&self->read_watch);
-	drop_source(&self->write_watch);
-	drop_source(&self->deadline);
-	close(self->fd);
-	self->fd = -1;
-	self->free_idle =
-	    g_idle_add_full(G_PRIORITY_DEFAULT, on_free, self, NULL);
-	spice_server_remove(self->server, self);
+	line_cut(&self->line);
+	door_forget(spice_server_door(self->server), self);
 	if (self->client)
 		spice_client_leave(self);
+}
+
+static void on_failed(void *data, const char *why)
+{
+	spice_channel_fail(data, why);
 }
 
 bool spice_channel_can(const struct spice_channel *self, unsigned cap)
@@ -88,14 +59,9 @@ bool spice_channel_can(const struct spice_channel *self, unsigned cap)
 
 /* ---- output ---- */
 
-size_t spice_channel_queued(const struct spice_channel *self)
-{
-	return self->out->len - self->out_at;
-}
-
 GByteArray *spice_channel_begin(struct spice_channel *self, unsigned type)
 {
-	GByteArray *out = self->out;
+	GByteArray *out = self->line.out;
 	self->message_at = out->len;
 	if (!self->mini)
 		put64(out, ++self->serial);
@@ -111,60 +77,24 @@ void spice_channel_end(struct spice_channel *self)
 	unsigned header = self->mini ? SHORT_HEADER : LONG_HEADER;
 	unsigned size_at = self->mini ? 2 : 10;
 	uint32_t size =
-	    GUINT32_TO_LE(self->out->len - self->message_at - header);
-	memcpy(self->out->data + self->message_at + size_at, &size, 4);
-	if (!self->dead && spice_channel_queued(self) > OUT_MAX)
+	    GUINT32_TO_LE(self->line.out->len - self->message_at - header);
+	memcpy(self->line.out->data + self->message_at + size_at, &size, 4);
+	if (!self->line.dead && line_queued(&self->line) > LINE_OUT_MAX)
 		spice_channel_fail(self, "requests without reading answers");
 }
 
-static gboolean on_writable(int fd, GIOCondition condition, void *data)
+static void on_sent(void *data, size_t length)
 {
 	struct spice_channel *self = data;
-	spice_channel_flush(self);
-	if (!self->dead && self->client && self->ops->drained)
-		self->ops->drained(self);
-	if (self->dead || !self->write_watch)
-		return G_SOURCE_REMOVE;
-	if (spice_channel_queued(self))
-		return G_SOURCE_CONTINUE;
-	self->write_watch = 0;
-	return G_SOURCE_REMOVE;
+	if (self->client)
+		self->client->viewer.bytes_sent += length;
 }
 
-void spice_channel_flush(struct spice_channel *self)
+static void on_pump(void *data)
 {
-	while (!self->dead && spice_channel_queued(self)) {
-		ssize_t n = send(self->fd, self->out->data + self->out_at,
-				 spice_channel_queued(self),
-				 MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN)
-			break;
-		if (n < 0) {
-			spice_channel_fail(self, NULL);
-			return;
-		}
-		self->out_at += n;
-		if (self->client)
-			self->client->viewer.bytes_sent += n;
-	}
-	if (self->dead)
-		return;
-	if (!spice_channel_queued(self)) {
-		g_byte_array_set_size(self->out, 0);
-		self->out_at = 0;
-		if (self->closing)
-			spice_channel_fail(self, self->link.reason);
-		return;
-	}
-	if (self->out_at > self->out->len / 2) {
-		g_byte_array_remove_range(self->out, 0, self->out_at);
-		self->out_at = 0;
-	}
-	if (!self->write_watch)
-		self->write_watch =
-		    g_unix_fd_add(self->fd, G_IO_OUT, on_writable, self);
+	struct spice_channel *self = data;
+	if (self->client && self->ops->drained)
+		self->ops->drained(self);
 }
 
 /* ---- input ---- */
@@ -189,18 +119,17 @@ static uint32_t admit(struct spice_channel *self)
 
 /* Everything is answered in the order it came: an answer that cannot be sent
  * yet is in `out` before what follows it. */
-static bool link_step(struct spice_channel *self, const uint8_t *bytes,
-		      size_t length)
+static size_t link_step(struct spice_channel *self, const uint8_t *bytes,
+			size_t length)
 {
 	size_t used =
 	    spice_link_feed(&self->link, spice_server_key(self->server), bytes,
-			    length, self->out);
-	self->in_at += used;
+			    length, self->line.out);
 	if (self->link.state == SPICE_LINK_ASK) {
 		uint32_t result = admit(self);
-		spice_link_answer(&self->link, result, self->out);
+		spice_link_answer(&self->link, result, self->line.out);
 		if (result == SPICE_LINK_ERR_OK) {
-			drop_source(&self->deadline);
+			line_is_up(&self->line);
 			self->mini = self->link.common_caps >>
 					 SPICE_COMMON_CAP_MINI_HEADER &
 				     1;
@@ -209,10 +138,9 @@ static bool link_step(struct spice_channel *self, const uint8_t *bytes,
 				   self->link.type);
 			self->ops->up(self);
 		}
-		used = 1;
 	}
-	if (self->link.state == SPICE_LINK_CLOSED && !self->dead)
-		self->closing = true;
+	if (self->link.state == SPICE_LINK_CLOSED)
+		line_close_after(&self->line, self->link.reason);
 	return used;
 }
 
@@ -233,7 +161,7 @@ static void dispatch(struct spice_channel *self, unsigned type,
 	case SPICE_MSGC_MIGRATE_DATA:
 		break;
 	case SPICE_MSGC_DISCONNECTING:
-		self->closing = true;
+		line_close_after(&self->line, NULL);
 		return;
 	default:
 		self->ops->message(self, type, body);
@@ -243,14 +171,14 @@ static void dispatch(struct spice_channel *self, unsigned type,
 		spice_channel_fail(self, "a message that is too short");
 }
 
-/* One message; false when more bytes are needed, or it has to wait. */
-static bool message_step(struct spice_channel *self, const uint8_t *bytes,
-			 size_t length)
+/* One message; 0 when more bytes are needed, or it has to wait. */
+static size_t message_step(struct spice_channel *self, const uint8_t *bytes,
+			   size_t length)
 {
 	unsigned header = self->mini ? SHORT_HEADER : LONG_HEADER;
 	struct reader in = {bytes, MIN(length, header), false};
 	if (length < header)
-		return false;
+		return 0;
 	if (!self->mini)
 		take64(&in);
 	unsigned type = take16(&in);
@@ -259,115 +187,52 @@ static bool message_step(struct spice_channel *self, const uint8_t *bytes,
 	if (size > SPICE_MESSAGE_MAX || subs) {
 		spice_channel_fail(self, subs ? "sub-messages"
 					      : "a message that is too long");
-		return false;
+		return 0;
 	}
 	if (length - header < size)
-		return false;
+		return 0;
 	if (self->ops->full && self->ops->full(self)) {
-		self->paused = true;
-		return false;
+		line_hold(&self->line);
+		return 0;
 	}
-	self->in_at += header + size;
 	struct reader body = {bytes + header, size, false};
 	dispatch(self, type, &body);
-	return true;
+	return header + size;
 }
 
-static bool take_one(struct spice_channel *self)
-{
-	const uint8_t *bytes = self->in->data + self->in_at;
-	size_t length = self->in->len - self->in_at;
-	if (self->closing) {
-		self->in_at = self->in->len;
-		return false;
-	}
-	if (self->link.state != SPICE_LINK_OPEN)
-		return link_step(self, bytes, length);
-	return message_step(self, bytes, length);
-}
-
-static gboolean on_readable(int fd, GIOCondition condition, void *data);
-
-static void take_all(struct spice_channel *self)
-{
-	self->paused = false;
-	while (!self->dead && take_one(self))
-		;
-	if (self->dead)
-		return;
-	g_byte_array_remove_range(self->in, 0, self->in_at);
-	self->in_at = 0;
-	if (!self->in->len) { /* give back what a long message needed */
-		g_byte_array_unref(self->in);
-		self->in = g_byte_array_new();
-	}
-	if (self->paused)
-		drop_source(&self->read_watch);
-	else if (!self->read_watch)
-		self->read_watch = g_unix_fd_add(
-		    self->fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable, self);
-}
-
-static gboolean on_readable(int fd, GIOCondition condition, void *data)
+static size_t take(void *data, const uint8_t *bytes, size_t length)
 {
 	struct spice_channel *self = data;
-	uint8_t bytes[READ_MAX];
-	ssize_t n = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return G_SOURCE_CONTINUE;
-	if (n <= 0) {
-		spice_channel_fail(self, NULL);
-		return G_SOURCE_REMOVE;
-	}
-	g_byte_array_append(self->in, bytes, n);
-	take_all(self);
-	if (!self->dead && self->client && self->ops->drained)
-		self->ops->drained(self);
-	if (!self->dead && !spice_channel_queued(self) && self->closing)
-		spice_channel_fail(self, self->link.reason);
-	if (!self->dead)
-		spice_channel_flush(self);
-	return !self->dead && self->read_watch ? G_SOURCE_CONTINUE
-					       : G_SOURCE_REMOVE;
+	return self->link.state == SPICE_LINK_OPEN
+		   ? message_step(self, bytes, length)
+		   : link_step(self, bytes, length);
 }
 
 void spice_channel_go_on(struct spice_channel *self)
 {
-	if (!self->paused)
+	if (!self->line.held)
 		return;
-	take_all(self);
-	if (!self->dead)
-		spice_channel_flush(self);
+	line_go_on(&self->line);
+	line_flush(&self->line);
 }
 
 /* ---- life ---- */
 
-static gboolean on_deadline(gpointer data)
-{
-	struct spice_channel *self = data;
-	self->deadline = 0;
-	spice_channel_fail(self, "no whole link in time");
-	return G_SOURCE_REMOVE;
-}
-
 struct spice_channel *spice_channel_new(struct spice_server *server, int fd,
 					bool authenticate)
 {
+	static const struct line_ops ops = {
+	    .take = take,
+	    .pump = on_pump,
+	    .sent = on_sent,
+	    .failed = on_failed,
+	    .release = release,
+	};
 	struct spice_channel *self = g_new0(struct spice_channel, 1);
-	int on = 1, unsent = NOTSENT_MAX;
 	self->server = server;
-	self->fd = fd;
 	self->authenticate = authenticate;
 	g_strlcpy(self->label, "new", sizeof self->label);
-	self->in = g_byte_array_new();
-	self->out = g_byte_array_new();
-	g_unix_set_fd_nonblocking(fd, TRUE, NULL);
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
-	self->read_watch =
-	    g_unix_fd_add(fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable, self);
-	self->deadline =
-	    g_timeout_add_seconds(LINK_TIMEOUT_S, on_deadline, self);
+	line_init(&self->line, fd, &ops, self);
+	line_set_deadline(&self->line, LINK_TIMEOUT_S);
 	return self;
 }

@@ -3,7 +3,7 @@
  *
  *   listen.c     the door: connections, limits, who may in
  *   link.c       a connection's first bytes
- *   channel.c    socket, buffers, messages in and out
+ *   channel.c    messages in and out; bytes: display/line.h
  *   client.c     a viewer: its channels, and the display's `struct viewer`
  *   session.c    main channel
  *   agent.c      the agent that every client is shown, on the main channel
@@ -19,6 +19,7 @@
 #pragma once
 
 #include "common/spice-caps.h"
+#include "display/line.h"
 #include "display/spice/link.h"
 #include "display/spice/spice.h"
 #include "display/spice/wire.h"
@@ -59,16 +60,12 @@ struct spice_channel {
 	struct spice_client *client; /* NULL until the link is made */
 	const struct spice_channel_ops *ops;
 	void *state; /* of the channel's type */
-	int fd;
+	struct line line;
 	char label[24]; /* for the log */
-	bool dead, closing, mini, authenticate;
-	bool paused; /* messages wait, ops->full() */
+	bool mini, authenticate;
 	struct spice_link link;
-	uint64_t serial; /* of messages sent, in long headers */
-	guint read_watch, write_watch, deadline, free_idle;
-	GByteArray *in, *out;
-	size_t in_at, out_at; /* bytes that are done with */
-	guint message_at;     /* where the one being composed begins */
+	uint64_t serial;  /* of messages sent, in long headers */
+	guint message_at; /* where the one being composed begins */
 };
 
 /* ---- channel.c ---- */
@@ -80,9 +77,6 @@ void spice_channel_free(struct spice_channel *self);
 /* A message: begin, append its body to the array, end. */
 GByteArray *spice_channel_begin(struct spice_channel *self, unsigned type);
 void spice_channel_end(struct spice_channel *self);
-/* Sends what is queued, as far as the socket takes it. May fail it. */
-void spice_channel_flush(struct spice_channel *self);
-size_t spice_channel_queued(const struct spice_channel *self);
 /* ops->full() is over. */
 void spice_channel_go_on(struct spice_channel *self);
 bool spice_channel_can(const struct spice_channel *self, unsigned cap);
@@ -91,8 +85,7 @@ bool spice_channel_can(const struct spice_channel *self, unsigned cap);
 struct display *spice_server_display(struct spice_server *self);
 const uint8_t *spice_server_key(struct spice_server *self);
 GPtrArray *spice_server_clients(struct spice_server *self);
-void spice_server_remove(struct spice_server *self,
-			 struct spice_channel *channel);
+struct door *spice_server_door(struct spice_server *self);
 /* What a ticket is worth: SPICE_LINK_ERR_OK or the result to tell. */
 uint32_t spice_server_judge(struct spice_server *self,
 			    const struct spice_channel *channel);

@@ -58,8 +58,8 @@ static void on_flush(struct viewer *viewer)
 		spice_picture_pump(self->display);
 	for (guint i = 0; i < channels->len; i++) {
 		struct spice_channel *channel = channels->pdata[i];
-		if (!channel->dead)
-			spice_channel_flush(channel);
+		if (!channel->line.dead)
+			line_flush(&channel->line);
 	}
 }
 

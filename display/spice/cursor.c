@@ -59,7 +59,7 @@ static void up(struct spice_channel *self)
 void spice_cursor_send(struct spice_channel *self)
 {
 	struct pointer *pointer = self->state;
-	pointer->due = spice_channel_queued(self) > WAITING_MAX;
+	pointer->due = line_queued(&self->line) > WAITING_MAX;
 	if (pointer->due)
 		return;
 	if (hidden(self)) {
@@ -80,7 +80,7 @@ static void drained(struct spice_channel *self)
 	if (!pointer->due)
 		return;
 	spice_cursor_send(self);
-	spice_channel_flush(self);
+	line_flush(&self->line);
 }
 
 static void message(struct spice_channel *self, unsigned type,

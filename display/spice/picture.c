@@ -205,9 +205,10 @@ static void send_ready(struct spice_channel *self)
 {
 	struct picture *picture = self->state;
 	struct item *item;
-	while (!self->dead && (item = g_queue_peek_head(&picture->items))) {
+	while (!self->line.dead &&
+	       (item = g_queue_peek_head(&picture->items))) {
 		gint64 now = g_get_monotonic_time();
-		size_t before = spice_channel_queued(self);
+		size_t before = line_queued(&self->line);
 		if (item->type == ITEM_PART &&
 		    !(item->job && job_done(item->job)))
 			return;
@@ -222,9 +223,9 @@ static void send_ready(struct spice_channel *self)
 		} else {
 			send_mark(self, item, now);
 		}
-		if (!self->dead && item->type != ITEM_MARK)
+		if (!self->line.dead && item->type != ITEM_MARK)
 			pacer_sent(&picture->pacer,
-				   spice_channel_queued(self) - before, now);
+				   line_queued(&self->line) - before, now);
 		item_free(item);
 	}
 }
@@ -490,9 +491,9 @@ static bool go(struct spice_channel *self)
 	do {
 		begin_waiting(self);
 		send_ready(self);
-		if (!self->dead && spice_channel_queued(self) >= AHEAD_MAX)
-			spice_channel_flush(self);
-		if (self->dead || spice_channel_queued(self) >= AHEAD_MAX)
+		if (!self->line.dead && line_queued(&self->line) >= AHEAD_MAX)
+			line_flush(&self->line);
+		if (self->line.dead || line_queued(&self->line) >= AHEAD_MAX)
 			return true; /* goes on when the socket takes more */
 		now = g_get_monotonic_time();
 		if (!take_next(self, now))
@@ -505,12 +506,12 @@ static bool go(struct spice_channel *self)
 void spice_picture_pump(struct spice_channel *self)
 {
 	struct picture *picture = self->state;
-	if (self->dead || picture->step_idle)
+	if (self->line.dead || picture->step_idle)
 		return;
 	bool in_time = go(self);
-	if (!self->dead)
-		spice_channel_flush(self);
-	if (self->dead)
+	if (!self->line.dead)
+		line_flush(&self->line);
+	if (self->line.dead)
 		return;
 	if (!in_time)
 		picture->step_idle =

@@ -87,7 +87,7 @@ static void on_heard(struct audio_party *party, const int16_t *frames,
 		return;
 	if (!self->opus) {
 		put_samples(self, frames, count);
-		spice_channel_flush(self->channel);
+		line_flush(&self->channel->line);
 		return;
 	}
 	while (count) {
@@ -103,7 +103,7 @@ static void on_heard(struct audio_party *party, const int16_t *frames,
 		put_piece(self);
 		ping(self);
 	}
-	spice_channel_flush(self->channel);
+	line_flush(&self->channel->line);
 }
 
 static void on_playing(struct audio_party *party, bool on)
@@ -130,7 +130,7 @@ static void on_playing(struct audio_party *party, bool on)
 		      LATENCY_MS);
 		spice_channel_end(channel);
 	}
-	spice_channel_flush(channel);
+	line_flush(&channel->line);
 }
 
 static void on_volume(struct audio_party *party, bool mute,
@@ -148,7 +148,7 @@ static void on_volume(struct audio_party *party, bool mute,
 	spice_channel_end(channel);
 	put8(spice_channel_begin(channel, SPICE_MSG_PLAYBACK_MUTE), mute);
 	spice_channel_end(channel);
-	spice_channel_flush(channel);
+	line_flush(&channel->line);
 }
 
 static const struct audio_ops audio_ops = {

@@ -31,7 +31,7 @@ static void on_recording(struct audio_party *party, bool on)
 		put32(out, AUDIO_RATE);
 	}
 	spice_channel_end(self->channel);
-	spice_channel_flush(self->channel);
+	line_flush(&self->channel->line);
 }
 
 static const struct audio_ops audio_ops = {
