@@ -38,7 +38,11 @@ $(foreach a,$(win32_archs),$(eval $(call win32_programs,$(a))))
 # `make check` installs the compiler with the other packages of its tests
 ifneq ($(shell command -v x86_64-w64-mingw32-gcc),)
 EXTRA_TESTS += agent-win32 $(WIN32)/x86_64/win-toy.exe
+# where recipes and `make install` look for programs
+EXTRA_ALL += $(BUILD)/bin/oriel-agent.exe $(BUILD)/bin/oriel-hook.dll
 endif
+$(BUILD)/bin/oriel-agent.exe $(BUILD)/bin/oriel-hook.dll: $(BUILD)/bin/%: $(WIN32)/x86_64/%
+	$(Q)mkdir -p $(@D) && cp $< $@
 
 # What of it is not Windows: tables.
 LIBS += win32-keys

@@ -228,8 +228,8 @@ static gboolean add_program(struct parser *self, const char *value,
 {
 	g_auto(GStrv) words = g_strsplit(value, " ", 2);
 	char *target = words[1] ? g_strstrip(words[1]) : NULL;
-	if (!target || !only(words[0], "-") || !*words[0] || *target != '/' ||
-	    !stays_inside(target + 1))
+	if (!target || !only(words[0], "-.") || !*words[0] ||
+	    *words[0] == '.' || *target != '/' || !stays_inside(target + 1))
 		return complain(&self->at, error,
 				"Write: program = NAME /PATH/IN/THE/GUEST",
 				"'%s' is no program and path.", value);
