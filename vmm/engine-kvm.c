@@ -57,6 +57,10 @@ static gboolean refuse(const struct launch *launch, GError **error)
 		cause = "it cannot make or clone templates";
 	else if (!spec->kernel)
 		cause = "it has no firmware to boot a disk's own loader";
+	else if (spec->profile && strcmp(spec->profile, "linux") != 0)
+		cause = "it has nothing that Windows could run on";
+	else if (spec->media[0])
+		cause = "it has no CD drives";
 	if (!cause)
 		return FALSE;
 	fault_set(error, FAULT_UNAVAILABLE,

@@ -20,6 +20,7 @@ enum engine_mode {
  * output and error are the machine's log, its folder is run_dir. */
 #define LAUNCH_QMP_FD 3 /* listening: QMP, as many connections as come */
 #define LAUNCH_QGA_FD 4 /* listening: org.qemu.guest_agent.0 */
+#define LAUNCH_TPM_FD 5 /* connected to the TPM, where the profile has one */
 
 enum engine_net {
 	ENGINE_NET_NONE,

@@ -19,6 +19,7 @@
 /* ---- what the machine is ---- */
 
 #define ENGINE_HEADS_MAX 4
+#define ENGINE_MEDIA_MAX 4
 
 /* Strings are borrowed for the call that takes the spec. */
 struct engine_spec {
@@ -35,10 +36,16 @@ struct engine_spec {
 	const char *kernel;  /* direct boot; NULL boots the disk's own loader */
 	const char *initrd;
 	const char *cmdline;
-	gboolean uefi;   /* of a disk's own loader; else BIOS. What the firmware
-			  * keeps is in folder/nvram.fd, made when absent */
-	gboolean plain;  /* disk, picture, pointer and network card that every
-			  * system knows, in the place of virtio's; QEMU only */
+	gboolean uefi;  /* of a disk's own loader; else BIOS. What the firmware
+			 * keeps is in folder/nvram.fd, made when absent */
+	gboolean plain; /* disk, picture, pointer and network card that every
+			 * system knows, in the place of virtio's; QEMU only */
+	const char *profile; /* vmm/profile.h; NULL: "linux". A Windows one
+			      * decides firmware, clock and, with `plain`,
+			      * devices; QEMU only */
+	/* ISO files in CD drives, NULL where there is none; the first is
+	 * booted while the disk holds nothing to boot; QEMU only */
+	const char *media[ENGINE_MEDIA_MAX];
 	const char *mac; /* "52:54:00:..." of the network card; NULL: none */
 	gboolean
 	    network; /* a card at all; outbound only, nothing of the host */

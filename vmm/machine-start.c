@@ -13,7 +13,9 @@
 #include "common/fault.h"
 #include "common/paths.h"
 #include "vmm/machine.h"
+#include "vmm/profile.h"
 #include "vmm/template.h"
+#include "vmm/tpm.h"
 
 unsigned engine_start_ms = 20000;
 
@@ -304,10 +306,13 @@ static gboolean launch(struct engine_machine *machine, GError **error)
 		       : ENGINE_NET_NONE,
 	};
 	g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func(g_free);
-	int fds[2] = {-1, -1};
+	int fds[3] = {-1, -1, -1};
 	struct process *process = NULL;
+	gboolean tpm = engine_profile_find(machine->spec.profile)->tpm;
 	if (ops->command(&launch, argv, error) &&
-	    listen_both(machine, fds, error)) {
+	    listen_both(machine, fds, error) &&
+	    (!tpm || tpm_start(machine->spec.folder, machine->spec.run_dir,
+			       machine->log, &fds[2], error))) {
 		g_ptr_array_add(argv, NULL);
 		process = process_start(
 		    &(struct process_spec){
@@ -316,7 +321,7 @@ static gboolean launch(struct engine_machine *machine, GError **error)
 			.log = machine->log,
 			.pid_file = machine->pid_path,
 			.fds = fds,
-			.fd_count = G_N_ELEMENTS(fds),
+			.fd_count = tpm ? 3 : 2,
 		    },
 		    error);
 	}
@@ -367,14 +372,18 @@ static gboolean check_spec(const struct engine_spec *spec, gboolean adopting,
 		wrong = "it must have a folder, a run folder and a disk";
 	else if (spec->network && !spec->mac)
 		wrong = "its network card must have an address";
+	else if (!engine_profile_find(spec->profile))
+		wrong = "there is no such profile of a machine";
 	if (wrong) {
 		fault_set(error, FAULT_INVALID, NULL,
 			  "Machine '%s' cannot be: %s.",
 			  spec->id ? spec->id : "", wrong);
 		return FALSE;
 	}
-	const char *const files[] = {spec->run_dir, spec->disk, spec->kernel,
-				     spec->initrd};
+	const char *const files[] = {
+	    spec->run_dir,  spec->disk,     spec->kernel,   spec->initrd,
+	    spec->media[0], spec->media[1], spec->media[2], spec->media[3]};
+	G_STATIC_ASSERT(ENGINE_MEDIA_MAX == 4);
 	for (gsize i = 0; !adopting && i < G_N_ELEMENTS(files); i++)
 		if (files[i] && g_access(files[i], R_OK) != 0) {
 			int err = errno;

@@ -3,6 +3,7 @@
  * (process.h gives it the lower priority), so the reason that SHUTDOWN told
  * is known by then. */
 #include "vmm/machine.h"
+#include "vmm/tpm.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -54,6 +55,11 @@ struct engine_machine *machine_new(const struct engine *engine,
 		self->spec.initrd = g_canonicalize_filename(spec->initrd, NULL);
 	self->spec.cmdline = g_strdup(spec->cmdline);
 	self->spec.mac = g_strdup(spec->mac);
+	self->spec.profile = g_strdup(spec->profile);
+	for (gsize i = 0; i < ENGINE_MEDIA_MAX; i++)
+		if (spec->media[i])
+			self->spec.media[i] =
+			    g_canonicalize_filename(spec->media[i], NULL);
 	self->mode = mode;
 	if (template_dir)
 		self->template_dir =
@@ -102,6 +108,9 @@ void engine_machine_unref(struct engine_machine *self)
 	g_free((char *)self->spec.initrd);
 	g_free((char *)self->spec.cmdline);
 	g_free((char *)self->spec.mac);
+	g_free((char *)self->spec.profile);
+	for (gsize i = 0; i < ENGINE_MEDIA_MAX; i++)
+		g_free((char *)self->spec.media[i]);
 	g_free(self->template_dir);
 	g_free(self->qmp_path);
 	g_free(self->qga_path);
@@ -154,10 +163,13 @@ void machine_clean(struct engine_machine *self)
 	    g_build_filename(self->spec.run_dir, NET_SOCKET, NULL);
 	g_autofree char *net_pid =
 	    g_build_filename(self->spec.run_dir, NET_PID_FILE, NULL);
+	g_autofree char *tpm_pid =
+	    g_build_filename(self->spec.run_dir, TPM_PID_FILE, NULL);
 	g_unlink(self->qmp_path);
 	g_unlink(self->qga_path);
 	g_unlink(net);
 	g_unlink(net_pid);
+	g_unlink(tpm_pid);
 	g_unlink(self->pid_path);
 }
 

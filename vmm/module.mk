@@ -1,8 +1,8 @@
 LIBS += engine
 engine_SRC := vmm/disk.c vmm/engine.c vmm/engine-kvm.c vmm/machine.c vmm/machine-acts.c \
 	vmm/machine-freeze.c vmm/machine-start.c vmm/net.c vmm/probe.c \
-	vmm/probe-kvm.c vmm/process.c vmm/qemu.c vmm/qemu-command.c \
-	vmm/template.c
+	vmm/probe-kvm.c vmm/process.c vmm/profile.c vmm/qemu.c vmm/qemu-command.c \
+	vmm/template.c vmm/tpm.c
 engine_PKG := gio-unix-2.0 jansson
 
 PROGRAMS += oriel-net
@@ -40,3 +40,8 @@ net-filter-fuzz_SRC := vmm/net-filter-fuzz.c vmm/net-filter.c
 TESTS += engine-probe-test
 engine-probe-test_SRC := tests/unit/engine-probe-test.c
 engine-probe-test_LIBS := engine common
+
+TESTS += engine-profile-test
+engine-profile-test_SRC := tests/unit/engine-profile-test.c \
+	tests/unit/engine-guest.c
+engine-profile-test_LIBS := engine common

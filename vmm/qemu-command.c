@@ -10,6 +10,7 @@
 
 #include "common/fault.h"
 #include "vmm/disk.h"
+#include "vmm/profile.h"
 #include "vmm/qemu.h"
 
 /* Where things sit on the root bus. 0x1f is the chipset's own, 1b is where
@@ -54,18 +55,36 @@ static char *escape(const char *text)
 	return g_strjoinv(",,", parts);
 }
 
+/* ",FLAG" of each; new string. */
+static char *join(const char *const *flags)
+{
+	if (!flags)
+		return g_strdup("");
+	g_autofree char *all = g_strjoinv(",", (char **)flags);
+	return g_strconcat(",", all, NULL);
+}
+
 static void add_machine(const struct launch *launch, GPtrArray *argv)
 {
 	const struct engine_spec *spec = launch->spec;
 	g_autofree char *name = escape(spec->name ? spec->name : spec->id);
 	add(argv, "-name", "guest=%s,debug-threads=on", name);
+	const struct engine_profile *profile =
+	    engine_profile_find(spec->profile);
 	gboolean kvm = kvm_probe_result()->usable;
+	/* Windows takes its time from the processor and the reference
+	 * counter; an HPET would only be asked more often */
 	add(argv, "-machine",
-	    QEMU_MACHINE ",memory-backend=ram,vmport=off,smm=%s",
-	    kvm ? "auto" : "off");
+	    QEMU_MACHINE ",memory-backend=ram,vmport=off,smm=%s%s",
+	    profile->secure_boot ? "on"
+	    : kvm                ? "auto"
+				 : "off",
+	    profile->hyperv ? ",hpet=off" : "");
 	if (kvm) {
 		add(argv, "-accel", "kvm");
-		add(argv, "-cpu", "host,migratable=on");
+		/* the enlightenments are KVM's: emulation has none */
+		g_autofree char *hyperv = join(profile->hyperv);
+		add(argv, "-cpu", "host,migratable=on%s", hyperv);
 	} else {
 		add(argv, "-accel", "tcg,thread=multi,tb-size=%d",
 		    TCG_CACHE_MIB);
@@ -73,7 +92,11 @@ static void add_machine(const struct launch *launch, GPtrArray *argv)
 		 * tables, which would only make each walk longer */
 		add(argv, "-cpu", "max,la57=off");
 	}
-	add(argv, "-smp", "%u", spec->cpus);
+	if (profile->one_socket)
+		add(argv, "-smp", "%u,sockets=1,cores=%u,threads=1", spec->cpus,
+		    spec->cpus);
+	else
+		add(argv, "-smp", "%u", spec->cpus);
 	add(argv, "-m", "%u", spec->memory_mib);
 	json_int_t size = (json_int_t)spec->memory_mib << 20;
 	if (launch->mode == ENGINE_BOOT) {
@@ -99,7 +122,8 @@ static void add_machine(const struct launch *launch, GPtrArray *argv)
 		if (spec->cmdline)
 			add(argv, "-append", "%s", spec->cmdline);
 	}
-	add(argv, "-rtc", "base=utc,clock=host,driftfix=slew");
+	add(argv, "-rtc", "base=%s,clock=host,driftfix=slew",
+	    profile->local_time ? "localtime" : "utc");
 	add(argv, "-global", "ICH9-LPC.disable_s3=1");
 	add(argv, "-global", "ICH9-LPC.disable_s4=1");
 	add(argv, "-global", "kvm-pit.lost_tick_policy=delay");
@@ -132,6 +156,33 @@ static void add_disk(const struct launch *launch, GPtrArray *argv)
 		    ",werror=stop,rerror=stop,bootindex=1");
 }
 
+static void add_media(const struct launch *launch, GPtrArray *argv)
+{
+	for (int i = 0; i < ENGINE_MEDIA_MAX; i++) {
+		const char *iso = launch->spec->media[i];
+		if (!iso)
+			continue;
+		g_autofree char *node = g_strdup_printf("media%d", i);
+		add_json(argv, "-blockdev",
+			 json_pack("{s:s,s:s,s:b,s:{s:s,s:s}}", "driver", "raw",
+				   "node-name", node, "read-only", 1, "file",
+				   "driver", "file", "filename", iso));
+		/* ide.0 is a plain disk's. After the disk: what a setup has
+		 * written there goes on by itself when it starts the machine
+		 * anew. */
+		add(argv, "-device",
+		    "ide-cd,bus=ide.%d,id=cd%d,drive=media%d,bootindex=%d",
+		    i + 1, i, i, i + 2);
+	}
+}
+
+static void add_tpm(GPtrArray *argv)
+{
+	add(argv, "-chardev", "socket,id=tpm,fd=%d", LAUNCH_TPM_FD);
+	add(argv, "-tpmdev", "emulator,id=tpm0,chardev=tpm");
+	add(argv, "-device", "tpm-crb,tpmdev=tpm0");
+}
+
 static void add_sound(GPtrArray *argv)
 {
 	add(argv, "-device", "ich9-intel-hda,id=hda,addr=" AT_SOUND);
@@ -149,7 +200,11 @@ static void add_display(const struct launch *launch, GPtrArray *argv)
 	add(argv, "-display", "dbus,p2p=yes,audiodev=sound");
 	if (launch->spec->plain) {
 		add(argv, "-device", "VGA,id=gpu,vgamem_mb=64,addr=" AT_GPU);
-		add(argv, "-device", "qemu-xhci,id=usb,addr=" AT_KEYS);
+		gboolean old =
+		    engine_profile_find(launch->spec->profile)->old_usb;
+		/* EHCI takes no device of the tablet's speed, UHCI does */
+		add(argv, "-device", "%s,id=usb,addr=" AT_KEYS,
+		    old ? "piix3-usb-uhci" : "qemu-xhci");
 		add(argv, "-device", "usb-tablet,bus=usb.0");
 		add_sound(argv);
 		return;
@@ -215,8 +270,12 @@ void qemu_plug(const struct engine_spec *spec, enum engine_net net,
 				  "unix", "path", NET_SOCKET)
 		      : json_pack("{s:s,s:s,s:b}", "type", "user", "id", "net",
 				  "restrict", 1);
-	*device = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "driver",
-			    spec->plain ? "e1000e" : "virtio-net-pci", "id",
+	const struct engine_profile *profile =
+	    engine_profile_find(spec->profile);
+	const char *driver = !spec->plain ? "virtio-net-pci"
+			     : profile->hyperv /* a Windows */ ? profile->card
+							       : "e1000e";
+	*device = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "driver", driver, "id",
 			    "card", "netdev", "net", "bus", "netport", "mac",
 			    spec->mac, "romfile", "");
 }
@@ -225,10 +284,18 @@ void qemu_plug(const struct engine_spec *spec, enum engine_net net,
 static gboolean add_firmware(const struct launch *launch, GPtrArray *argv,
 			     GError **error)
 {
-	static const char code[] = "/usr/share/OVMF/OVMF_CODE_4M.fd";
-	static const char blank[] = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 	const struct engine_spec *spec = launch->spec;
-	if (!spec->uefi || spec->kernel)
+	const struct engine_profile *profile =
+	    engine_profile_find(spec->profile);
+	/* the second pair knows Microsoft's keys and insists on them */
+	const char *code = profile->secure_boot
+			       ? "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd"
+			       : "/usr/share/OVMF/OVMF_CODE_4M.fd";
+	const char *blank = profile->secure_boot
+				? "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"
+				: "/usr/share/OVMF/OVMF_VARS_4M.fd";
+	gboolean uefi = profile->hyperv ? profile->uefi : spec->uefi;
+	if (!uefi || spec->kernel)
 		return TRUE;
 	g_autofree char *kept =
 	    g_build_filename(spec->folder, "nvram.fd", NULL);
@@ -261,6 +328,9 @@ static gboolean add_firmware(const struct launch *launch, GPtrArray *argv,
 			   "node-name", "uefi-vars", "file", "driver", "file",
 			   "filename", kept));
 	add(argv, "-machine", "pflash0=uefi-code,pflash1=uefi-vars");
+	if (profile->secure_boot) /* variables only through SMM */
+		add(argv, "-global",
+		    "driver=cfi.pflash01,property=secure,value=on");
 	return TRUE;
 }
 
@@ -286,6 +356,9 @@ gboolean qemu_command(const struct launch *launch, GPtrArray *argv,
 		return FALSE;
 	add_channels(argv);
 	add_disk(launch, argv);
+	add_media(launch, argv);
+	if (engine_profile_find(launch->spec->profile)->tpm)
+		add_tpm(argv);
 	add_display(launch, argv);
 	add(argv, "-object", "rng-random,id=entropy,filename=/dev/urandom");
 	add(argv, "-device", "virtio-rng-pci,rng=entropy,addr=" AT_RNG);

@@ -22,6 +22,7 @@ void image_free(struct image *self)
 	g_free(self->kernel);
 	g_free(self->initrd);
 	g_free(self->cmdline);
+	g_free(self->profile);
 	g_free(self->digest);
 	g_free(self);
 }
@@ -53,6 +54,9 @@ static gboolean take_import(struct image *self, const char *manifest)
 	self->uefi = own && g_strcmp0(firmware, "uefi") == 0;
 	self->plain =
 	    own && json_is_true(json_object_get(root, "plain_hardware"));
+	self->profile =
+	    own ? g_strdup(json_string_value(json_object_get(root, "profile")))
+		: NULL;
 	json_decref(root);
 	return own;
 }

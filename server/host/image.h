@@ -14,6 +14,7 @@ struct image {
 	char *cmdline;         /* NULL likewise */
 	gboolean uefi;         /* of one that does */
 	gboolean plain;        /* it knows no virtio */
+	char *profile;         /* what machine it wants; NULL: Linux's */
 	char *digest;          /* SHA-256 of manifest.json, hex */
 };
 

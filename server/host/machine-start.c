@@ -376,6 +376,7 @@ static void run(struct start *start)
 	    .network = TRUE,
 	    .uefi = start->image->uefi,
 	    .plain = start->image->plain,
+	    .profile = start->image->profile,
 	};
 	start->inflight++;
 	deadline_set(start, ENGINE_MS, on_deadline);
