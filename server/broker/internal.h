@@ -40,6 +40,7 @@ struct broker {
 	struct tunnels *tunnels;
 	struct api *api;
 	GHashTable *attached, *taken; /* attachments.c's */
+	unsigned events_told;         /* events.c's */
 };
 
 /* events.c: what happened, for the administrator. Part of the transaction

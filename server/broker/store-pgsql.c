@@ -5,6 +5,12 @@
  * call), until that succeeds. So the main loop is held for PATIENCE_MS once
  * in an outage, however long that is.
  *
+ * One round trip for as much as may be: the connection is in libpq's pipeline
+ * mode, and what a transaction does without asking for an answer (its begin,
+ * and statements whose number of rows nobody wants) is only queued; the next
+ * statement that wants one, or the commit, carries it along. What fails so is
+ * that statement's failure, which in a transaction it would be anyway.
+ *
  * One writer: the owner holds an advisory lock that goes with its connection.
  * Another broker that took it meanwhile keeps it, and this one stays without
  * its store and says so. */
@@ -44,6 +50,9 @@ struct pgsql {
 	void *back_data;
 	PGconn *conn;         /* NULL while down */
 	GHashTable *prepared; /* SQL text -> name; of this connection */
+	GPtrArray *fresh;     /* SQL texts whose preparation is queued */
+	unsigned names;       /* given so far, over all connections */
+	unsigned queued;      /* commands without their answers */
 	char *why;            /* it is down */
 	gboolean in_transaction;
 	struct revival *revival; /* under way, or NULL */
@@ -122,7 +131,7 @@ static PGconn *connect_to(const char *where, enum store_use use, GError **error)
 	}
 	if (ok && use == STORE_OWNER)
 		ok = take_lock(conn, error);
-	if (ok && PQsetnonblocking(conn, 1) == 0)
+	if (ok && PQsetnonblocking(conn, 1) == 0 && PQenterPipelineMode(conn))
 		return conn;
 	PQfinish(conn);
 	return NULL;
@@ -186,6 +195,8 @@ static void go_down(struct pgsql *self, const char *why)
 	PQfinish(self->conn);
 	self->conn = NULL;
 	self->in_transaction = FALSE;
+	self->queued = 0;
+	g_ptr_array_set_size(self->fresh, 0);
 	g_hash_table_remove_all(self->prepared);
 	g_free(self->why);
 	self->why = g_strdup(why);
@@ -223,33 +234,6 @@ static gboolean await(PGconn *conn, gint64 deadline_us, const char **why)
 	}
 }
 
-/* The last result; NULL and down. sent is what the PQsend function said. */
-static PGresult *finish(struct pgsql *self, int sent, unsigned patience_ms,
-			GError **error)
-{
-	const char *why = NULL;
-	PGresult *last = NULL;
-	gint64 deadline_us =
-	    g_get_monotonic_time() + (gint64)patience_ms * 1000;
-	gboolean ok = sent;
-	while (ok && (ok = await(self->conn, deadline_us, &why))) {
-		PGresult *next = PQgetResult(self->conn);
-		if (!next)
-			break;
-		/* of a script, the one that failed; it is the last anyway */
-		PQclear(last);
-		last = next;
-	}
-	if (ok && last && PQstatus(self->conn) == CONNECTION_OK)
-		return last;
-	g_autofree char *words =
-	    words_of(why ? why : PQerrorMessage(self->conn));
-	PQclear(last);
-	go_down(self, words);
-	g_propagate_error(error, no_answer(words));
-	return NULL;
-}
-
 static void set_fault(const PGresult *result, GError **error)
 {
 	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
@@ -281,10 +265,92 @@ static void set_fault(const PGresult *result, GError **error)
 			  "The store said: %s (%s).", text, state);
 }
 
-static gboolean is_good(const PGresult *result)
+/* NULL: there is none, or (with why set or not) the connection is lost. */
+static PGresult *next_result(PGconn *conn, gint64 deadline_us, gboolean *lost,
+			     const char **why)
 {
-	ExecStatusType status = PQresultStatus(result);
-	return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+	if (!await(conn, deadline_us, why)) {
+		*lost = TRUE;
+		return NULL;
+	}
+	return PQgetResult(conn);
+}
+
+static void lose(struct pgsql *self, const char *why, GError **error)
+{
+	g_autofree char *words =
+	    words_of(why ? why : PQerrorMessage(self->conn));
+	go_down(self, words);
+	g_propagate_error(error, no_answer(words));
+}
+
+/* The answers to all that is queued, each followed by a NULL, then that of
+ * the synchronisation. The last one's; NULL where any failed, or down. */
+static PGresult *collect(struct pgsql *self, gint64 deadline_us, GError **error)
+{
+	const char *why = NULL;
+	gboolean lost = FALSE, failed = FALSE, over = FALSE;
+	PGresult *last = NULL;
+	while (!lost && !over) {
+		PGresult *next =
+		    next_result(self->conn, deadline_us, &lost, &why);
+		ExecStatusType status =
+		    next ? PQresultStatus(next) : PGRES_EMPTY_QUERY;
+		if (!next) {
+			lost = lost ||
+			       PQstatus(self->conn) != CONNECTION_OK;
+		} else if (status == PGRES_PIPELINE_SYNC) {
+			over = TRUE;
+			PQclear(next);
+		} else if (status == PGRES_COMMAND_OK ||
+			   status == PGRES_TUPLES_OK) {
+			PQclear(last);
+			last = next;
+		} else {
+			/* those after the first were not even tried */
+			if (!failed && status != PGRES_PIPELINE_ABORTED)
+				set_fault(next, error);
+			failed = TRUE;
+			PQclear(next);
+		}
+	}
+	if (!lost && !failed && last)
+		return last;
+	PQclear(last);
+	if (lost || !failed)
+		lose(self, why, error);
+	return NULL;
+}
+
+/* The answer to what was queued last, which sent tells of. NULL where that or
+ * anything before it failed. */
+static PGresult *finish(struct pgsql *self, int sent, unsigned patience_ms,
+			GError **error)
+{
+	gint64 deadline_us =
+	    g_get_monotonic_time() + (gint64)patience_ms * 1000;
+	if (!sent || !PQpipelineSync(self->conn)) {
+		lose(self, NULL, error);
+		return NULL;
+	}
+	PGresult *result = collect(self, deadline_us, error);
+	if (!self->conn)
+		return NULL;
+	/* which of them the server has is not told one by one */
+	for (guint i = 0; !result && i < self->fresh->len; i++)
+		g_hash_table_remove(self->prepared, self->fresh->pdata[i]);
+	g_ptr_array_set_size(self->fresh, 0);
+	self->queued = 0;
+	return result;
+}
+
+static gboolean queue(struct pgsql *self, int sent, GError **error)
+{
+	if (sent)
+		self->queued++;
+	else
+		lose(self, NULL, error);
+	return sent != 0;
 }
 
 /* ---- statements ---- */
@@ -300,20 +366,15 @@ static const char *prepare(struct pgsql *self, const char *sql,
 	Oid types[PARAMETERS_MAX];
 	for (unsigned i = 0; i < count; i++)
 		types[i] = values[i].is_text ? UNSAID : INT8;
-	g_autofree char *name =
-	    g_strdup_printf("s%u", g_hash_table_size(self->prepared));
-	PGresult *result = finish(
-	    self, PQsendPrepare(self->conn, name, sql, (int)count, types),
-	    PATIENCE_MS, error);
-	gboolean ok = result && is_good(result);
-	if (result && !ok)
-		set_fault(result, error);
-	PQclear(result);
-	if (!ok)
-		return NULL;
-	char *kept = g_steal_pointer(&name);
-	g_hash_table_insert(self->prepared, g_strdup(sql), kept);
-	return kept;
+	char *name = g_strdup_printf("s%u", self->names++);
+	char *text = g_strdup(sql);
+	g_hash_table_insert(self->prepared, text, name);
+	g_ptr_array_add(self->fresh, g_strdup(sql));
+	return queue(self,
+		     PQsendPrepare(self->conn, name, sql, (int)count, types),
+		     error)
+		   ? name
+		   : NULL;
 }
 
 static void take_rows(const PGresult *result, struct store_rows *rows)
@@ -350,77 +411,90 @@ static gboolean pgsql_run(void *handle, const char *sql,
 			g_snprintf(numbers[i], sizeof numbers[i],
 				   "%" G_GINT64_FORMAT, values[i].integer);
 	}
-	PGresult *result =
-	    finish(self,
-		   PQsendQueryPrepared(self->conn, name, (int)count, texts,
-				       NULL, NULL, 0),
-		   PATIENCE_MS, error);
-	gboolean ok = result && is_good(result);
-	if (result && !ok)
-		set_fault(result, error);
-	if (ok && rows)
+	int sent = PQsendQueryPrepared(self->conn, name, (int)count, texts,
+				       NULL, NULL, 0);
+	if (self->in_transaction && !rows && !changed)
+		return queue(self, sent, error);
+	PGresult *result = finish(self, sent, PATIENCE_MS, error);
+	if (result && rows)
 		take_rows(result, rows);
-	if (ok && changed)
+	if (result && changed)
 		*changed = g_ascii_strtoll(PQcmdTuples(result), NULL, 10);
 	PQclear(result);
-	return ok;
+	return result != NULL;
 }
 
-static gboolean simple(struct pgsql *self, const char *sql,
-		       unsigned patience_ms, const char *expected,
-		       GError **error)
+/* A command without parameters. */
+static int send(struct pgsql *self, const char *sql)
 {
-	if (!is_up(self, error))
-		return FALSE;
-	PGresult *result =
-	    finish(self, PQsendQuery(self->conn, sql), patience_ms, error);
-	gboolean ok = result && is_good(result);
-	if (result && !ok)
-		set_fault(result, error);
-	/* the commit of a transaction in which something failed rolls back,
-	 * and only this word says so */
-	if (ok && expected && strcmp(PQcmdStatus(result), expected) != 0) {
-		fault_set(error, FAULT_STORAGE, NULL,
-			  "The database took the change back.");
-		ok = FALSE;
-	}
-	PQclear(result);
-	return ok;
+	return PQsendQueryParams(self->conn, sql, 0, NULL, NULL, NULL, NULL, 0);
 }
 
+/* A pipeline takes statements one by one. */
 static gboolean pgsql_script(void *handle, const char *sql, GError **error)
 {
-	g_autofree char *patient =
-	    g_strconcat("SET LOCAL statement_timeout = 0;", sql, NULL);
-	return simple(handle, patient, SCRIPT_MS, NULL, error);
+	struct pgsql *self = handle;
+	if (!is_up(self, error))
+		return FALSE;
+	g_auto(GStrv) parts = g_strsplit(sql, ";\n", -1);
+	gboolean alone = !self->in_transaction;
+	gboolean ok = TRUE;
+	if (!alone)
+		ok = queue(self, send(self, "SET LOCAL statement_timeout = 0"),
+			   error);
+	for (char **part = parts; ok && *part; part++)
+		if (*g_strstrip(*part))
+			ok = queue(self, send(self, *part), error);
+	PGresult *result =
+	    ok ? finish(self, send(self, "SELECT 1"), SCRIPT_MS, error) : NULL;
+	PQclear(result);
+	return result != NULL;
 }
 
 static gboolean pgsql_begin(void *handle, gboolean brief, GError **error)
 {
 	struct pgsql *self = handle;
+	if (!is_up(self, error))
+		return FALSE;
 	/* a reader's tables all as of one moment */
-	self->in_transaction = simple(
-	    self,
-	    self->use == STORE_READER ? "BEGIN ISOLATION LEVEL REPEATABLE READ"
-	    : brief ? "BEGIN;SET LOCAL synchronous_commit = off"
-		    : "BEGIN",
-	    PATIENCE_MS, NULL, error);
+	self->in_transaction =
+	    queue(self,
+		  send(self, self->use == STORE_READER
+				 ? "BEGIN ISOLATION LEVEL REPEATABLE READ"
+				 : "BEGIN"),
+		  error) &&
+	    (!brief ||
+	     queue(self, send(self, "SET LOCAL synchronous_commit = off"),
+		   error));
 	return self->in_transaction;
 }
 
 static gboolean pgsql_commit(void *handle, GError **error)
 {
 	struct pgsql *self = handle;
+	if (!is_up(self, error))
+		return FALSE;
 	self->in_transaction = FALSE;
-	return simple(self, "COMMIT", PATIENCE_MS, "COMMIT", error);
+	PGresult *result =
+	    finish(self, send(self, "COMMIT"), PATIENCE_MS, error);
+	/* the commit of a transaction in which something failed rolls back,
+	 * and only this word says so */
+	gboolean ok = result && strcmp(PQcmdStatus(result), "COMMIT") == 0;
+	if (result && !ok)
+		fault_set(error, FAULT_STORAGE, NULL,
+			  "The database took the change back.");
+	PQclear(result);
+	return ok;
 }
 
 static void pgsql_rollback(void *handle)
 {
 	struct pgsql *self = handle;
 	self->in_transaction = FALSE;
-	if (self->conn && PQtransactionStatus(self->conn) != PQTRANS_IDLE)
-		simple(self, "ROLLBACK", PATIENCE_MS, NULL, NULL);
+	if (self->conn && (self->queued || PQtransactionStatus(self->conn) !=
+					       PQTRANS_IDLE))
+		PQclear(finish(self, send(self, "ROLLBACK"), PATIENCE_MS,
+			       NULL));
 }
 
 static gboolean pgsql_recount(void *handle, const char *table, GError **error)
@@ -442,15 +516,13 @@ static gboolean pgsql_clock_ms(void *handle, gint64 *unix_ms)
 		return FALSE;
 	PGresult *result =
 	    finish(self,
-		   PQsendQuery(self->conn,
-			       "SELECT (EXTRACT(EPOCH FROM clock_timestamp())"
-			       " * 1000)::bigint"),
+		   send(self, "SELECT (EXTRACT(EPOCH FROM clock_timestamp())"
+			      " * 1000)::bigint"),
 		   PATIENCE_MS, NULL);
-	gboolean ok = result && PQresultStatus(result) == PGRES_TUPLES_OK;
-	if (ok)
+	if (result)
 		*unix_ms = g_ascii_strtoll(PQgetvalue(result, 0, 0), NULL, 10);
 	PQclear(result);
-	return ok;
+	return result != NULL;
 }
 
 static gboolean pgsql_usable(void *handle)
@@ -474,6 +546,7 @@ static void *pgsql_open(const char *where, enum store_use use,
 	self->conn = conn;
 	self->prepared =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	self->fresh = g_ptr_array_new_with_free_func(g_free);
 	return self;
 }
 
@@ -488,6 +561,7 @@ static void pgsql_close(void *handle)
 		self->revival->owner = NULL;
 	PQfinish(self->conn);
 	g_hash_table_unref(self->prepared);
+	g_ptr_array_unref(self->fresh);
 	g_free(self->where);
 	g_free(self->why);
 	g_free(self);
