@@ -8,6 +8,8 @@ cd "$(dirname "$0")/.."
 list() {
 	for program in $BINS; do printf '%s\t755\t%s\n' "$BINDIR" "$BUILD/bin/$program"; done
 	for program in $LIBEXECS; do printf '%s\t755\t%s\n' "$LIBEXECDIR" "$BUILD/bin/$program"; done
+	# where mingw-w64 was there to build them
+	for file in "$BUILD"/bin/oriel-agent*.exe "$BUILD"/bin/oriel-hook*.dll; do printf '%s\t755\t%s\n' "$LIBEXECDIR" "$file"; done
 	find data/images -type f | while read -r file; do
 		mode=644
 		[ -x "$file" ] && mode=755

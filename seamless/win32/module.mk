@@ -39,9 +39,14 @@ $(foreach a,$(win32_archs),$(eval $(call win32_programs,$(a))))
 ifneq ($(shell command -v x86_64-w64-mingw32-gcc),)
 EXTRA_TESTS += agent-win32 $(WIN32)/x86_64/win-toy.exe
 # where recipes and `make install` look for programs
-EXTRA_ALL += $(BUILD)/bin/oriel-agent.exe $(BUILD)/bin/oriel-hook.dll
+EXTRA_ALL += $(addprefix $(BUILD)/bin/,oriel-agent.exe oriel-hook.dll \
+	oriel-agent-x86.exe oriel-hook-x86.dll)
 endif
 $(BUILD)/bin/oriel-agent.exe $(BUILD)/bin/oriel-hook.dll: $(BUILD)/bin/%: $(WIN32)/x86_64/%
+	$(Q)mkdir -p $(@D) && cp $< $@
+$(BUILD)/bin/oriel-agent-x86.exe: $(WIN32)/i686/oriel-agent.exe
+	$(Q)mkdir -p $(@D) && cp $< $@
+$(BUILD)/bin/oriel-hook-x86.dll: $(WIN32)/i686/oriel-hook.dll
 	$(Q)mkdir -p $(@D) && cp $< $@
 
 # What of it is not Windows: tables.

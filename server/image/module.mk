@@ -1,5 +1,5 @@
 LIBS += image
-image_SRC := $(filter-out server/image/main.c server/image/import-main.c server/image/%-fuzz.c,$(wildcard server/image/*.c))
+image_SRC := $(filter-out server/image/main.c server/image/import-main.c server/image/answers-main.c server/image/%-fuzz.c,$(wildcard server/image/*.c))
 image_PKG := gio-unix-2.0 jansson liblzma libcrypto
 
 PROGRAMS += oriel-image-build
@@ -11,6 +11,12 @@ PROGRAMS += oriel-image-import
 oriel-image-import_SRC := server/image/import-main.c
 oriel-image-import_LIBS := image common
 oriel-image-import_DIR := libexec
+
+# Windows' answer files: what the profiles say, and programs of both sizes
+PROGRAMS += oriel-image-answers
+oriel-image-answers_SRC := server/image/answers-main.c
+oriel-image-answers_LIBS := image engine common
+oriel-image-answers_DIR := libexec
 
 FUZZERS += inspect-fuzz
 inspect-fuzz_SRC := server/image/inspect-fuzz.c
