@@ -23,7 +23,7 @@ bool geometry_due(const struct geometry *self, int64_t now_us)
 	if (self->last && !self->again && same(self->area, self->said_area) &&
 	    self->states == self->said_states)
 		return false;
-	return !self->flying || now_us - self->sent_us >= GEOMETRY_PATIENCE_US;
+	return !self->flying || now_us - self->sent_us >= GEOMETRY_PACE_US;
 }
 
 void geometry_sent(struct geometry *self, uint32_t serial, int64_t now_us)

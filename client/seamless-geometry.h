@@ -1,9 +1,9 @@
 /* seamless-geometry.h - a toplevel's size and states between two owners.
  *
- * The local window manager decides; the guest follows. At most one CONFIGURE
- * is unanswered, a newer wish replaces the one that waits, and an answer that
- * never comes holds nothing up for longer than GEOMETRY_PATIENCE_US. No X and
- * no stream in here. Threads: any, one at a time. */
+ * The local window manager decides; the guest follows. A newer wish goes out
+ * when the last one is answered, or GEOMETRY_PACE_US after it: over a long line
+ * both sides are equal one way after the last change, not three. No X and no
+ * stream in here. Threads: any, one at a time. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,8 +11,8 @@
 
 #include "seamless/wire.h"
 
-/* A guest that is paused or an application that hangs. */
-#define GEOMETRY_PATIENCE_US (1000 * 1000)
+/* A frame's time: so many wishes of a drag can be seen. */
+#define GEOMETRY_PACE_US (16 * 1000)
 
 struct geometry {
 	struct seam_rect area; /* of the local window's contents */

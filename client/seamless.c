@@ -12,7 +12,7 @@
 #include "common/log.h"
 
 #define BORDER_WIDTH 3
-#define LATER_MS     100
+#define LATER_MS     16
 
 /* ---- sending ---- */
 

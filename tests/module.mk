@@ -56,6 +56,9 @@ x-machine_LDLIBS := -lm
 PROGRAMS += x-reflex
 x-reflex_SRC := tests/tools/x-reflex.c
 x-reflex_PKG := x11 xtst glib-2.0
+PROGRAMS += x-same
+x-same_SRC := tests/tools/x-same.c
+x-same_PKG := x11 glib-2.0
 
 # Oriel as systemd services, in a machine of its own: some minutes.
 .PHONY: soak-services

@@ -154,6 +154,10 @@ static void op_configure(struct peer_window *window, const struct turn_ask *ask,
 {
 	manage_place((struct window *)window, ask);
 }
+static void op_waits(struct peer_window *window, void *data)
+{
+	manage_waits((struct window *)window);
+}
 static void op_show(struct peer_window *window, bool shown, void *data)
 {
 	struct window *w = (struct window *)window;
@@ -221,6 +225,7 @@ static const struct receive_ops receive_ops = {
     .hello = op_hello,
     .outputs = op_outputs,
     .configure = op_configure,
+    .waits = op_waits,
     .show = op_show,
     .stack = op_stack,
     .focus = op_focus,
@@ -441,6 +446,8 @@ static void step(struct agent *self)
 		struct window *w = self->windows->pdata[i];
 		if (w->stale)
 			props_refresh(w);
+		if (w->peer.turn.queued)
+			manage_skip(w);
 	}
 	if (self->peer_ready) {
 		window_announce_all(self);

@@ -73,6 +73,7 @@ struct window {
 	struct size_hints hints;
 	bool takes_input, take_focus, deletes, pings, syncs;
 	bool placed_by_client; /* a CONFIGURE has come */
+	gint64 asked_us;       /* the newest that waits for its turn */
 	bool attention;        /* it asked by _NET_WM_STATE */
 	bool stacked;          /* focus_stack()'s own */
 	Time user_time;
@@ -205,6 +206,10 @@ void manage_client(struct agent *agent, Window client, bool existing);
 void manage_frame(struct window *self, bool existing);
 void manage_withdraw(struct window *self);
 void manage_place(struct window *self, const struct turn_ask *ask);
+/* One has come that waits for the present one's answer; and whether it has
+ * waited for long enough. */
+void manage_waits(struct window *self);
+void manage_skip(struct window *self);
 void manage_request(struct agent *agent, const XConfigureRequestEvent *event);
 void manage_tell_place(struct window *self);
 void manage_set_states(struct window *self, uint32_t states);

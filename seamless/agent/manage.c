@@ -17,6 +17,8 @@
 #define FRAME_EVENTS                                                           \
 	(SubstructureRedirectMask | SubstructureNotifyMask | FocusChangeMask)
 
+#define SKIP_US (20 * 1000)
+
 static unsigned step(unsigned size, unsigned base, unsigned inc)
 {
 	if (inc <= 1 || size < base)
@@ -267,6 +269,31 @@ void manage_place(struct window *self, const struct turn_ask *ask)
 	set_size(self, x, y, (int)width, (int)height);
 	/* an answer is due even if nothing has changed */
 	window_mark(self, DIRTY_COMMIT);
+}
+
+void manage_waits(struct window *self)
+{
+	const struct turn *turn = &self->peer.turn;
+	struct turn_ask ask;
+	self->asked_us = g_get_monotonic_time();
+	if (turn->now.area.width == turn->next.area.width &&
+	    turn->now.area.height == turn->next.area.height &&
+	    turn_skip(&self->peer.turn, &ask))
+		manage_place(self, &ask);
+	else
+		agent_step_at(self->agent, self->asked_us + SKIP_US);
+}
+
+/* While the user drags an edge each size is drawn, as fast as the program
+ * can. Where no newer size comes, the drag is over: the last one need not
+ * wait for pictures of those before. */
+void manage_skip(struct window *self)
+{
+	struct turn_ask ask;
+	if (g_get_monotonic_time() < self->asked_us + SKIP_US)
+		agent_step_at(self->agent, self->asked_us + SKIP_US);
+	else if (turn_skip(&self->peer.turn, &ask))
+		manage_place(self, &ask);
 }
 
 static int gravity_offset(int gravity, bool vertical, int change)

@@ -55,6 +55,8 @@ static void take_windowed(struct receive *self, struct peer_window *window,
 				       message->configure.states};
 		if (turn_ask(&window->turn, &ask))
 			ops->configure(window, &ask, self->data);
+		else if (ops->waits)
+			ops->waits(window, self->data);
 		return;
 	}
 	case SEAM_MAP:

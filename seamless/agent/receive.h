@@ -20,7 +20,7 @@ struct peer_window {
 	uint32_t released; /* last one the client has let go */
 };
 
-/* All are set. `data` is the agent; windows are its own. */
+/* All but one are set. `data` is the agent; windows are its own. */
 struct receive_ops {
 	struct peer_window *(*find)(uint32_t id, void *data);
 	void (*send)(struct seam_message *message, void *data);
@@ -29,6 +29,8 @@ struct receive_ops {
 	void (*outputs)(struct seam_array outputs, void *data);
 	void (*configure)(struct peer_window *window,
 			  const struct turn_ask *ask, void *data);
+	/* One waits for the present one's answer. Optional. */
+	void (*waits)(struct peer_window *window, void *data);
 	void (*show)(struct peer_window *window, bool shown, void *data);
 	void (*stack)(struct seam_array windows, void *data);
 	void (*focus)(struct peer_window *window, void *data); /* or NULL */

@@ -28,6 +28,15 @@ uint32_t turn_commit(struct turn *self, uint32_t width, uint32_t height,
 	return self->now.serial;
 }
 
+bool turn_skip(struct turn *self, struct turn_ask *ask)
+{
+	if (!self->queued)
+		return false;
+	self->queued = false;
+	self->now = *ask = self->next;
+	return true;
+}
+
 bool turn_next(struct turn *self, struct turn_ask *ask)
 {
 	if (self->waiting || !self->queued)

@@ -31,5 +31,10 @@ bool turn_ask(struct turn *self, const struct turn_ask *ask);
 uint32_t turn_commit(struct turn *self, uint32_t width, uint32_t height,
 		     bool drawn, bool *refused);
 
+/* True where one waits: it is carried out in the present one's place, and
+ * answers for that one too. For a program that is slow to draw, once nothing
+ * newer has come for a while; and for a move, which needs no drawing. */
+bool turn_skip(struct turn *self, struct turn_ask *ask);
+
 /* True after an answer, when another CONFIGURE waited: carry it out. */
 bool turn_next(struct turn *self, struct turn_ask *ask);

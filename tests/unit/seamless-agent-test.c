@@ -122,6 +122,16 @@ static void one_configure_at_a_time_the_newest_next(void)
 	g_assert_cmpuint(next.serial, ==, 3);
 	g_assert_cmpuint(turn_commit(&turn, 30, 30, true, &refused), ==, 3);
 	g_assert_cmpuint(turn_commit(&turn, 30, 30, true, &refused), ==, 0);
+	/* the last of several need not wait for the others' pictures */
+	g_assert_false(turn_skip(&turn, &next));
+	g_assert_true(turn_ask(&turn, &a));
+	g_assert_false(turn_ask(&turn, &b));
+	g_assert_true(turn_skip(&turn, &next));
+	g_assert_cmpuint(next.serial, ==, 2);
+	g_assert_false(turn_skip(&turn, &next));
+	g_assert_cmpuint(turn_commit(&turn, 10, 10, false, &refused), ==, 0);
+	g_assert_cmpuint(turn_commit(&turn, 20, 20, true, &refused), ==, 2);
+	g_assert_false(refused);
 }
 
 static void an_answer_has_its_size_or_refuses(void)
@@ -225,10 +235,10 @@ static void on_file(const struct seam_message *message, void *data)
 	LOG("file %u;", message->type);
 }
 static const struct receive_ops ops = {
-    find,         on_send,          on_drop,   on_hello, on_outputs,
-    on_configure, on_show,          on_stack,  on_focus, on_close,
-    on_pointer,   on_button,        on_axis,   on_key,   on_keymap,
-    on_released,  on_destroy_acked, on_launch, on_file};
+    find,         on_send,     on_drop,          on_hello,  on_outputs,
+    on_configure, NULL,        on_show,          on_stack,  on_focus,
+    on_close,     on_pointer,  on_button,        on_axis,   on_key,
+    on_keymap,    on_released, on_destroy_acked, on_launch, on_file};
 
 static void world_init(struct world *w, bool greeted)
 {

@@ -37,8 +37,8 @@ static void test_an_answer_may_never_come(void)
 	geometry_local(&g, small, 0);
 	geometry_sent(&g, 1, 0);
 	geometry_local(&g, large, 0);
-	g_assert_false(geometry_due(&g, GEOMETRY_PATIENCE_US - 1));
-	g_assert_true(geometry_due(&g, GEOMETRY_PATIENCE_US));
+	g_assert_false(geometry_due(&g, GEOMETRY_PACE_US - 1));
+	g_assert_true(geometry_due(&g, GEOMETRY_PACE_US));
 }
 
 static void test_old_wishes_are_dropped(void)

@@ -73,7 +73,10 @@ class Chain:
         self.size = size
         if agent:
             self.start_agent()
-        self.wm = self.run(self.user, "openbox")
+        still = os.path.join(self.folder, "openbox.xml")  # nothing slides about
+        with open("/etc/xdg/openbox/rc.xml") as rules, open(still, "w") as file:
+            file.write(rules.read().replace("<animateIconify>yes", "<animateIconify>no"))
+        self.wm = self.run(self.user, "openbox", "--config-file", still)
         wait_for("the window manager", lambda: "window id" in self.user.ask("xprop", "-root", "_NET_SUPPORTING_WM_CHECK"))
         self.bridge = self.run(self.guest, BIN + "/x-machine", self.machine, self.guest.name, self.port, size + "+0+0",
                                stdin=subprocess.PIPE)

@@ -1,5 +1,34 @@
-"""A line with a delay between a client and the display's unix socket."""
-import asyncio, os, threading
+"""A line with a delay between a client and the display's unix socket, what
+people and programs do to windows over it, and when both sides are equal."""
+import asyncio, os, subprocess, threading
+
+from chain import BIN
+
+
+def operate(chain, chance, titles):
+    """One operation, by the user or by the guest's side."""
+    title = chance.choice(titles)
+    side = chance.choice((chain.user, chain.user, chain.guest))
+    window = side.windows().get(title)
+    if not window:
+        return
+    name = str(window)
+    chance.choice((
+        lambda: side.ask("wmctrl", "-i", "-r", name, "-e", "0,%d,%d,%d,%d" % (
+            chance.randrange(600), chance.randrange(400), chance.randrange(100, 600), chance.randrange(60, 350))),
+        lambda: side.ask("wmctrl", "-i", "-r", name, "-b", "toggle,maximized_vert,maximized_horz"),
+        lambda: side.ask("wmctrl", "-i", "-r", name, "-b", "toggle,fullscreen"),
+        lambda: side.ask("wmctrl", "-i", "-r", name, "-b", "toggle,above"),
+        lambda: chain.user.ask("wmctrl", "-i", "-a", str(chain.user.windows().get(title, 0))),
+        lambda: chain.user.ask("xdotool", "windowminimize", str(chain.user.windows().get(title, 0))),
+    ))()
+
+
+def same_since(chain, count):
+    """Since when (seconds of the monotonic clock) `count` windows have been
+    the same on both sides; None and the difference where they never are."""
+    out = subprocess.run([BIN + "/x-same", chain.guest.name, str(count)], env=chain.user.env, capture_output=True, text=True)
+    return (int(out.stdout) / 1e6, "") if out.returncode == 0 else (None, out.stderr)
 
 
 class FarLine:
@@ -50,9 +79,10 @@ class FarLine:
 
     def close(self):
         async def end():
-            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
                 task.cancel()
-            await asyncio.sleep(0)
+            await asyncio.gather(*tasks, return_exceptions=True)
             self.loop.stop()
         asyncio.run_coroutine_threadsafe(end(), self.loop)
         self.thread.join()
