@@ -3,6 +3,7 @@
 #include <libsoup/soup.h>
 #include <string.h>
 
+#include "client/secret.h"
 #include "common/fault.h"
 #include "common/jsonline.h"
 
@@ -58,13 +59,6 @@ struct api *api_ref(struct api *api)
 	return api;
 }
 
-static void wipe(char **text)
-{
-	if (*text)
-		memset(*text, 0, strlen(*text));
-	g_clear_pointer(text, g_free);
-}
-
 static void clear_refused(struct api *api)
 {
 	struct api_certificate *refused = &api->refused;
@@ -83,7 +77,7 @@ void api_unref(struct api *api)
 	clear_refused(api);
 	g_clear_object(&api->soup);
 	server_url_clear(&api->server);
-	wipe(&api->token);
+	secret_clear(&api->token);
 	g_free(api->user);
 	g_free(api->key);
 	g_free(api->base);
@@ -129,7 +123,7 @@ gboolean api_resume(struct api *api, const char *user, const char *session)
 	    strspn(session, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr"
 			    "stuvwxyz0123456789-._~+/=") != strlen(session))
 		return FALSE;
-	wipe(&api->token);
+	secret_clear(&api->token);
 	api->token = g_strdup(session);
 	g_free(api->user);
 	api->user = g_strdup(user);
@@ -297,7 +291,7 @@ static void finish(struct call *call, const GError *error)
 		}
 	}
 	if (answer.status == 401 && !call->sign_in)
-		wipe(&call->api->token); /* it is of no more use */
+		secret_clear(&call->api->token); /* it is of no more use */
 	call->done(&answer, told, call->data);
 	json_decref(answer.json);
 	g_clear_pointer(&answer.bytes, g_bytes_unref);
@@ -431,7 +425,7 @@ void api_sign_out(struct api *api)
 	if (!api->token)
 		return;
 	api_call(api, "DELETE", "/sessions/current", NULL, NULL, ignore, NULL);
-	wipe(&api->token);
+	secret_clear(&api->token);
 }
 
 char *api_desktop_path(const char *id, const char *verb)

@@ -8,6 +8,7 @@
 #include "client/desktop-window.h"
 #include "client/desktops.h"
 #include "client/events.h"
+#include "client/film-decoders.h"
 #include "client/kiosk.h"
 #include "client/servers.h"
 #include "client/signin.h"
@@ -531,6 +532,9 @@ static void on_activate(GApplication *gtk, struct app *app)
 	gtk_widget_show_all(GTK_WIDGET(app->window));
 	set_header(app);
 	events_emit("shown", NULL);
+	/* while somebody types; not for those who want none of it */
+	if (g_strcmp0(app->options->protocol, "rfb") != 0)
+		film_decoders_prepare();
 	fill_from_options(app);
 }
 

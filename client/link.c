@@ -4,6 +4,7 @@
 
 #include "client/events.h"
 #include "client/launch.h"
+#include "client/secret.h"
 #include "common/fault.h"
 
 /* Pauses between tries to reconnect; the last one repeats. */
@@ -58,7 +59,7 @@ static void end(struct link *link, enum link_remedy remedy, const char *icon,
 	    .shut_down = strcmp(icon, SHUT_DOWN_ICON) == 0,
 	};
 	link->state = LINK_ENDED;
-	g_clear_pointer(&link->secret, g_free);
+	secret_clear(&link->secret);
 	events_emit("ended", "{s:s,s:s?}", "title", title, "text", text);
 	link->handlers->status(&status, link->data);
 }
@@ -129,7 +130,7 @@ static void on_ready(const struct desktop *desktop, const char *ticket,
 	g_free(link->protocol);
 	link->protocol = g_strdup(protocol);
 	link->since = desktop->since;
-	g_clear_pointer(&link->secret, g_free);
+	secret_clear(&link->secret);
 	events_emit("ticket", "{s:s?}", "desktop", desktop->id);
 	if (link->state != LINK_RECONNECTING)
 		tell(link, LINK_CONNECTING, "Connecting…", NULL);
@@ -269,10 +270,8 @@ static void on_attached(const char *secret, void *data)
 {
 	struct link *link = data;
 	gboolean again = link->state == LINK_RECONNECTING;
-	if (secret) {
-		g_free(link->secret);
-		link->secret = g_strdup(secret);
-	}
+	if (secret)
+		secret_set(&link->secret, secret);
 	link->refused_tickets = 0;
 	link->up_us = g_get_monotonic_time();
 	events_emit(again ? "reconnected" : "connected", "{s:s}", "protocol",
@@ -453,9 +452,7 @@ void link_free(struct link *link)
 	stop_all(link);
 	g_clear_object(&link->cancellable);
 	api_unref(link->api);
-	if (link->secret)
-		memset(link->secret, 0, strlen(link->secret));
-	g_free(link->secret);
+	secret_clear(&link->secret);
 	g_free(link->protocol);
 	g_free(link->wanted_protocol);
 	g_free(link->pool);

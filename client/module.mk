@@ -10,7 +10,7 @@ $(CLIENT_RESOURCE): client/oriel-client.gresource.xml client/style.css $(wildcar
 LIBS += client
 client_SRC := $(filter-out %-fuzz.c client/main.c,$(wildcard client/*.c))
 client_PKG := gtk+-3.0 x11 xext xrandr xcursor libsoup-3.0 jansson libvncclient zlib gio-unix-2.0 \
-	spice-client-glib-2.0 libpulse libpulse-mainloop-glib
+	spice-client-glib-2.0 gstreamer-1.0 libpulse libpulse-mainloop-glib
 client_LDLIBS := -lm
 
 PROGRAMS += oriel-client

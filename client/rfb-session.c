@@ -8,6 +8,7 @@
 
 #include "client/rfb-clipboard.h"
 #include "client/rfb-wire.h"
+#include "client/secret.h"
 #include "common/fault.h"
 
 /* Behind that many unsent bytes a newer pointer position says enough. */
@@ -31,8 +32,8 @@ static void self_unref(struct rfb_session *self)
 	g_mutex_clear(&self->lock);
 	g_free(self->host);
 	g_free(self->fingerprint);
-	g_free(self->ticket);
-	g_free(self->secret);
+	secret_clear(&self->ticket);
+	secret_clear(&self->secret);
 	g_free(self);
 }
 
@@ -167,6 +168,11 @@ static void tell_attached(struct rfb_session *self, gpointer payload)
 	self->handlers->attached(payload, self->data);
 }
 
+static void free_secret(gpointer secret)
+{
+	secret_clear((char **)&secret);
+}
+
 struct end {
 	GError *error;
 	gboolean attached;
@@ -230,14 +236,14 @@ static gpointer run(gpointer data)
 				 g_strdup(*end->answer.session
 					      ? end->answer.session
 					      : self->secret),
-				 g_free);
+				 free_secret);
 		read_until_end(self, tunnel, end);
 		g_mutex_lock(&self->lock);
 		self->tunnel = NULL;
 		g_mutex_unlock(&self->lock);
 		tunnel_close(tunnel);
 	}
-	memset(end->answer.session, 0, sizeof end->answer.session);
+	explicit_bzero(end->answer.session, sizeof end->answer.session);
 	rfb_session_post(self, tell_closed, end, free_end);
 	self_unref(self);
 	return NULL;
