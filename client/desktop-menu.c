@@ -26,7 +26,8 @@ static const struct {
 };
 
 static const char *const not_in_kiosk[] = {"screenshot", "fullscreen",
-					   "add-screen", "all-monitors"};
+					   "add-screen", "all-monitors",
+					   "folder"};
 
 static const char *const mode_names[] = {"follow", "fit", "actual"};
 
@@ -81,6 +82,10 @@ static void on_plain(GSimpleAction *action, GVariant *parameter, gpointer data)
 		context->handlers->add_screen(context->data);
 	else if (strcmp(name, "all-monitors") == 0)
 		context->handlers->all_monitors(context->data);
+	else if (strcmp(name, "usb") == 0)
+		context->handlers->usb(context->data);
+	else if (strcmp(name, "folder") == 0)
+		context->handlers->folder(context->data);
 	else if (strcmp(name, "disconnect") == 0)
 		context->handlers->disconnect(context->data);
 }
@@ -107,6 +112,8 @@ GSimpleActionGroup *desktop_menu_actions(
 	    {.name = "disconnect", .activate = on_plain},
 	    {.name = "add-screen", .activate = on_plain},
 	    {.name = "all-monitors", .activate = on_plain},
+	    {.name = "usb", .activate = on_plain},
+	    {.name = "folder", .activate = on_plain},
 	    {.name = "shortcuts", .activate = on_plain},
 	    {.name = "statistics",
 	     .state = "false",
@@ -199,6 +206,11 @@ static GMenuModel *main_menu(void)
 	append_hidable(window, "Save a _Picture…", "desktop.screenshot");
 	g_menu_append(window, "S_tatistics", "desktop.statistics");
 	g_menu_append_section(menu, NULL, G_MENU_MODEL(window));
+	GMenu *things = g_menu_new();
+	g_menu_append(things, "US_B Devices…", "desktop.usb");
+	append_hidable(things, "S_hared Folder…", "desktop.folder");
+	g_menu_append_section(menu, NULL, G_MENU_MODEL(things));
+	g_object_unref(things);
 	GMenu *last = g_menu_new();
 	g_menu_append(last, "Keyboard _Shortcuts", "desktop.shortcuts");
 	g_menu_append(last, "_Disconnect", "desktop.disconnect");

@@ -17,6 +17,8 @@ struct desktop_menu_handlers {
 	void (*grab)(void *data);
 	void (*add_screen)(void *data);
 	void (*all_monitors)(void *data);
+	void (*usb)(void *data);
+	void (*folder)(void *data);
 	void (*statistics)(gboolean shown, void *data);
 	void (*shortcuts)(void *data);
 	void (*disconnect)(void *data);

@@ -7,11 +7,13 @@
 #include "client/desktop-menu.h"
 #include "client/events.h"
 #include "client/file-drop.h"
+#include "client/folder-panel.h"
 #include "client/fullscreen-bar.h"
 #include "client/link.h"
 #include "client/notice.h"
 #include "client/screens.h"
 #include "client/stats-overlay.h"
+#include "client/usb-panel.h"
 #include "client/viewer.h"
 
 /* A desktop in use that is silent for so long is asked for a sign of life,
@@ -33,6 +35,8 @@ struct desktop_window {
 	struct screens *screens;
 	struct stats_overlay *stats;
 	struct file_drop *drop;
+	struct usb_panel *usb;
+	struct folder_panel *folder; /* NULL: a kiosk has no files */
 	struct link *link;
 	struct session *session;
 	struct api *api;
@@ -189,6 +193,9 @@ static void on_session(struct session *session, void *data)
 	screens_set_session(self->screens, session);
 	clipboard_link_set_session(self->clipboard, session);
 	file_drop_set_session(self->drop, session);
+	usb_panel_set_session(self->usb, session);
+	if (self->folder)
+		folder_panel_set_session(self->folder, session);
 	stats_overlay_set_session(self->stats, session,
 				  self->link ? link_protocol(self->link)
 					     : NULL);
@@ -283,6 +290,20 @@ static void on_recording(gboolean on, void *data)
 		  HINT_MS);
 }
 
+static void on_shares_changed(void *data)
+{
+	struct desktop_window *self = data;
+	usb_panel_changed(self->usb);
+	if (self->folder)
+		folder_panel_changed(self->folder);
+}
+
+static void on_usb_failed(const char *id, const char *name, const GError *error,
+			  void *data)
+{
+	usb_panel_failed(((struct desktop_window *)data)->usb, id, name, error);
+}
+
 static const struct link_handlers link_handlers = {
     .status = on_status,
     .session = on_session,
@@ -298,6 +319,8 @@ static const struct link_handlers link_handlers = {
 	    .clipboard_data = on_clipboard_data,
 	    .clipboard_wanted = on_clipboard_wanted,
 	    .recording = on_recording,
+	    .shares_changed = on_shares_changed,
+	    .usb_failed = on_usb_failed,
 	},
 };
 
@@ -541,6 +564,20 @@ static void menu_shortcuts(void *data)
 	app_help_shortcuts(self->window);
 }
 
+static void menu_usb(void *data)
+{
+	struct desktop_window *self = data;
+	oriel_viewer_ungrab(self->viewer);
+	usb_panel_open(self->usb);
+}
+
+static void menu_folder(void *data)
+{
+	struct desktop_window *self = data;
+	oriel_viewer_ungrab(self->viewer);
+	folder_panel_open(self->folder);
+}
+
 static void menu_add_screen(void *data)
 {
 	screens_add(((struct desktop_window *)data)->screens);
@@ -560,6 +597,8 @@ static const struct desktop_menu_handlers menu_handlers = {
     .grab = menu_grab,
     .add_screen = menu_add_screen,
     .all_monitors = menu_all_monitors,
+    .usb = menu_usb,
+    .folder = menu_folder,
     .statistics = menu_statistics,
     .shortcuts = menu_shortcuts,
     .disconnect = close_clicked,
@@ -581,6 +620,8 @@ static void on_destroy(GtkWidget *widget, struct desktop_window *self)
 	clipboard_link_free(self->clipboard);
 	screens_free(self->screens);
 	file_drop_free(self->drop);
+	usb_panel_free(self->usb);
+	folder_panel_free(self->folder);
 	stats_overlay_free(self->stats);
 	notice_free(self->notice);
 	fullscreen_bar_free(self->bar);
@@ -719,6 +760,14 @@ struct desktop_window *desktop_window_new(
 	self->screens =
 	    screens_new(self->window, name, &screens_handlers, self);
 	on_screens_changed(self);
+	self->usb = usb_panel_new(self->window, self->kiosk, say, self);
+	if (!self->kiosk) {
+		g_autofree char *who =
+		    g_strdup_printf("%s@%s/%s", api_user(api),
+				    api_server_key(api), pool ? pool : id);
+		self->folder =
+		    folder_panel_new(self->window, servers, who, say, self);
+	}
 	self->clipboard = clipboard_link_new(GTK_WIDGET(self->viewer));
 	if (wanted != VIEWER_FOLLOW)
 		menu_mode(wanted, self);

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "client/session.h"
 #include "common/fault.h"
 
 struct launch {
@@ -56,6 +55,20 @@ static gboolean is_offered(json_t *offered, const char *protocol)
 	return FALSE;
 }
 
+/* docs/api.md, "Policy". A folder that cannot be written is of use where files
+ * may go in; one that cannot be read is of none. */
+static struct session_policy read_policy(json_t *json)
+{
+	json_t *usb = json_object_get(json, "usb");
+	const char *files = json_string_value(json_object_get(json, "files"));
+	return (struct session_policy){
+	    .no_usb = json_is_false(usb),
+	    .no_folder = files && strcmp(files, "both") != 0 &&
+			 strcmp(files, "in") != 0,
+	    .folder_read_only = g_strcmp0(files, "in") == 0,
+	};
+}
+
 static void on_ticket(const struct api_answer *answer, const GError *error,
 		      void *data)
 {
@@ -94,6 +107,10 @@ static void on_ticket(const struct api_answer *answer, const GError *error,
 		fail(launch, bad, 0);
 		return;
 	}
+	struct session_policy policy =
+	    read_policy(json_object_get(answer->json, "policy"));
+	if (launch->handlers->policy)
+		launch->handlers->policy(&policy, launch->data);
 	launch->handlers->ready(launch->desktop, ticket, protocol,
 				launch->data);
 	free_launch(launch);

@@ -8,6 +8,7 @@
 
 #include "client/api.h"
 #include "client/desktop.h"
+#include "client/session.h"
 
 #define LAUNCH_PATIENCE_S 60
 
@@ -16,6 +17,8 @@ struct launch;
 struct launch_handlers {
 	/* It is being started: stage and fraction of the desktop. */
 	void (*progress)(const struct desktop *desktop, void *data);
+	/* What holds for the ticket that comes next; may be NULL. */
+	void (*policy)(const struct session_policy *policy, void *data);
 	/* Running. The ticket is good once and for a minute. */
 	void (*ready)(const struct desktop *desktop, const char *ticket,
 		      const char *protocol, void *data);

@@ -23,6 +23,7 @@ struct link {
 	struct session *session;
 	char *secret, *protocol;
 	char *wanted_protocol; /* NULL: the best on offer */
+	struct session_policy policy;
 	gint64 since;          /* of the desktop the secret is for */
 	unsigned attempt, refused_tickets;
 	guint timer;
@@ -120,6 +121,11 @@ static void on_progress(const struct desktop *desktop, void *data)
 	link->handlers->status(&status, link->data);
 }
 
+static void on_policy(const struct session_policy *policy, void *data)
+{
+	((struct link *)data)->policy = *policy;
+}
+
 static void on_ready(const struct desktop *desktop, const char *ticket,
 		     const char *protocol, void *data)
 {
@@ -147,6 +153,7 @@ static void on_failed(const struct desktop *desktop, const GError *error,
 
 static const struct launch_handlers launch_handlers = {
     .progress = on_progress,
+    .policy = on_policy,
     .ready = on_ready,
     .failed = on_failed,
 };
@@ -399,6 +406,17 @@ static void on_recording(gboolean on, void *data)
 	PASS_ON(recording(on, link->data));
 }
 
+static void on_shares_changed(void *data)
+{
+	PASS_ON(shares_changed(link->data));
+}
+
+static void on_usb_failed(const char *id, const char *name, const GError *error,
+			  void *data)
+{
+	PASS_ON(usb_failed(id, name, error, link->data));
+}
+
 static const struct session_handlers session_handlers = {
     .attached = on_attached,
     .size = on_size,
@@ -411,6 +429,8 @@ static const struct session_handlers session_handlers = {
     .clipboard_data = on_clipboard_data,
     .clipboard_wanted = on_clipboard_wanted,
     .recording = on_recording,
+    .shares_changed = on_shares_changed,
+    .usb_failed = on_usb_failed,
     .closed = on_closed,
 };
 
@@ -422,6 +442,7 @@ static void open_session(struct link *link, const char *ticket)
 	    .fingerprint = api_fingerprint(link->api),
 	    .ticket = ticket,
 	    .secret = ticket ? NULL : link->secret,
+	    .policy = link->policy,
 	};
 	drop_session(link);
 	link->session =

@@ -118,3 +118,52 @@ void session_send_files(struct session *session, GFile **files,
 	session->ops->send_files(session, files, cancellable, progress, sent,
 				 data);
 }
+
+static void free_usb_device(gpointer data)
+{
+	struct session_usb_device *device = data;
+	g_free(device->id);
+	g_free(device->name);
+	g_free(device->cause);
+	g_free(device);
+}
+
+GPtrArray *session_usb_devices_new(void)
+{
+	return g_ptr_array_new_with_free_func(free_usb_device);
+}
+
+enum session_share session_usb(struct session *session, GPtrArray *devices)
+{
+	return session->ops->usb ? session->ops->usb(session, devices)
+				 : SESSION_SHARE_NEVER;
+}
+
+void session_usb_attach(struct session *session, const char *id,
+			gboolean attach)
+{
+	if (session->ops->usb_attach)
+		session->ops->usb_attach(session, id, attach);
+}
+
+gboolean session_usb_add_disc(struct session *session, const char *path,
+			      GError **error)
+{
+	return session->ops->usb_add_disc(session, path, error);
+}
+
+enum session_share session_folder(struct session *session, gboolean *mounted)
+{
+	gboolean ignored;
+	gboolean *tell = mounted ? mounted : &ignored;
+	*tell = FALSE;
+	return session->ops->folder ? session->ops->folder(session, tell)
+				    : SESSION_SHARE_NEVER;
+}
+
+void session_share_folder(struct session *session, const char *path,
+			  gboolean read_only)
+{
+	if (session->ops->share_folder)
+		session->ops->share_folder(session, path, read_only);
+}

@@ -20,12 +20,18 @@
 
 struct session;
 
+/* What an administrator keeps from a desktop; zero: nothing. */
+struct session_policy {
+	gboolean no_usb, no_folder, folder_read_only;
+};
+
 struct session_config {
 	const char *host;
 	guint16 port;
 	const char *fingerprint; /* trusted besides valid ones; or NULL */
 	const char *ticket;      /* one of these two */
 	const char *secret;      /* of an earlier session, for reconnects */
+	struct session_policy policy;
 };
 
 struct session_end {
@@ -50,6 +56,21 @@ struct session_stats {
 	guint64 updates;   /* of pictures */
 	unsigned rtt_us;   /* of the network; 0: unknown */
 	char encoding[80]; /* for people: how pictures come; or "" */
+};
+
+/* Whether a desktop can have something of this computer. */
+enum session_share {
+	SESSION_SHARE_NEVER,  /* protocol or desktop have no way for it */
+	SESSION_SHARE_BARRED, /* by the policy */
+	SESSION_SHARE_READ_ONLY, /* of folders: ready, but for changes */
+	SESSION_SHARE_READY,
+};
+
+struct session_usb_device {
+	char *id;    /* stays, also over a reconnect, while it is plugged in */
+	char *name;  /* for people */
+	char *cause; /* why it cannot be attached just now; NULL: it can */
+	gboolean attached, busy; /* busy: on its way in or out */
 };
 
 /* While files are sent; then once how it went (NULL: well). */
@@ -87,6 +108,11 @@ struct session_handlers {
 	void (*clipboard_wanted)(enum session_clip kind, void *data);
 	/* The desktop hears this computer's microphone, or no longer. */
 	void (*recording)(gboolean on, void *data);
+	/* What session_usb() or session_folder() say has changed. */
+	void (*shares_changed)(void *data);
+	/* A device did not come to the desktop, or was lost there. */
+	void (*usb_failed)(const char *id, const char *name,
+			   const GError *error, void *data);
 	void (*closed)(const struct session_end *end, void *data);
 };
 
@@ -121,6 +147,16 @@ struct session_ops {
 	void (*send_files)(struct session *session, GFile **files,
 			   GCancellable *cancellable, session_progress progress,
 			   session_sent sent, void *data);
+	/* all NULL where the protocol carries no devices, no folder */
+	enum session_share (*usb)(struct session *session, GPtrArray *devices);
+	void (*usb_attach)(struct session *session, const char *id,
+			   gboolean attach);
+	gboolean (*usb_add_disc)(struct session *session, const char *path,
+				 GError **error);
+	enum session_share (*folder)(struct session *session,
+				     gboolean *mounted);
+	void (*share_folder)(struct session *session, const char *path,
+			     gboolean read_only);
 };
 
 /* First member of every implementation's struct. */
@@ -181,3 +217,20 @@ gboolean session_can_send_files(struct session *session);
 void session_send_files(struct session *session, GFile **files,
 			GCancellable *cancellable, session_progress progress,
 			session_sent sent, void *data);
+
+/* Adds this computer's devices (struct session_usb_device) to devices, which
+ * frees them; none unless READY. */
+GPtrArray *session_usb_devices_new(void);
+enum session_share session_usb(struct session *session, GPtrArray *devices);
+/* Gives the desktop a device, or takes it back; handlers tell how it went. */
+void session_usb_attach(struct session *session, const char *id,
+			gboolean attach);
+/* A file that is a disc's image becomes a device like the others. */
+gboolean session_usb_add_disc(struct session *session, const char *path,
+			      GError **error);
+
+/* mounted (may be NULL): the guest has taken the folder that is shared. */
+enum session_share session_folder(struct session *session, gboolean *mounted);
+/* NULL: none any longer. Where the policy says so it is read-only anyway. */
+void session_share_folder(struct session *session, const char *path,
+			  gboolean read_only);

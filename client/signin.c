@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "client/events.h"
+#include "client/inline-error.h"
 #include "common/fault.h"
 
 /* As the API bounds it. */
@@ -14,8 +15,8 @@ struct signin {
 	const struct signin_handlers *handlers;
 	void *data;
 	GtkWidget *page, *title, *who, *code_step, *code, *server_box, *server,
-	    *user, *password, *caps, *error, *cause, *remedy, *button,
-	    *button_stack, *button_label, *spinner, *cancel, *back;
+	    *user, *password, *caps, *button, *button_stack, *button_label, *spinner, *cancel, *back;
+	struct inline_error *error;
 	GtkWidget *fields[3]; /* the first step's, with their captions */
 	gboolean busy;
 	gboolean asks_code; /* the second step */
@@ -234,39 +235,6 @@ static GtkWidget *build_code_step(struct signin *signin)
 	return signin->code_step;
 }
 
-static GtkWidget *build_error(struct signin *signin)
-{
-	signin->error = gtk_revealer_new();
-	GtkWidget *box = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 12);
-	gtk_style_context_add_class(gtk_widget_get_style_context(box),
-				    "inline-error");
-	GtkWidget *icon = gtk_image_new_from_icon_name(
-	    "dialog-warning-symbolic", GTK_ICON_SIZE_MENU);
-	gtk_widget_set_valign(icon, GTK_ALIGN_START);
-	gtk_widget_set_margin_top(icon, 2);
-	GtkWidget *words = gtk_box_new(GTK_ORIENTATION_VERTICAL, 2);
-	signin->cause = gtk_label_new(NULL);
-	signin->remedy = gtk_label_new(NULL);
-	gtk_widget_set_no_show_all(signin->remedy, TRUE);
-	GtkWidget *const labels[] = {signin->cause, signin->remedy};
-	for (int i = 0; i < 2; i++) {
-		gtk_label_set_xalign(GTK_LABEL(labels[i]), 0);
-		gtk_label_set_line_wrap(GTK_LABEL(labels[i]), TRUE);
-		gtk_label_set_line_wrap_mode(GTK_LABEL(labels[i]),
-					     PANGO_WRAP_WORD_CHAR);
-		gtk_label_set_max_width_chars(GTK_LABEL(labels[i]), 40);
-		gtk_container_add(GTK_CONTAINER(words), labels[i]);
-	}
-	gtk_style_context_add_class(gtk_widget_get_style_context(signin->cause),
-				    "error-cause");
-	gtk_container_add(GTK_CONTAINER(box), icon);
-	gtk_container_add(GTK_CONTAINER(box), words);
-	gtk_container_add(GTK_CONTAINER(signin->error), box);
-	atk_object_set_role(gtk_widget_get_accessible(box),
-			    ATK_ROLE_NOTIFICATION);
-	return signin->error;
-}
-
 static GtkWidget *build_caps(struct signin *signin)
 {
 	signin->caps = gtk_revealer_new();
@@ -375,7 +343,9 @@ struct signin *signin_new(struct servers *servers,
 	gtk_container_add(GTK_CONTAINER(signin->fields[2]), build_caps(signin));
 	gtk_container_add(GTK_CONTAINER(form), build_code_step(signin));
 	GtkWidget *last = gtk_box_new(GTK_ORIENTATION_VERTICAL, 0);
-	gtk_container_add(GTK_CONTAINER(last), build_error(signin));
+	signin->error = inline_error_new();
+	gtk_container_add(GTK_CONTAINER(last),
+			  inline_error_widget(signin->error));
 	gtk_container_add(GTK_CONTAINER(last), build_buttons(signin));
 	gtk_container_add(GTK_CONTAINER(form), last);
 
@@ -480,16 +450,7 @@ void signin_set_busy(struct signin *signin, gboolean busy)
 void signin_show_error(struct signin *signin, const GError *error,
 		       unsigned retry_after_s)
 {
-	gtk_revealer_set_reveal_child(GTK_REVEALER(signin->error),
-				      error != NULL);
-	if (error) {
-		g_autofree char *cause = fault_cause(error);
-		g_autofree char *remedy = fault_remedy(error);
-		gtk_label_set_text(GTK_LABEL(signin->cause), cause);
-		gtk_label_set_text(GTK_LABEL(signin->remedy),
-				   remedy ? remedy : "");
-		gtk_widget_set_visible(signin->remedy, remedy != NULL);
-	}
+	inline_error_show(signin->error, error);
 	if (retry_after_s > 0) {
 		signin->hold_until_us = g_get_monotonic_time() +
 					(gint64)retry_after_s * G_USEC_PER_SEC;

@@ -118,6 +118,8 @@ static gboolean on_connected(gpointer data)
 				  line->type, cause);
 		return G_SOURCE_REMOVE;
 	}
+	/* some channels are opened again and again */
+	close_later(line->tunnel);
 	line->tunnel = g_steal_pointer(&work->tunnel);
 	if (*work->answer.session)
 		secret_set(&self->secret, work->answer.session);

@@ -5,6 +5,9 @@
 #include "client/secret.h"
 #include "client/spice-line.h"
 
+/* Devices a desktop can have at the same time. */
+#define USB_SLOTS 16
+
 static void self_unref(struct spice_session *self)
 {
 	if (!g_atomic_int_dec_and_test(&self->references))
@@ -62,6 +65,13 @@ void spice_session_end(struct spice_session *self, GError *error,
 
 /* --- channels ------------------------------------------------------- */
 
+static int ids_of(int type)
+{
+	return type == SPICE_CHANNEL_DISPLAY    ? SESSION_HEADS
+	       : type == SPICE_CHANNEL_USBREDIR ? USB_SLOTS
+						: 1;
+}
+
 static void on_channel_new(SpiceSession *spice, SpiceChannel *channel,
 			   gpointer data)
 {
@@ -75,13 +85,14 @@ static void on_channel_new(SpiceSession *spice, SpiceChannel *channel,
 	case SPICE_CHANNEL_CURSOR:
 	case SPICE_CHANNEL_PLAYBACK:
 	case SPICE_CHANNEL_RECORD:
+	case SPICE_CHANNEL_USBREDIR:
+	case SPICE_CHANNEL_WEBDAV:
 		break;
 	default:
 		return; /* never connected */
 	}
 	/* what is told twice, or beyond what we show */
-	if ((type == SPICE_CHANNEL_DISPLAY && id >= SESSION_HEADS) ||
-	    (type != SPICE_CHANNEL_DISPLAY && id != 0))
+	if (id >= ids_of(type))
 		return;
 	self->lines = g_slist_prepend(self->lines,
 				      spice_line_new(self, channel, type));
@@ -104,6 +115,12 @@ static void on_channel_new(SpiceSession *spice, SpiceChannel *channel,
 	case SPICE_CHANNEL_RECORD:
 		spice_sound_add(self->sound, channel);
 		break;
+	case SPICE_CHANNEL_USBREDIR:
+		spice_usb_channel(self, TRUE);
+		return; /* connected for a device, by the library */
+	case SPICE_CHANNEL_WEBDAV:
+		spice_folder_add(self, channel);
+		return; /* connected when there is a folder */
 	}
 	spice_channel_connect(channel);
 }
@@ -121,6 +138,10 @@ static void on_channel_destroy(SpiceSession *spice, SpiceChannel *channel,
 		if (line->type == SPICE_CHANNEL_PLAYBACK ||
 		    line->type == SPICE_CHANNEL_RECORD)
 			spice_sound_remove(self->sound, channel);
+		if (line->type == SPICE_CHANNEL_USBREDIR)
+			spice_usb_channel(self, FALSE);
+		if (line->type == SPICE_CHANNEL_WEBDAV)
+			spice_folder_remove(self, channel);
 		if ((gpointer)self->inputs == channel)
 			self->inputs = NULL;
 		if ((gpointer)self->main == channel)
@@ -165,12 +186,15 @@ static struct session *spice_open(const struct session_config *config,
 	self->sound = spice_sound_new(self);
 	self->spice = spice_session_new();
 	/* nothing of this computer goes there unasked */
-	g_object_set(self->spice, "enable-usbredir", FALSE, "enable-smartcard",
-		     FALSE, "enable-audio", TRUE, "shared-dir", NULL, NULL);
+	g_object_set(self->spice, "enable-usbredir", !config->policy.no_usb,
+		     "enable-smartcard", FALSE, "enable-audio", TRUE,
+		     "shared-dir", NULL, NULL);
+	self->policy = config->policy;
 	g_signal_connect(self->spice, "channel-new", G_CALLBACK(on_channel_new),
 			 self);
 	g_signal_connect(self->spice, "channel-destroy",
 			 G_CALLBACK(on_channel_destroy), self);
+	self->usb = spice_usb_new(self);
 	g_idle_add_full(G_PRIORITY_DEFAULT, begin, self, release);
 	return &self->base;
 }
@@ -182,6 +206,9 @@ static void spice_close(struct session *session)
 	g_signal_handlers_disconnect_by_data(self->spice, self);
 	spice_display_finish(self);
 	spice_sound_free(g_steal_pointer(&self->sound));
+	spice_usb_free(g_steal_pointer(&self->usb));
+	if (self->webdav)
+		spice_folder_remove(self, self->webdav);
 	for (GSList *l = self->lines; l; l = l->next)
 		g_signal_handlers_disconnect_by_data(
 		    ((struct spice_line *)l->data)->channel, self);
@@ -227,4 +254,9 @@ const struct session_ops spice_session_ops = {
     .clipboard_send = spice_agent_clipboard_send,
     .can_send_files = spice_agent_can_send_files,
     .send_files = spice_agent_send_files,
+    .usb = spice_usb_list,
+    .usb_attach = spice_usb_attach,
+    .usb_add_disc = spice_usb_add_disc,
+    .folder = spice_folder_state,
+    .share_folder = spice_folder_share,
 };

@@ -3,7 +3,8 @@
  * spice-session.c owns the session and its channels, spice-line.c their tunnels;
  * spice-display.c the pictures of its heads; spice-input.c keys, pointer and
  * cursor; spice-agent.c clipboard, files and sizes, which go by the guest's
- * agent; spice-sound.c sound.
+ * agent; spice-sound.c sound; spice-usb.c USB devices;
+ * spice-folder.c the shared folder.
  *
  * spice-client-glib decodes; it runs on the main thread, in coroutines that
  * never block it. Each channel is a tunnel of its own, connected on a thread.
@@ -18,6 +19,7 @@
 #include "client/tunnel.h"
 
 struct spice_sound;
+struct spice_usb;
 
 struct spice_head {
 	SpiceChannel *channel;         /* NULL: there is no such head */
@@ -71,6 +73,13 @@ struct spice_session {
 	unsigned guest_kinds; /* of the guest's clipboard */
 
 	struct spice_sound *sound;
+
+	struct session_policy policy;
+	struct spice_usb *usb; /* NULL: barred */
+
+	/* spice-folder.c */
+	SpiceChannel *webdav; /* NULL: the desktop has no port for it */
+	gboolean sharing;
 };
 
 /* Ends the session by the closed handler, later and once. Takes error. */
@@ -116,3 +125,20 @@ void spice_sound_remove(struct spice_sound *sound, SpiceChannel *channel);
 void spice_sound_free(struct spice_sound *sound);
 /* Before any channel is connected. */
 void spice_sound_silence_library(SpiceSession *spice);
+
+/* NULL where nothing of it can be used. */
+struct spice_usb *spice_usb_new(struct spice_session *self);
+void spice_usb_free(struct spice_usb *usb);
+/* A channel came or went. */
+void spice_usb_channel(struct spice_session *self, gboolean came);
+enum session_share spice_usb_list(struct session *session, GPtrArray *devices);
+void spice_usb_attach(struct session *session, const char *id, gboolean attach);
+gboolean spice_usb_add_disc(struct session *session, const char *path,
+			    GError **error);
+
+void spice_folder_add(struct spice_session *self, SpiceChannel *channel);
+void spice_folder_remove(struct spice_session *self, SpiceChannel *channel);
+enum session_share spice_folder_state(struct session *session,
+				      gboolean *mounted);
+void spice_folder_share(struct session *session, const char *path,
+			gboolean read_only);

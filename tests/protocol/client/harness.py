@@ -313,6 +313,7 @@ class Gateway:
         self.spice = {}        # desktop id -> socket (or port) of its display for SPICE
         self.changed = threading.Condition()
         self.requests = []     # "METHOD path"
+        self.policy = None     # of every ticket
         self.refuse = {}       # "METHOD /path" -> Refusal
         self.slow = {}         # "METHOD /path" -> seconds
         self.tunnel_hook = None
@@ -527,7 +528,7 @@ class Gateway:
             ticket = "%032x" % random.getrandbits(128)
             self.tickets[ticket] = desktop["id"]
             protocols = ["rfb", "windows"] + ["spice"] * (desktop["id"] in self.spice)
-            return 201, {"ticket": ticket, "expires_in": 60, "protocols": protocols}
+            return 201, {"ticket": ticket, "expires_in": 60, "protocols": protocols, "policy": self.policy}
         if verb == "start":
             self.start(desktop)
         elif verb in ("shutdown", "off"):

@@ -39,20 +39,35 @@ def found(screen, width, height, rgb):
     return False
 
 
+def relay_sector():
+    """Carries bytes between the first and the second serial port, 115200 baud."""
+    def half(source, target):
+        return (b"\xba" + struct.pack("<H", source + 5) + b"\xec\xa8\x01\x74\x14"      # nothing came: on
+                b"\xba" + struct.pack("<H", source) + b"\xec\x88\xc3"                  # take it
+                b"\xba" + struct.pack("<H", target + 5) + b"\xec\xa8\x20\x74\xfb"      # wait for room
+                b"\xba" + struct.pack("<H", target) + b"\x88\xd8\xee")                 # put it
+
+    def out(port, value):
+        return b"\xba" + struct.pack("<H", port) + b"\xb0" + bytes([value]) + b"\xee"
+    code = b"".join(out(at + 3, 0x80) + out(at, 1) + out(at + 1, 0) + out(at + 3, 3) for at in (0x3f8, 0x2f8))
+    code += half(0x3f8, 0x2f8) + half(0x2f8, 0x3f8) + b"\xeb\xc6"
+    return code.ljust(510, b"\0") + b"\x55\xaa"
+
+
 class Machine:
-    def __init__(self):
+    def __init__(self, *more, boot=boot_sector):
         self.folder = tempfile.mkdtemp(prefix="oriel-machine-")
         self.spice = os.path.join(self.folder, "spice.sock")
         qmp, disk = os.path.join(self.folder, "qmp.sock"), os.path.join(self.folder, "disk")
         with open(disk, "wb") as file:
-            file.write(boot_sector().ljust(1 << 20, b"\0"))
+            file.write(boot().ljust(1 << 20, b"\0"))
         self.log = open(os.path.join(self.folder, "log"), "w+")
         self.process = subprocess.Popen(
             ["qemu-system-x86_64", "-machine", "pc,accel=tcg", "-m", "32", "-nodefaults",
              "-no-user-config", "-device", "VGA", "-net", "none", "-device", "virtio-tablet-pci",
              "-drive", "file=%s,format=raw" % disk,
              "-spice", "unix=on,addr=%s,disable-ticketing=on,image-compression=auto_lz" % self.spice,
-             "-qmp", "unix:%s,server=on,wait=off" % qmp], stdout=self.log, stderr=self.log)
+             "-qmp", "unix:%s,server=on,wait=off" % qmp, *more], stdout=self.log, stderr=self.log)
         wait_for("QEMU", lambda: self.process.poll() is not None or os.path.exists(self.spice) and os.path.exists(qmp))
         if self.process.poll() is not None:
             raise AssertionError(open(self.log.name).read())
