@@ -71,6 +71,7 @@ struct session_usb_device {
 	char *name;  /* for people */
 	char *cause; /* why it cannot be attached just now; NULL: it can */
 	gboolean attached, busy; /* busy: on its way in or out */
+	gboolean disc; /* a file; gone as soon as it is taken back */
 };
 
 /* While files are sent; then once how it went (NULL: well). */

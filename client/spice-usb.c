@@ -4,6 +4,8 @@
  * each. Nothing goes there unasked. */
 #include "client/spice-session.h"
 
+#include <string.h>
+
 #include "common/fault.h"
 
 struct spice_usb {
@@ -22,15 +24,21 @@ struct moving {
 	gboolean attach;
 };
 
+/* What the library calls a disc that it plays; with ")" at its end. */
+#define DISC "SPICE CD ("
+
 /* Without a string the library says so by an empty one. */
 static char *name_of(SpiceUsbDevice *device)
 {
 	g_autofree char *all =
 	    spice_usb_device_get_description(device, "%1$s %2$s");
-	char *name = g_strdup(g_strstrip(all));
+	const char *name = g_strstrip(all);
+	if (g_str_has_prefix(name, DISC) && g_str_has_suffix(name, ")"))
+		return g_strdup_printf("Disc: %.*s",
+				       (int)(strlen(name) - strlen(DISC) - 1),
+				       name + strlen(DISC));
 	if (*name)
-		return name;
-	g_free(name);
+		return g_strdup(name);
 	g_autofree char *number =
 	    spice_usb_device_get_description(device, "%3$s");
 	return g_strdup_printf("USB device %s", g_strstrip(number));
@@ -119,6 +127,8 @@ static struct session_usb_device *describe(struct spice_usb *usb,
 	g_autoptr(GError) error = NULL;
 	is->id = id_of(device);
 	is->name = name_of(device);
+	is->disc = spice_usb_device_manager_is_device_shared_cd(usb->manager,
+								device);
 	is->busy = g_hash_table_contains(usb->busy, is->id);
 	is->attached =
 	    spice_usb_device_manager_is_device_connected(usb->manager, device);

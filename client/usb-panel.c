@@ -16,14 +16,26 @@ struct usb_panel {
 	GHashTable *tried;  /* of those, in this session */
 	GPtrArray *discs;   /* paths, for the next session */
 	gboolean discs_given;
+	gboolean inserted; /* the newest device is what a person waits for */
 	guint refill;
-	int told; /* of devices attached, by an event; -1: not yet */
+	int told, told_attached; /* devices, by an event; -1: none yet */
 	/* NULL: closed */
-	GtkWidget *dialog, *stack, *list, *icon, *title, *text, *add;
+	GtkWidget *dialog, *stack, *list, *icon, *title, *text, *foot;
 	struct inline_error *error;
 };
 
 /* --- a device's row -------------------------------------------------- */
+
+/* Taken out: the next session need not have it. */
+static void forget_disc(struct usb_panel *panel, const char *name)
+{
+	for (guint i = panel->discs->len; i > 0; i--) {
+		g_autofree char *base =
+		    g_path_get_basename(panel->discs->pdata[i - 1]);
+		if (g_str_has_suffix(name, base))
+			g_ptr_array_remove_index(panel->discs, i - 1);
+	}
+}
 
 static void on_switch(GtkSwitch *toggle, GParamSpec *spec,
 		      struct usb_panel *panel)
@@ -35,6 +47,9 @@ static void on_switch(GtkSwitch *toggle, GParamSpec *spec,
 		g_hash_table_add(panel->wanted, g_strdup(id));
 	else
 		g_hash_table_remove(panel->wanted, id);
+	const char *disc = g_object_get_data(G_OBJECT(toggle), "disc");
+	if (!attach && disc)
+		forget_disc(panel, disc);
 	g_hash_table_add(panel->tried, g_strdup(id));
 	if (panel->session)
 		session_usb_attach(panel->session, id, attach);
@@ -79,21 +94,37 @@ static GtkWidget *new_row(struct usb_panel *panel,
 				     (device->attached || !device->cause));
 	g_object_set_data_full(G_OBJECT(toggle), "id", g_strdup(device->id),
 			       g_free);
+	if (device->disc)
+		g_object_set_data_full(G_OBJECT(toggle), "disc",
+				       g_strdup(device->name), g_free);
+	g_object_set_data_full(G_OBJECT(row), "id", g_strdup(device->id),
+			       g_free);
 	g_object_set_data(G_OBJECT(row), "switch", toggle);
+	/* Enter on the row; one more stop for Tab would say nothing new */
+	gtk_widget_set_can_focus(toggle, FALSE);
+	atk_object_set_name(gtk_widget_get_accessible(row), device->name);
+	atk_object_set_description(gtk_widget_get_accessible(row),
+				   state_of(device));
 	g_signal_connect(toggle, "notify::active", G_CALLBACK(on_switch),
 			 panel);
 	g_object_set(box, "margin", 12, NULL);
 	gtk_container_add(GTK_CONTAINER(box),
 			  gtk_image_new_from_icon_name(
-			      "drive-removable-media-symbolic",
+			      device->disc ? "media-optical-symbolic"
+					   : "drive-removable-media-symbolic",
 			      GTK_ICON_SIZE_LARGE_TOOLBAR));
 	gtk_box_pack_start(GTK_BOX(box), words, TRUE, TRUE, 0);
 	gtk_box_pack_end(GTK_BOX(box), toggle, FALSE, FALSE, 0);
 	gtk_container_add(GTK_CONTAINER(row), box);
-	gtk_list_box_row_set_activatable(GTK_LIST_BOX_ROW(row), FALSE);
 	gtk_list_box_row_set_selectable(GTK_LIST_BOX_ROW(row), FALSE);
-	gtk_widget_set_can_focus(row, FALSE);
 	return row;
+}
+
+static void on_activated(GtkListBox *list, GtkListBoxRow *row, gpointer data)
+{
+	GtkWidget *toggle = g_object_get_data(G_OBJECT(row), "switch");
+	if (gtk_widget_get_sensitive(toggle))
+		gtk_widget_activate(toggle);
 }
 
 /* --- the window ------------------------------------------------------ */
@@ -110,7 +141,12 @@ static void show_empty(struct usb_panel *panel, const char *icon,
 
 static void show_list(struct usb_panel *panel, const GPtrArray *devices)
 {
-	GtkWidget *focus = gtk_window_get_focus(GTK_WINDOW(panel->dialog));
+	/* not where somebody was sent because the list was away */
+	gboolean away = g_strcmp0(gtk_stack_get_visible_child_name(
+				      GTK_STACK(panel->stack)),
+				  "list") != 0;
+	GtkWidget *focus =
+	    away ? NULL : gtk_window_get_focus(GTK_WINDOW(panel->dialog));
 	g_autofree char *focused =
 	    focus ? g_strdup(g_object_get_data(G_OBJECT(focus), "id")) : NULL;
 	g_autoptr(GList) rows =
@@ -122,10 +158,12 @@ static void show_list(struct usb_panel *panel, const GPtrArray *devices)
 		GtkWidget *row = new_row(panel, device);
 		gtk_widget_show_all(row);
 		gtk_container_add(GTK_CONTAINER(panel->list), row);
-		if (g_strcmp0(focused, device->id) == 0)
-			gtk_widget_grab_focus(
-			    g_object_get_data(G_OBJECT(row), "switch"));
+		if (panel->inserted ? i == devices->len - 1
+		    : focused       ? strcmp(focused, device->id) == 0
+				    : focus == NULL && i == 0)
+			gtk_widget_grab_focus(row);
 	}
+	panel->inserted = FALSE;
 	gtk_stack_set_visible_child_name(GTK_STACK(panel->stack), "list");
 }
 
@@ -137,7 +175,7 @@ static void fill(struct usb_panel *panel)
 	enum session_share state =
 	    panel->session ? session_usb(panel->session, devices)
 			   : SESSION_SHARE_NEVER;
-	gtk_widget_set_sensitive(panel->add, state == SESSION_SHARE_READY);
+	gtk_widget_set_visible(panel->foot, state == SESSION_SHARE_READY);
 	if (!panel->session)
 		show_empty(panel, "network-offline-symbolic", "Not connected",
 			   "What the desktop had comes back to it with the "
@@ -186,7 +224,9 @@ static void on_add(GtkButton *button, struct usb_panel *panel)
 		GTK_RESPONSE_ACCEPT &&
 	    panel->session) {
 		g_autofree char *path = gtk_file_chooser_get_filename(chooser);
-		if (path && session_usb_add_disc(panel->session, path, &error))
+		panel->inserted =
+		    path && session_usb_add_disc(panel->session, path, &error);
+		if (panel->inserted)
 			g_ptr_array_add(panel->discs, g_strdup(path));
 	}
 	g_object_unref(native);
@@ -243,6 +283,8 @@ void usb_panel_open(struct usb_panel *panel)
 			    "USB devices");
 	gtk_list_box_set_selection_mode(GTK_LIST_BOX(panel->list),
 					GTK_SELECTION_NONE);
+	g_signal_connect(panel->list, "row-activated", G_CALLBACK(on_activated),
+			 NULL);
 	GtkWidget *scroller = gtk_scrolled_window_new(NULL, NULL);
 	gtk_scrolled_window_set_policy(GTK_SCROLLED_WINDOW(scroller),
 				       GTK_POLICY_NEVER, GTK_POLICY_AUTOMATIC);
@@ -250,24 +292,25 @@ void usb_panel_open(struct usb_panel *panel)
 	gtk_stack_add_named(GTK_STACK(panel->stack), build_empty(panel),
 			    "empty");
 	gtk_stack_add_named(GTK_STACK(panel->stack), scroller, "list");
-	GtkWidget *foot = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 12);
-	g_object_set(foot, "margin", 12, NULL);
+	panel->foot = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 12);
+	g_object_set(panel->foot, "margin", 12, NULL);
 	GtkWidget *hint = gtk_label_new(
 	    "What the desktop has cannot be used on this computer meanwhile.");
 	gtk_label_set_line_wrap(GTK_LABEL(hint), TRUE);
 	gtk_label_set_xalign(GTK_LABEL(hint), 0);
 	gtk_style_context_add_class(gtk_widget_get_style_context(hint),
 				    "card-state");
-	panel->add = gtk_button_new_with_mnemonic("Insert a _Disc Image…");
-	gtk_widget_set_no_show_all(panel->add, panel->kiosk);
-	gtk_widget_set_valign(panel->add, GTK_ALIGN_CENTER);
-	g_signal_connect(panel->add, "clicked", G_CALLBACK(on_add), panel);
-	gtk_box_pack_start(GTK_BOX(foot), hint, TRUE, TRUE, 0);
-	gtk_box_pack_end(GTK_BOX(foot), panel->add, FALSE, FALSE, 0);
+	GtkWidget *add =
+	    gtk_button_new_with_mnemonic("Insert a _Disc Image…");
+	gtk_widget_set_no_show_all(add, panel->kiosk);
+	gtk_widget_set_valign(add, GTK_ALIGN_CENTER);
+	g_signal_connect(add, "clicked", G_CALLBACK(on_add), panel);
+	gtk_box_pack_start(GTK_BOX(panel->foot), hint, TRUE, TRUE, 0);
+	gtk_box_pack_end(GTK_BOX(panel->foot), add, FALSE, FALSE, 0);
 	gtk_box_pack_start(GTK_BOX(content), inline_error_widget(panel->error),
 			   FALSE, FALSE, 0);
 	gtk_box_pack_start(GTK_BOX(content), panel->stack, TRUE, TRUE, 0);
-	gtk_box_pack_end(GTK_BOX(content), foot, FALSE, FALSE, 0);
+	gtk_box_pack_end(GTK_BOX(content), panel->foot, FALSE, FALSE, 0);
 	g_signal_connect(panel->dialog, "response", G_CALLBACK(on_response),
 			 NULL);
 	g_signal_connect(panel->dialog, "destroy", G_CALLBACK(on_destroy),
@@ -308,10 +351,12 @@ void usb_panel_changed(struct usb_panel *panel)
 			g_hash_table_add(panel->tried, g_strdup(device->id));
 			session_usb_attach(panel->session, device->id, TRUE);
 		}
-		if (attached != panel->told)
-			events_emit("usb", "{s:i,s:i}", "devices",
-				    (int)devices->len, "attached", attached);
-		panel->told = attached;
+		int count = (int)devices->len;
+		if (count != panel->told || attached != panel->told_attached)
+			events_emit("usb", "{s:i,s:i}", "devices", count,
+				    "attached", attached);
+		panel->told = count;
+		panel->told_attached = attached;
 	}
 	/* later: it may be a switch of the list that has just been used */
 	if (panel->dialog && !panel->refill)

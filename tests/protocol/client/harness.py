@@ -29,7 +29,7 @@ BUILD = os.path.abspath(os.environ.get("BUILD", "build"))
 CLIENT = os.path.join(BUILD, "bin", "oriel-client")
 
 
-def wait_for(what, condition, seconds=90):
+def wait_for(what, condition, seconds=int(os.environ.get("PATIENCE", 90))):
     """Waits until condition() is true and returns its value."""
     end = time.monotonic() + seconds
     while True:
@@ -699,7 +699,7 @@ class Client:
             events = [json.loads(line) for line in file if line.endswith("\n")]
         return [e for e in events if name is None or e["event"] == name]
 
-    def event(self, name, count=1, seconds=90):
+    def event(self, name, count=1, seconds=int(os.environ.get("PATIENCE", 90))):
         try:
             return wait_for("event '%s'" % name, lambda: len(self.events(name)) >= count and
                             self.events(name)[count - 1], seconds)
