@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "client/rfb-clipboard.h"
+#include "client/rfb-sound.h"
 #include "client/rfb-wire.h"
 #include "common/fault.h"
 
@@ -122,6 +123,7 @@ gboolean rfb_messages_begin(struct rfb_session *self)
 	    RFB_ENC_LAST_RECT,
 	    RFB_ENC_DESKTOP_NAME,
 	    RFB_ENC_QEMU_KEYS,
+	    RFB_ENC_QEMU_AUDIO,
 	    RFB_ENC_QEMU_LEDS,
 	    RFB_ENC_LIBVNC_LEDS,
 	    RFB_ENC_EXT_BUTTONS,
@@ -300,6 +302,9 @@ static gboolean read_pseudo(struct rfb_session *self,
 		g_mutex_lock(&self->lock);
 		self->qemu_keys = TRUE;
 		g_mutex_unlock(&self->lock);
+		return TRUE;
+	case RFB_ENC_QEMU_AUDIO:
+		rfb_sound_offered(self);
 		return TRUE;
 	case RFB_ENC_EXT_BUTTONS:
 		g_mutex_lock(&self->lock);
@@ -529,6 +534,12 @@ gboolean rfb_messages_next(struct rfb_session *self)
 		return TRUE;
 	case RFB_MSG_FENCE:
 		return read_fence(self);
+	case RFB_MSG_QEMU: {
+		const char *broken = NULL;
+		if (rfb_sound_message(self, &broken))
+			return TRUE;
+		return broken ? bad(self, broken) : FALSE;
+	}
 	default:
 		return bad(self, "an unknown message");
 	}

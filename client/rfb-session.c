@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client/rfb-clipboard.h"
+#include "client/rfb-sound.h"
 #include "client/rfb-wire.h"
 #include "client/secret.h"
 #include "common/fault.h"
@@ -267,6 +268,7 @@ static struct session *rfb_open(const struct session_config *config,
 	self->changed = cairo_region_create();
 	self->heard_us = g_get_monotonic_time();
 	g_mutex_init(&self->lock);
+	rfb_sound_open(self);
 	self->thread = g_thread_new("rfb-session", run, self);
 	return &self->base;
 }
@@ -275,6 +277,7 @@ static void rfb_close(struct session *session)
 {
 	struct rfb_session *self = (struct rfb_session *)session;
 	self->closed = TRUE;
+	rfb_sound_close(self);
 	g_cancellable_cancel(self->cancellable);
 	/* it ends by itself soon; a slow name look-up must not hold us */
 	g_thread_unref(g_steal_pointer(&self->thread));
@@ -365,6 +368,7 @@ static void rfb_stats(struct session *session, struct session_stats *stats)
 		stats->rtt_us = meter.rtt_us;
 	}
 	stats->updates = self->updates;
+	stats->sound_ms = rfb_sound_delay_ms(self);
 	rfb_session_encodings(self, stats->encoding, sizeof stats->encoding);
 	g_mutex_unlock(&self->lock);
 }

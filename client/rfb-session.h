@@ -28,6 +28,7 @@ struct rfb_session {
 	void *data;
 	gboolean closed;
 	unsigned legacy_clipboard_sent;
+	struct sound *sound;
 
 	/* set before the thread starts */
 	char *host, *fingerprint, *ticket, *secret;
@@ -39,6 +40,9 @@ struct rfb_session {
 	gboolean picture_due;    /* a new size waits for its first pixels */
 	cairo_region_t *changed; /* by the update being read */
 	GError *trouble;
+	gboolean sound_asked;
+
+	gint sound_waiting; /* atomic: bytes for the main thread */
 
 	/* under lock */
 	GMutex lock;

@@ -55,6 +55,7 @@ struct session_stats {
 	guint64 bytes_in, bytes_out;
 	guint64 updates;   /* of pictures */
 	unsigned rtt_us;   /* of the network; 0: unknown */
+	unsigned sound_ms; /* from here to the ear; 0: nothing is played */
 	char encoding[80]; /* for people: how pictures come; or "" */
 };
 

@@ -254,6 +254,7 @@ void spice_lines_stats(struct session *session, struct session_stats *stats)
 	struct spice_session *self = (struct spice_session *)session;
 	struct spice_tap sum = {0};
 	stats->updates = self->frames;
+	stats->sound_ms = spice_sound_delay_ms(self->sound);
 	for (GSList *l = self->lines; l; l = l->next) {
 		struct spice_line *line = l->data;
 		struct tunnel_meter meter;

@@ -123,6 +123,7 @@ struct spice_sound *spice_sound_new(struct spice_session *session);
 void spice_sound_add(struct spice_sound *sound, SpiceChannel *channel);
 void spice_sound_remove(struct spice_sound *sound, SpiceChannel *channel);
 void spice_sound_free(struct spice_sound *sound);
+unsigned spice_sound_delay_ms(struct spice_sound *sound);
 /* Before any channel is connected. */
 void spice_sound_silence_library(SpiceSession *spice);
 

@@ -168,3 +168,8 @@ void spice_sound_free(struct spice_sound *self)
 	sound_free(self->sound);
 	g_free(self);
 }
+
+unsigned spice_sound_delay_ms(struct spice_sound *self)
+{
+	return sound_play_delay_ms(self->sound);
+}

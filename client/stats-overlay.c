@@ -76,6 +76,7 @@ static gboolean on_tick(gpointer data)
 	add_ms(text, "Network", is.rtt_us);
 	add_ms(text, "key to picture",
 	       oriel_viewer_key_to_picture_us(stats->viewer));
+	add_ms(text, "sound", is.sound_ms * 1000);
 	if (text->str[text->len - 1] != '\n')
 		g_string_append_c(text, '\n');
 	add_picture(text, stats);
@@ -83,9 +84,10 @@ static gboolean on_tick(gpointer data)
 		g_string_append_printf(text, "\n%s", is.encoding);
 	gtk_label_set_text(GTK_LABEL(stats->label), text->str);
 	if (s > 0)
-		events_emit("statistics", "{s:f,s:f,s:f,s:i,s:s}", "fps", fps,
+		events_emit("statistics", "{s:f,s:f,s:f,s:i,s:i,s:s}", "fps", fps,
 			    "bytes_in_per_s", in, "bytes_out_per_s", out,
-			    "rtt_us", (int)is.rtt_us, "encoding", is.encoding);
+			    "rtt_us", (int)is.rtt_us, "sound_ms",
+			    (int)is.sound_ms, "encoding", is.encoding);
 	stats->last = is;
 	stats->last_draws = draws;
 	stats->last_us = now;

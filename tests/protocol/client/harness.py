@@ -311,6 +311,7 @@ class Gateway:
         self.sign_ins = 0
         self.windows = {}      # desktop id -> socket of its windows' stream
         self.spice = {}        # desktop id -> socket (or port) of its display for SPICE
+        self.rfb = {}          # desktop id -> socket of its display for RFB, instead of the one here
         self.changed = threading.Condition()
         self.requests = []     # "METHOD path"
         self.policy = None     # of every ticket
@@ -576,6 +577,8 @@ class Gateway:
         sock.sendall(answer.encode() + b"\r\n")
         if path == "/tunnel/v1/windows":
             self.relay(sock, self.windows[identity])
+        elif path == "/tunnel/v1/rfb" and identity in self.rfb:
+            self.relay(sock, self.rfb[identity])
         elif path == "/tunnel/v1/spice":
             self.relay(sock, self.spice[identity])
         else:
