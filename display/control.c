@@ -230,6 +230,15 @@ static bool optional_word(json_t *message, const char *key,
 	return false;
 }
 
+/* Through a shared folder files go both ways, and nobody here reads what is
+ * said there. */
+static void allow_files(struct display *display, int ways)
+{
+	const int in = 2, both = 3;
+	agent_allow_files(display_agent(display), ways >= in);
+	ports_allow(display_ports(display), PORT_FOLDER, ways == both);
+}
+
 /* What is not named here is another's to enforce. */
 static bool take_policy(struct control *self, json_t *message, GError **error)
 {
@@ -244,19 +253,28 @@ static bool take_policy(struct control *self, json_t *message, GError **error)
 						NULL};
 	static const char *const audio_ways[] = {"none", "play", "both", NULL};
 	int files = -1, audio = -1;
+	json_t *usb = json_object_get(message, "usb");
 	const char *wanted = jsonline_string(message, "clipboard", error);
 	if (!wanted ||
 	    !optional_word(message, "files", file_ways, &files, error) ||
 	    !optional_word(message, "audio", audio_ways, &audio, error))
 		return false;
+	if (usb && !json_is_boolean(usb)) {
+		fault_set(error, FAULT_INVALID, NULL,
+			  "Member 'usb' must be true or false.");
+		return false;
+	}
 	for (gsize i = 0; wanted && i < G_N_ELEMENTS(ways); i++) {
 		if (strcmp(ways[i].name, wanted) != 0)
 			continue;
 		clipboard_set_ways(display_clipboard(self->display), ways[i].in,
 				   ways[i].out);
 		if (files >= 0)
-			agent_allow_files(display_agent(self->display),
-					  files >= 2);
+			allow_files(self->display, files);
+		if (usb)
+			ports_allow(display_ports(self->display), PORT_USB,
+				    json_is_true(usb));
+		ports_allow(display_ports(self->display), PORT_CONSOLE, true);
 		if (audio >= 0)
 			audio_set_ways(display_audio(self->display), audio > 0,
 				       audio > 1);

@@ -22,7 +22,9 @@ struct display {
 	struct clipboard *clipboard;
 	struct agent *agent;
 	struct audio *audio;
-	const char *port_name; /* besides the agent's: who serves it */
+	struct ports *ports;
+	bool agent_asked, port_asked; /* for their streams */
+	const char *port_name;        /* besides the agent's: who serves it */
 	const struct display_port_ops *port_ops;
 	void *port_data;
 	struct cursor *cursor;

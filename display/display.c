@@ -74,7 +74,7 @@ void display_begin_round(struct display *self)
 		    g_idle_add_full(G_PRIORITY_DEFAULT, end_round, self, NULL);
 }
 
-enum note { NOTE_CURSOR, NOTE_LEDS, NOTE_NAME, NOTE_INPUT_READY };
+enum note { NOTE_CURSOR, NOTE_LEDS, NOTE_NAME, NOTE_INPUT_READY, NOTE_PORTS };
 
 static void tell_viewers(struct display *self, enum note note)
 {
@@ -97,6 +97,10 @@ static void tell_viewers(struct display *self, enum note note)
 			break;
 		case NOTE_INPUT_READY:
 			viewer->ops->input_ready(viewer);
+			break;
+		case NOTE_PORTS:
+			if (viewer->ops->ports_changed)
+				viewer->ops->ports_changed(viewer);
 			break;
 		}
 	}
@@ -152,6 +156,8 @@ static void detach_ports(struct display *self)
 {
 	audio_detach(self->audio);
 	agent_detach(self->agent);
+	ports_lost(self->ports);
+	self->agent_asked = self->port_asked = false;
 	if (self->port_ops)
 		self->port_ops->detach(self->port_data);
 }
@@ -254,25 +260,57 @@ static void on_leds(void *data, unsigned leds)
 	tell_viewers(self, NOTE_LEDS);
 }
 
-static void on_port(void *data, const char *name, int fd)
+/* The agent's and the one that is set are held for as long as the machine is
+ * there, the others while a viewer has them. */
+static void on_port(void *data, const char *name, bool open)
 {
 	struct display *self = data;
-	if (g_strcmp0(name, self->port_name) == 0)
-		self->port_ops->attach(self->port_data, fd);
-	else if (strcmp(name, AGENT_PORT) == 0)
-		agent_attach(self->agent, fd);
-	else
-		close(fd); /* nobody serves it */
+	bool agent = strcmp(name, AGENT_PORT) == 0;
+	if (g_strcmp0(name, self->port_name) == 0) {
+		if (self->port_asked)
+			self->port_ops->opened(self->port_data, open);
+		else
+			self->port_asked = source_open_port(self->source, name);
+	} else if (agent && self->agent_asked) {
+		agent_port_open(self->agent, open);
+	} else if (agent) {
+		self->agent_asked = source_open_port(self->source, name);
+	} else {
+		ports_told(self->ports, name, open);
+	}
 }
 
-static void on_port_open(void *data, const char *name, bool open)
+static void on_port_stream(void *data, const char *name, int fd,
+			   const GError *why)
 {
 	struct display *self = data;
-	if (g_strcmp0(name, self->port_name) == 0)
+	bool open = source_port_is_open(self->source, name);
+	if (g_strcmp0(name, self->port_name) == 0 && fd >= 0) {
+		self->port_ops->attach(self->port_data, fd);
 		self->port_ops->opened(self->port_data, open);
-	else if (strcmp(name, AGENT_PORT) == 0)
+	} else if (strcmp(name, AGENT_PORT) == 0 && fd >= 0) {
+		agent_attach(self->agent, fd);
 		agent_port_open(self->agent, open);
+	} else if (!ports_stream(self->ports, name, fd)) {
+		on_trouble(self, why);
+	}
 }
+
+static void ask_port(void *data, const char *name)
+{
+	struct display *self = data;
+	source_open_port(self->source, name);
+}
+
+static void on_ports_changed(void *data)
+{
+	tell_viewers(data, NOTE_PORTS);
+}
+
+static const struct ports_hooks ports_hooks = {
+    .ask = ask_port,
+    .changed = on_ports_changed,
+};
 
 static void on_sound(void *data, GDBusConnection *machine)
 {
@@ -298,7 +336,7 @@ static const struct source_sink sink = {
     .cursor_visible = on_cursor_visible,
     .leds = on_leds,
     .port = on_port,
-    .port_open = on_port_open,
+    .port_stream = on_port_stream,
     .sound = on_sound,
     .input_ready = on_input_ready,
 };
@@ -391,6 +429,11 @@ struct agent *display_agent(const struct display *self)
 	return self->agent;
 }
 
+struct ports *display_ports(const struct display *self)
+{
+	return self->ports;
+}
+
 struct clipboard *display_clipboard(const struct display *self)
 {
 	return self->clipboard;
@@ -417,6 +460,7 @@ struct display *display_new(const char *name, const char *vm)
 	self->clipboard = clipboard_new();
 	self->agent = agent_new(self->clipboard);
 	self->audio = audio_new();
+	self->ports = ports_new(&ports_hooks, self);
 	self->source = source_new(&sink, self);
 	return self;
 }
@@ -437,6 +481,7 @@ void display_free(struct display *self)
 	activity_free(self->activity);
 	agent_free(self->agent);
 	audio_free(self->audio);
+	ports_free(self->ports);
 	source_free(self->source);
 	clipboard_free(self->clipboard);
 	desktop_free(self->desktop);

@@ -16,6 +16,7 @@
 #include "display/desktop.h"
 #include "display/film.h"
 #include "display/jobs.h"
+#include "display/ports.h"
 #include "display/source.h"
 
 struct display;
@@ -42,6 +43,8 @@ struct viewer_ops {
 	void (*input_ready)(struct viewer *viewer);
 	/* Frees the viewer; must call display_detach() first. */
 	void (*destroy)(struct viewer *viewer);
+	/* Which ports it may join is no longer the same. Optional. */
+	void (*ports_changed)(struct viewer *viewer);
 	/* As `changed`, of the atlas. Optional. */
 	void (*atlas_changed)(struct viewer *viewer,
 			      const struct desktop_change *change);
@@ -83,6 +86,7 @@ const char *display_name(const struct display *self);
 struct clipboard *display_clipboard(const struct display *self);
 struct audio *display_audio(const struct display *self);
 struct agent *display_agent(const struct display *self);
+struct ports *display_ports(const struct display *self);
 const char *display_vm(const struct display *self);
 
 /* Input from a viewer; keycodes as source_key(), buttons a mask with bit

@@ -4,6 +4,7 @@
 #include <glib-unix.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,6 +13,8 @@
 /* Of the kernel, before a TCP connection: what waits there grows old, and who
  * tells nothing of what has arrived is held back by nothing else. */
 #define NOTSENT_MAX (64 << 10)
+/* Its end, or of TCP its half: GLib hands these bits to poll() as they are. */
+#define LEFT ((GIOCondition)(POLLRDHUP | POLLHUP | POLLERR))
 
 static void drop_source(guint *id)
 {
@@ -145,6 +148,25 @@ void line_close_after(struct line *self, const char *why)
 
 static gboolean on_readable(int fd, GIOCondition condition, void *data);
 
+/* Held, and the other side has left: nobody waits for what it said. */
+static gboolean on_left(int fd, GIOCondition condition, void *data)
+{
+	struct line *self = data;
+	self->read_watch = 0;
+	self->ops->failed(self->data, NULL);
+	return G_SOURCE_REMOVE;
+}
+
+static void watch_input(struct line *self)
+{
+	drop_source(&self->read_watch);
+	if (self->held)
+		self->read_watch = g_unix_fd_add(self->fd, LEFT, on_left, self);
+	else
+		self->read_watch = g_unix_fd_add(
+		    self->fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable, self);
+}
+
 static size_t take_one(struct line *self)
 {
 	size_t length = self->in->len - self->in_at;
@@ -157,6 +179,7 @@ static size_t take_one(struct line *self)
 static void take_all(struct line *self)
 {
 	size_t used;
+	bool was_held = self->held;
 	self->held = false;
 	while (!self->dead && (used = take_one(self)))
 		self->in_at += used;
@@ -168,11 +191,8 @@ static void take_all(struct line *self)
 		g_byte_array_unref(self->in);
 		self->in = g_byte_array_new();
 	}
-	if (self->held)
-		drop_source(&self->read_watch);
-	else if (!self->read_watch)
-		self->read_watch = g_unix_fd_add(
-		    self->fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable, self);
+	if (self->held != was_held)
+		watch_input(self);
 }
 
 static gboolean on_readable(int fd, GIOCondition condition, void *data)
@@ -193,8 +213,7 @@ static gboolean on_readable(int fd, GIOCondition condition, void *data)
 		self->ops->pump(self->data);
 	if (!self->dead)
 		line_flush(self);
-	return !self->dead && self->read_watch ? G_SOURCE_CONTINUE
-					       : G_SOURCE_REMOVE;
+	return !self->dead && !self->held ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
 }
 
 void line_hold(struct line *self)
@@ -220,6 +239,5 @@ void line_init(struct line *self, int fd, const struct line_ops *ops,
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
-	self->read_watch =
-	    g_unix_fd_add(fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable, self);
+	watch_input(self);
 }

@@ -50,7 +50,9 @@ static const GOptionEntry entries[] = {
     {"no-auth", 0, 0, G_OPTION_ARG_NONE, &options.no_auth,
      "Let everyone on this machine view (loopback only)", NULL},
     {"closed", 0, 0, G_OPTION_ARG_NONE, &options.closed,
-     "Share no clipboard, files or sound until --control says a policy", NULL},
+     "Share no clipboard, files, devices or sound until --control says a "
+     "policy",
+     NULL},
     /* as bytes: a service runs in the C locale, its title is UTF-8 */
     {"name", 0, 0, G_OPTION_ARG_FILENAME, &options.name,
      "Title in viewers, instead of the machine's own", "TEXT"},
@@ -158,6 +160,8 @@ static bool begin_closed(struct program *self, GError **error)
 	clipboard_set_ways(display_clipboard(self->display), false, false);
 	agent_allow_files(display_agent(self->display), false);
 	audio_set_ways(display_audio(self->display), false, false);
+	for (enum port_kind kind = 0; kind < PORT_KINDS; kind++)
+		ports_allow(display_ports(self->display), kind, false);
 	return true;
 }
 

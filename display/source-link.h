@@ -19,6 +19,12 @@ struct source {
 	bool connected;
 };
 
+struct source_port {
+	char *path; /* of its object */
+	char *name;
+	bool open;
+};
+
 struct console {
 	struct link *link;
 	unsigned head;
@@ -61,7 +67,7 @@ struct link {
 	bool motion_waits; /* newest position, not sent yet */
 	unsigned motion_head, motion_x, motion_y;
 	unsigned pointed;  /* head of the last position sent */
-	GHashTable *ports; /* object path -> port name */
+	GHashTable *ports; /* object path -> struct source_port */
 };
 
 /* NULL once the link has ended. */

@@ -14,6 +14,8 @@
 /* Answers not in by then mean a machine that does not work; it may be paused
  * for a while, so this is long. */
 #define DISCOVERY_TIMEOUT_MS 30000
+/* A machine has a handful. */
+#define PORTS_MAX 32
 
 struct cursor *cursor_new(unsigned width, unsigned height)
 {
@@ -102,11 +104,18 @@ static void on_closed(GDBusConnection *connection, gboolean vanished,
 
 /* ---- ports ---- */
 
+static void source_port_free(void *data)
+{
+	struct source_port *port = data;
+	g_free(port->path);
+	g_free(port->name);
+	g_free(port);
+}
+
 struct port_call {
 	struct link *link;
 	char *name;
 	int fd; /* our end */
-	bool open;
 };
 
 static void on_port_registered(GObject *object, GAsyncResult *result,
@@ -119,12 +128,9 @@ static void on_port_registered(GObject *object, GAsyncResult *result,
 		G_DBUS_CONNECTION(object), NULL, result, &error);
 	void *sink_data;
 	const struct source_sink *sink = link_sink(call->link, &sink_data);
-	if (sink && reply) {
-		sink->port(sink_data, call->name, g_steal_fd(&call->fd));
-		sink->port_open(sink_data, call->name, call->open);
-	} else if (sink) {
-		sink->trouble(sink_data, error);
-	}
+	if (sink)
+		sink->port_stream(sink_data, call->name,
+				  reply ? g_steal_fd(&call->fd) : -1, error);
 	if (call->fd >= 0)
 		close(call->fd);
 	link_unref(call->link);
@@ -132,33 +138,85 @@ static void on_port_registered(GObject *object, GAsyncResult *result,
 	g_free(call);
 }
 
+static struct source_port *port_named(struct link *link, const char *name)
+{
+	GHashTableIter iter;
+	gpointer value;
+	g_hash_table_iter_init(&iter, link->ports);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		struct source_port *port = value;
+		if (strcmp(port->name, name) == 0)
+			return port;
+	}
+	return NULL;
+}
+
+bool source_open_port(struct source *self, const char *name)
+{
+	struct source_port *port =
+	    self->connected ? port_named(self->link, name) : NULL;
+	int pair[2];
+	if (!port ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return false;
+	struct port_call *call = g_new0(struct port_call, 1);
+	call->link = link_ref(self->link);
+	call->name = g_strdup(name);
+	call->fd = pair[0];
+	g_autoptr(GUnixFDList) fds = g_unix_fd_list_new_from_array(&pair[1], 1);
+	g_dbus_connection_call_with_unix_fd_list(
+	    self->link->connection, NULL, port->path, DISPLAY1_IFACE "Chardev",
+	    "Register", g_variant_new("(h)", 0), NULL, G_DBUS_CALL_FLAGS_NONE,
+	    DISCOVERY_TIMEOUT_MS, fds, self->link->cancel, on_port_registered,
+	    call);
+	return true;
+}
+
+bool source_port_is_open(struct source *self, const char *name)
+{
+	struct source_port *port =
+	    self->connected ? port_named(self->link, name) : NULL;
+	return port && port->open;
+}
+
 static void take_port(struct link *link, const char *path, GVariant *properties)
 {
 	const char *name;
 	gboolean open = FALSE;
 	if (!g_variant_lookup(properties, "Name", "&s", &name) || !*name ||
-	    strlen(name) > 64)
+	    strlen(name) > 64 || g_hash_table_contains(link->ports, path) ||
+	    port_named(link, name) ||
+	    g_hash_table_size(link->ports) >= PORTS_MAX)
 		return;
 	g_variant_lookup(properties, "FEOpened", "b", &open);
-	/* the others belong to nobody yet: webdav */
-	if ((strcmp(name, "com.redhat.spice.0") != 0 &&
-	     strcmp(name, "org.oriel.seamless.0") != 0) ||
-	    g_hash_table_contains(link->ports, path))
-		return;
-	int pair[2];
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		return;
-	g_hash_table_insert(link->ports, g_strdup(path), g_strdup(name));
-	struct port_call *call = g_new0(struct port_call, 1);
-	call->link = link_ref(link);
-	call->name = g_strdup(name);
-	call->fd = pair[0];
-	call->open = open;
-	g_autoptr(GUnixFDList) fds = g_unix_fd_list_new_from_array(&pair[1], 1);
-	g_dbus_connection_call_with_unix_fd_list(
-	    link->connection, NULL, path, DISPLAY1_IFACE "Chardev", "Register",
-	    g_variant_new("(h)", 0), NULL, G_DBUS_CALL_FLAGS_NONE,
-	    DISCOVERY_TIMEOUT_MS, fds, link->cancel, on_port_registered, call);
+	struct source_port *port = g_new0(struct source_port, 1);
+	port->path = g_strdup(path);
+	port->name = g_strdup(name);
+	port->open = open;
+	g_hash_table_insert(link->ports, port->path, port);
+}
+
+static int port_order(const void *a, const void *b)
+{
+	const struct source_port *one = *(struct source_port *const *)a;
+	const struct source_port *two = *(struct source_port *const *)b;
+	return strcmp(one->name, two->name);
+}
+
+static void tell_ports(struct link *link)
+{
+	g_autoptr(GPtrArray) ports = g_ptr_array_new();
+	GHashTableIter iter;
+	gpointer value;
+	g_hash_table_iter_init(&iter, link->ports);
+	while (g_hash_table_iter_next(&iter, NULL, &value))
+		g_ptr_array_add(ports, value);
+	g_ptr_array_sort(ports, port_order);
+	for (guint i = 0; i < ports->len && !link->ended; i++) {
+		struct source_port *port = ports->pdata[i];
+		link->source->sink->port(link->source->data, port->name,
+					 port->open);
+	}
 }
 
 /* ---- discovery ---- */
@@ -179,7 +237,7 @@ static void take_properties(struct link *link, const char *path,
 	struct console *console = console_at(link, path);
 	gboolean flag;
 	guint32 number;
-	const char *port = g_hash_table_lookup(link->ports, path);
+	struct source_port *port = g_hash_table_lookup(link->ports, path);
 	if (!sink)
 		return;
 	if (console && strcmp(interface, DISPLAY1_IFACE "Console") == 0) {
@@ -199,8 +257,10 @@ static void take_properties(struct link *link, const char *path,
 	    g_variant_lookup(properties, "Modifiers", "u", &number))
 		sink->leds(data, number & 7);
 	if (port && strcmp(interface, DISPLAY1_IFACE "Chardev") == 0 &&
-	    g_variant_lookup(properties, "FEOpened", "b", &flag))
-		sink->port_open(data, port, flag);
+	    g_variant_lookup(properties, "FEOpened", "b", &flag)) {
+		port->open = flag;
+		sink->port(data, port->name, flag);
+	}
 }
 
 static void on_properties_changed(GDBusConnection *connection,
@@ -310,6 +370,7 @@ static void take_objects(struct link *link, GVariant *objects)
 	}
 	link->source->connected = true;
 	sink->connected(data, name ? name : "", link->count);
+	tell_ports(link);
 	for (unsigned i = 0; !link->ended && i < link->count; i++)
 		console_listen(&link->consoles[i]);
 	if (sound && !link->ended)
@@ -392,8 +453,8 @@ void source_attach(struct source *self, int fd)
 	struct link *link = g_rc_box_new0(struct link);
 	link->source = self;
 	link->cancel = g_cancellable_new();
-	link->ports =
-	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	link->ports = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
+					    source_port_free);
 	self->link = link;
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GSocket) socket = g_socket_new_from_fd(fd, &error);

@@ -54,10 +54,14 @@ struct source_sink {
 	void (*cursor)(void *data, unsigned head, struct cursor *cursor);
 	void (*cursor_visible)(void *data, unsigned head, bool visible);
 	void (*leds)(void *data, unsigned leds);
-	/* The stream of a port (guest side: virtio-serial of that name); takes
-	 * the descriptor. Then whether the guest has it open. */
-	void (*port)(void *data, const char *name, int fd);
-	void (*port_open)(void *data, const char *name, bool open);
+	/* A port of the machine (guest side: virtio-serial of that name, or a
+	 * device that takes a stream), and whether the guest has it open; told
+	 * after `connected` and again whenever that changes. Until `lost`. */
+	void (*port)(void *data, const char *name, bool open);
+	/* The answer to source_open_port(): takes the descriptor; or -1, and
+	 * why the machine refuses. */
+	void (*port_stream)(void *data, const char *name, int fd,
+			    const GError *why);
 	/* The machine has sound; until `lost`. */
 	void (*sound)(void *data, GDBusConnection *machine);
 	/* Input flows again after source_input_full() was true. */
@@ -71,6 +75,12 @@ void source_free(struct source *self);
  * The end, good or bad, is told by `connected` or `lost`. */
 void source_attach(struct source *self, int fd);
 bool source_is_connected(const struct source *self);
+
+/* Connects to a port; `port_stream` tells what became of it. To the guest the
+ * host's end is open for as long as that stream is. False, untold: there is no
+ * such port. */
+bool source_open_port(struct source *self, const char *name);
+bool source_port_is_open(struct source *self, const char *name);
 
 /* Input. keycode: "qnum", PC/AT set 1 with 0x80 for an 0xe0 prefix, as
  * Display1 and RFB's extended key event both have it. Silently nothing while

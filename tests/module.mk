@@ -1,6 +1,6 @@
 # For tests and benches: a machine's display played, a viewer's picture taken.
 PROGRAMS += display1-player vnc-grab
-display1-player_SRC := $(addprefix tests/tools/,display1-player.c machine.c screen.c sound.c) \
+display1-player_SRC := $(addprefix tests/tools/,display1-player.c machine.c machine-port.c screen.c sound.c) \
 	$(addprefix tests/bench/display/,replay.c recording.c truth.c)
 display1-player_LIBS := display1
 display1-player_PKG := liblz4
@@ -46,7 +46,7 @@ bench-display:
 
 # An X screen as a machine: the chain behind a guest agent, without a machine.
 PROGRAMS += x-machine
-x-machine_SRC := $(addprefix tests/tools/,x-machine.c machine.c screen.c sound.c) \
+x-machine_SRC := $(addprefix tests/tools/,x-machine.c machine.c machine-port.c screen.c sound.c) \
 	$(addprefix tests/bench/display/,replay.c recording.c truth.c)
 x-machine_LIBS := display1
 x-machine_PKG := liblz4 x11 xext xdamage xtst

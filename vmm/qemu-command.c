@@ -21,12 +21,16 @@
 #define AT_SERIAL "0x4"
 #define AT_RNG    "0x5"
 #define AT_NET    "0x6"
+#define AT_USB    "0x7"
 #define AT_TABLET 0x8 /* one for each head */
 #define AT_SOUND  "0x1b"
 
 /* TCG's cache of translated code. The default of 1 GiB costs address space
  * only, but a desktop that fills it costs as much memory. */
 #define TCG_CACHE_MIB 512
+
+/* Devices that viewers may have plugged in at a time. */
+#define USB_PLACES 2
 
 static void add(GPtrArray *argv, const char *option, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
@@ -187,6 +191,22 @@ static void add_sound(GPtrArray *argv)
 {
 	add(argv, "-device", "ich9-intel-hda,id=hda,addr=" AT_SOUND);
 	add(argv, "-device", "hda-duplex,audiodev=sound");
+}
+
+/* Devices of viewers: their streams go by Display1 to whoever shows the
+ * machine, who lets in what policy allows. */
+static void add_usb(const struct launch *launch, GPtrArray *argv)
+{
+	if (!launch->spec->plain) /* it has one for its tablet */
+		add(argv, "-device", "qemu-xhci,id=usb,addr=" AT_USB);
+	for (unsigned i = 0; i < USB_PLACES; i++) {
+		add(argv, "-chardev",
+		    "dbus,id=usbredir%u,name=org.spice-space.usbredir.%u", i,
+		    i);
+		add(argv, "-device",
+		    "usb-redir,bus=usb.0,id=usbredir%u,chardev=usbredir%u", i,
+		    i);
+	}
 }
 
 static void add_display(const struct launch *launch, GPtrArray *argv)
@@ -360,6 +380,7 @@ gboolean qemu_command(const struct launch *launch, GPtrArray *argv,
 	if (engine_profile_find(launch->spec->profile)->tpm)
 		add_tpm(argv);
 	add_display(launch, argv);
+	add_usb(launch, argv);
 	add(argv, "-object", "rng-random,id=entropy,filename=/dev/urandom");
 	add(argv, "-device", "virtio-rng-pci,rng=entropy,addr=" AT_RNG);
 	add(argv, "-device", "vmgenid,guid=auto");

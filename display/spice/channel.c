@@ -102,6 +102,7 @@ static void on_pump(void *data)
 static const struct spice_channel_ops *const all_ops[] = {
     &spice_main_ops,   &spice_display_ops,  &spice_inputs_ops,
     &spice_cursor_ops, &spice_playback_ops, &spice_record_ops,
+    &spice_webdav_ops, &spice_usbredir_ops, &spice_port_ops,
 };
 
 static uint32_t admit(struct spice_channel *self)
@@ -112,7 +113,7 @@ static uint32_t admit(struct spice_channel *self)
 	for (guint i = 0; i < G_N_ELEMENTS(all_ops); i++)
 		if (all_ops[i]->type == self->link.type)
 			self->ops = all_ops[i];
-	if (!self->ops || self->link.id)
+	if (!self->ops)
 		return SPICE_LINK_ERR_CHANNEL_NOT_AVAILABLE;
 	return spice_client_join(self);
 }
@@ -184,17 +185,19 @@ static size_t message_step(struct spice_channel *self, const uint8_t *bytes,
 	unsigned type = take16(&in);
 	uint32_t size = take32(&in);
 	uint32_t subs = self->mini ? 0 : take32(&in);
-	if (size > SPICE_MESSAGE_MAX || subs) {
+	uint32_t longest =
+	    self->ops->longest ? self->ops->longest : SPICE_MESSAGE_MAX;
+	if (size > longest || subs) {
 		spice_channel_fail(self, subs ? "sub-messages"
 					      : "a message that is too long");
 		return 0;
 	}
-	if (length - header < size)
-		return 0;
 	if (self->ops->full && self->ops->full(self)) {
-		line_hold(&self->line);
+		line_hold(&self->line); /* before its body fills memory */
 		return 0;
 	}
+	if (length - header < size)
+		return 0;
 	struct reader body = {bytes + header, size, false};
 	dispatch(self, type, &body);
 	return header + size;

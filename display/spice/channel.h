@@ -12,6 +12,7 @@
  *   film.c       display channel: video
  *   image.c      pixels into SPICE's images
  *   inputs.c, cursor.c, playback.c, record.c
+ *   port.c       ports of the machine: folders, USB devices, consoles
  *
  * A channel that fails is taken off everything at once and freed when the loop
  * is idle, so that any function may fail it; `dead` says so. A viewer lives as
@@ -24,8 +25,8 @@
 #include "display/spice/spice.h"
 #include "display/spice/wire.h"
 
-/* A client's longest message: sound, agents' data and ports' pieces of 64 KiB
- * stay below it. */
+/* A client's longest message: sound, agents' data and folders' pieces of
+ * 64 KiB stay below it. */
 #define SPICE_MESSAGE_MAX (256u << 10)
 
 struct spice_client;
@@ -33,6 +34,7 @@ struct spice_channel;
 
 struct spice_channel_ops {
 	uint8_t type;
+	uint32_t longest; /* message, where it is not SPICE_MESSAGE_MAX */
 	/* The link is made; says hello. */
 	void (*up)(struct spice_channel *self);
 	/* A whole message that is not common to all channels. May fail the
@@ -53,7 +55,8 @@ struct spice_channel_ops {
 };
 
 extern const struct spice_channel_ops spice_main_ops, spice_display_ops,
-    spice_inputs_ops, spice_cursor_ops, spice_playback_ops, spice_record_ops;
+    spice_inputs_ops, spice_cursor_ops, spice_playback_ops, spice_record_ops,
+    spice_webdav_ops, spice_usbredir_ops, spice_port_ops;
 
 struct spice_channel {
 	struct spice_server *server;
@@ -103,12 +106,18 @@ struct spice_client {
 	GPtrArray *channels; /* not owned */
 	struct spice_channel *main, *display, *inputs, *cursor, *playback,
 	    *record;
+	struct spice_channel *ports[PORT_KINDS][PORTS_OF_KIND];
+	bool lists;                  /* it has asked which channels there are */
+	unsigned listed[PORT_KINDS]; /* of the ports, a bit each */
 };
 
 struct spice_client *spice_client_of(struct viewer *viewer);
 unsigned spice_client_now_ms(void); /* multi-media time */
 
 /* ---- what one channel's file tells another ---- */
+/* A channel type's kind of port; false: it is none. */
+bool spice_port_kind(unsigned type, enum port_kind *kind);
+unsigned spice_port_type(enum port_kind kind);
 void spice_picture_changed(struct spice_channel *self,
 			   const struct desktop_change *change);
 void spice_picture_pump(struct spice_channel *self);
@@ -117,4 +126,6 @@ void spice_cursor_send(struct spice_channel *self);
 bool spice_playback_runs(const struct spice_channel *channel);
 void spice_inputs_leds(struct spice_channel *self);
 void spice_session_name(struct spice_channel *self);
+/* Tells of ports that have become available. */
+void spice_session_ports(struct spice_channel *self);
 void spice_session_flush(struct spice_channel *self);

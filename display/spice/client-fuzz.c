@@ -12,15 +12,24 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define CHANNELS 6
+#define CHANNELS 9
 
 static const uint8_t types[CHANNELS] = {
     SPICE_CHANNEL_MAIN,   SPICE_CHANNEL_DISPLAY,  SPICE_CHANNEL_INPUTS,
     SPICE_CHANNEL_CURSOR, SPICE_CHANNEL_PLAYBACK, SPICE_CHANNEL_RECORD,
+    SPICE_CHANNEL_WEBDAV, SPICE_CHANNEL_USBREDIR, SPICE_CHANNEL_PORT,
+};
+
+/* The machine's; its ends answer nothing. */
+static const char *const ports[CHANNELS] = {
+    [6] = "org.spice-space.webdav.0",
+    [7] = "org.spice-space.usbredir.0",
+    [8] = "org.qemu.console.serial.0",
 };
 
 struct viewer_play {
 	int fds[CHANNELS];
+	int ends[CHANNELS]; /* of ports, at the machine */
 	uint32_t session;
 };
 
@@ -74,6 +83,13 @@ static void open_channel(struct viewer_play *self, struct spice_server *server,
 	if (send(pair[1], hello->data, hello->len, MSG_NOSIGNAL) < 0)
 		abort();
 	turn(self, c, heard, sizeof heard);
+	if (ports[c] && socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0) {
+		ports_stream(display_ports(spice_server_display(server)),
+			     ports[c], pair[0]);
+		if (self->ends[c] >= 0)
+			close(self->ends[c]);
+		self->ends[c] = pair[1];
+	}
 	/* header, reply with two words of caps, result, header of INIT */
 	if (c == 0)
 		memcpy(&self->session, heard + 16 + 178 + 8 + 4 + 6, 4);
@@ -82,9 +98,17 @@ static void open_channel(struct viewer_play *self, struct spice_server *server,
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct spice_server *server;
-	struct viewer_play play = {{-1, -1, -1, -1, -1, -1}, 0};
-	if (!server) /* its key takes longer than a run */
+	struct viewer_play play = {.session = 0};
+	for (int c = 0; c < CHANNELS; c++)
+		play.fds[c] = play.ends[c] = -1;
+	if (!server) { /* its key takes longer than a run */
 		server = spice_server_new_closed(display_new("fuzz", NULL));
+		for (int c = 0; c < CHANNELS; c++)
+			if (ports[c])
+				ports_told(
+				    display_ports(spice_server_display(server)),
+				    ports[c], true);
+	}
 	open_channel(&play, server, 0);
 	while (size >= 2) {
 		int c = data[0] % CHANNELS;
@@ -98,6 +122,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			close(play.fds[c]);
 			play.fds[c] = -1;
 		}
+		if (play.ends[c] >= 0 && /* and the machine says it back */
+		    send(play.ends[c], data, n, MSG_NOSIGNAL | MSG_DONTWAIT) <
+			0) {
+			close(play.ends[c]);
+			play.ends[c] = -1;
+		}
 		turn(&play, -1, NULL, 0);
 		data += n;
 		size -= n;
@@ -105,6 +135,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (int c = CHANNELS; c-- > 0;)
 		if (play.fds[c] >= 0)
 			close(play.fds[c]);
+	for (int c = 0; c < CHANNELS; c++)
+		if (play.ends[c] >= 0)
+			close(play.ends[c]);
 	while (g_main_context_iteration(NULL, FALSE))
 		;
 	if (spice_server_clients(server)->len)

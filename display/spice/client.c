@@ -48,6 +48,13 @@ static void on_name_changed(struct viewer *viewer)
 		spice_session_name(self->main);
 }
 
+static void on_ports_changed(struct viewer *viewer)
+{
+	struct spice_client *self = spice_client_of(viewer);
+	if (self->main)
+		spice_session_ports(self->main);
+}
+
 static void on_flush(struct viewer *viewer)
 {
 	struct spice_client *self = spice_client_of(viewer);
@@ -83,6 +90,7 @@ static const struct viewer_ops viewer_ops = {
     .cursor_changed = on_cursor_changed,
     .leds_changed = on_leds_changed,
     .name_changed = on_name_changed,
+    .ports_changed = on_ports_changed,
     .flush = on_flush,
     .input_ready = on_input_ready,
     .destroy = on_destroy,
@@ -105,7 +113,7 @@ static uint32_t begin(struct spice_channel *channel)
 	struct spice_server *server = channel->server;
 	GPtrArray *clients = spice_server_clients(server);
 	struct display *display = spice_server_display(server);
-	if (channel->link.type != SPICE_CHANNEL_MAIN)
+	if (channel->link.type != SPICE_CHANNEL_MAIN || channel->link.id)
 		return SPICE_LINK_ERR_BAD_CONNECTION_ID;
 	if (display_viewers(display)->len >= DISPLAY_VIEWERS_MAX)
 		return SPICE_LINK_ERR_ERROR;
@@ -124,8 +132,14 @@ static uint32_t begin(struct spice_channel *channel)
 	return SPICE_LINK_ERR_OK;
 }
 
-static struct spice_channel **place_of(struct spice_client *self, uint8_t type)
+static struct spice_channel **place_of(struct spice_client *self, uint8_t type,
+				       uint8_t id)
 {
+	enum port_kind kind;
+	if (spice_port_kind(type, &kind))
+		return id < PORTS_OF_KIND ? &self->ports[kind][id] : NULL;
+	if (id)
+		return NULL;
 	switch (type) {
 	case SPICE_CHANNEL_DISPLAY:
 		return &self->display;
@@ -142,6 +156,16 @@ static struct spice_channel **place_of(struct spice_client *self, uint8_t type)
 	}
 }
 
+static bool is_there(const struct spice_client *self,
+		     const struct spice_channel *channel)
+{
+	const struct display *display = spice_server_display(self->server);
+	enum port_kind kind;
+	return !spice_port_kind(channel->link.type, &kind) ||
+	       ports_there(display_ports(display), kind) >> channel->link.id &
+		   1;
+}
+
 uint32_t spice_client_join(struct spice_channel *channel)
 {
 	if (!channel->link.connection_id)
@@ -150,10 +174,11 @@ uint32_t spice_client_join(struct spice_channel *channel)
 					 channel->link.connection_id);
 	if (!self)
 		return SPICE_LINK_ERR_BAD_CONNECTION_ID;
-	struct spice_channel **place = place_of(self, channel->link.type);
+	struct spice_channel **place =
+	    place_of(self, channel->link.type, channel->link.id);
 	/* one of a kind; the older one may have lost its line: it is known
 	 * when it is, and the client tries again */
-	if (!place || *place)
+	if (!place || *place || !is_there(self, channel))
 		return SPICE_LINK_ERR_CHANNEL_NOT_AVAILABLE;
 	*place = channel;
 	channel->client = self;
@@ -172,7 +197,8 @@ static gboolean on_free(gpointer data)
 void spice_client_leave(struct spice_channel *channel)
 {
 	struct spice_client *self = channel->client;
-	struct spice_channel **place = place_of(self, channel->link.type);
+	struct spice_channel **place =
+	    place_of(self, channel->link.type, channel->link.id);
 	g_ptr_array_remove(self->channels, channel);
 	if (channel->ops->down)
 		channel->ops->down(channel);

@@ -45,19 +45,62 @@ void spice_session_name(struct spice_channel *self)
 	spice_channel_end(self);
 }
 
+/* Type and number of each port that the client does not know of. */
+static void add_ports(struct spice_channel *self, GByteArray *list)
+{
+	const struct ports *ports =
+	    display_ports(spice_server_display(self->server));
+	for (enum port_kind kind = 0; kind < PORT_KINDS; kind++) {
+		unsigned there = ports_there(ports, kind);
+		unsigned fresh = there & ~self->client->listed[kind];
+		/* a port that comes back finds its channel still there; a
+		 * device's has ended with it */
+		if (kind == PORT_USB)
+			self->client->listed[kind] = there;
+		else
+			self->client->listed[kind] |= there;
+		for (unsigned i = 0; i < PORTS_OF_KIND; i++) {
+			if (!(fresh >> i & 1))
+				continue;
+			put8(list, spice_port_type(kind));
+			put8(list, i);
+		}
+	}
+}
+
+static void send_list(struct spice_channel *self, const GByteArray *list)
+{
+	GByteArray *out =
+	    spice_channel_begin(self, SPICE_MSG_MAIN_CHANNELS_LIST);
+	put32(out, list->len / 2);
+	g_byte_array_append(out, list->data, list->len);
+	spice_channel_end(self);
+}
+
 static void list_channels(struct spice_channel *self)
 {
 	static const uint8_t types[] = {
 	    SPICE_CHANNEL_DISPLAY, SPICE_CHANNEL_INPUTS, SPICE_CHANNEL_CURSOR,
 	    SPICE_CHANNEL_PLAYBACK, SPICE_CHANNEL_RECORD};
-	GByteArray *out =
-	    spice_channel_begin(self, SPICE_MSG_MAIN_CHANNELS_LIST);
-	put32(out, G_N_ELEMENTS(types));
+	g_autoptr(GByteArray) list = g_byte_array_new();
 	for (guint i = 0; i < G_N_ELEMENTS(types); i++) {
-		put8(out, types[i]);
-		put8(out, 0);
+		put8(list, types[i]);
+		put8(list, 0);
 	}
-	spice_channel_end(self);
+	self->client->lists = true;
+	add_ports(self, list);
+	send_list(self, list);
+}
+
+/* A list of what is new: clients take it for that. */
+void spice_session_ports(struct spice_channel *self)
+{
+	g_autoptr(GByteArray) list = g_byte_array_new();
+	if (!self->client->lists)
+		return;
+	add_ports(self, list);
+	if (list->len)
+		send_list(self, list);
 }
 
 static void set_mouse_mode(struct spice_channel *self, unsigned mode)

@@ -8,7 +8,7 @@
  * taken them.
  *
  *   display1-player PATH WIDTHxHEIGHT [WIDTHxHEIGHT...] [--map]
- *                  [--port NAME] */
+ *                  [--port NAME] [--serve NAME=PATH...] */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -391,6 +391,9 @@ int main(int argc, char **argv)
 			machine.use_map = true;
 		} else if (strcmp(argv[i], "--port") == 0 && i + 1 < argc) {
 			machine.port_name = argv[++i];
+		} else if (strcmp(argv[i], "--serve") == 0 && i + 1 < argc) {
+			if (!machine_serve_port(argv[++i]))
+				g_error("cannot serve %s", argv[i]);
 		} else if (sscanf(argv[i], "%ux%u", &width, &height) == 2) {
 			struct head *head = &machine.heads[machine.count];
 			head->number = machine.count++;

@@ -225,6 +225,21 @@ static gboolean on_audio_register(QemuDisplay1Audio *audio,
 
 /* ---- objects ---- */
 
+static void export_port(void)
+{
+	g_autoptr(GDBusObjectSkeleton) port_object =
+	    g_dbus_object_skeleton_new(ROOT "/Chardev_vdagent");
+	machine.port = qemu_display1_chardev_skeleton_new();
+	qemu_display1_chardev_set_name(
+	    machine.port,
+	    machine.port_name ? machine.port_name : "com.redhat.spice.0");
+	g_signal_connect(machine.port, "handle-register",
+			 G_CALLBACK(on_port_register), NULL);
+	g_dbus_object_skeleton_add_interface(
+	    port_object, G_DBUS_INTERFACE_SKELETON(machine.port));
+	g_dbus_object_manager_server_export(machine.objects, port_object);
+}
+
 static void export_all(GDBusConnection *connection)
 {
 	machine.objects = g_dbus_object_manager_server_new(ROOT);
@@ -275,17 +290,9 @@ static void export_all(GDBusConnection *connection)
 		g_dbus_object_manager_server_export(machine.objects,
 						    head->object);
 	}
-	g_autoptr(GDBusObjectSkeleton) port_object =
-	    g_dbus_object_skeleton_new(ROOT "/Chardev_vdagent");
-	machine.port = qemu_display1_chardev_skeleton_new();
-	qemu_display1_chardev_set_name(
-	    machine.port,
-	    machine.port_name ? machine.port_name : "com.redhat.spice.0");
-	g_signal_connect(machine.port, "handle-register",
-			 G_CALLBACK(on_port_register), NULL);
-	g_dbus_object_skeleton_add_interface(
-	    port_object, G_DBUS_INTERFACE_SKELETON(machine.port));
-	g_dbus_object_manager_server_export(machine.objects, port_object);
+	if (!machine_serves_agent())
+		export_port();
+	machine_export_ports(machine.objects);
 	g_autoptr(GDBusObjectSkeleton) audio_object =
 	    g_dbus_object_skeleton_new(ROOT "/Audio");
 	g_autoptr(QemuDisplay1Audio) audio = qemu_display1_audio_skeleton_new();
@@ -322,6 +329,7 @@ void machine_drop(void)
 	g_clear_object(&machine.audio);
 	g_clear_object(&machine.objects);
 	g_clear_object(&machine.port);
+	machine_drop_ports();
 	if (machine.connection)
 		g_dbus_connection_close_sync(machine.connection, NULL, NULL);
 	g_clear_object(&machine.connection);

@@ -1,7 +1,7 @@
 /* machine.h - a machine's display as contract B has it, played for tests.
  *
  * machine.c is the Display1 server: objects, listeners, input, one port.
- * sound.c is its sound card, screen.c holds the heads' pixels and sends them.
+ * machine-port.c is further ports, sound.c is its sound card, screen.c holds the heads' pixels and sends them.
  * What happens is told as lines on stdout by say(); display1-player.c reads the
  * commands.
  *
@@ -68,6 +68,16 @@ void say(const char *format, ...) G_GNUC_PRINTF(1, 2);
 /* Serves whoever connects to `path`; a new one takes the place of an old. */
 void machine_listen(const char *path);
 void machine_drop(void);
+
+/* ---- machine-port.c ---- */
+
+/* "NAME=PATH": one more port, whose guest's end is at that unix path. Said:
+ * "port-host NAME", "port-guest NAME", "port-end NAME host|guest". */
+bool machine_serve_port(const char *argument);
+/* One of them takes the agent's place. */
+bool machine_serves_agent(void);
+void machine_export_ports(GDBusObjectManagerServer *objects);
+void machine_drop_ports(void);
 
 /* ---- sound.c ---- */
 

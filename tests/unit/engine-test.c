@@ -176,6 +176,8 @@ static void test_display(void)
 		     "org.qemu.Display1.Chardev"},
 		    {"/org/qemu/Display1/Chardev_webdav",
 		     "org.qemu.Display1.Chardev"},
+		    {"/org/qemu/Display1/Chardev_usbredir1",
+		     "org.qemu.Display1.Chardev"},
 		    {"/org/qemu/Display1/Chardev_seamless",
 		     "org.qemu.Display1.Chardev"},
 		    {"/org/qemu/Display1/Audio", "org.qemu.Display1.Audio"},

@@ -97,7 +97,7 @@ class Program:
         else:
             for _ in range(max(len(heads), 1)):
                 self.player.wait("listener")
-            if "port registered" not in self.player.log:
+            if "port registered" not in self.player.log and not any(f.startswith("com.redhat.spice.0=") for f in player_flags):
                 self.player.wait("port registered")
             for head, size in enumerate(heads or ("",)):
                 if size != "0x0":  # answered once it is shown
