@@ -31,6 +31,8 @@ void display_key(struct viewer *viewer, unsigned keycode, bool down)
 {
 	guint8 *keys = viewer->keys;
 	display_note_input(viewer->display);
+	if (down)
+		viewer->display->pressed = viewer->display->input;
 	if (!keycode || keycode > 255)
 		return;
 	if (down)
@@ -74,6 +76,8 @@ void display_pointer(struct viewer *viewer, unsigned x, unsigned y,
 	struct display *self = viewer->display;
 	unsigned head, changed = viewer->buttons ^ buttons;
 	display_note_input(self);
+	if (changed)
+		self->pressed = self->input;
 	viewer->x = x;
 	viewer->y = y;
 	viewer->buttons = buttons;

@@ -36,6 +36,7 @@ struct display {
 	unsigned
 	    reading; /* heads of which a large part is half read, as bits */
 	gint64 started, first_frame, input;
+	gint64 pressed; /* a key or a button, last */
 	const struct display_hooks *hooks;
 	void *hooks_data;
 	const struct display_watch *watch;

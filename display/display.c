@@ -16,6 +16,9 @@
 /* Between tries to reach a machine that was lost. */
 #define RETRY_MS 500
 
+/* The answer to a key is expected for so long: what a guest takes for it. */
+#define ANSWER_US 150000
+
 #define AGENT_PORT "com.redhat.spice.0"
 
 /* ---- rounds ---- */
@@ -222,13 +225,16 @@ static void on_reading(void *data, unsigned head, bool reading)
 		display_begin_round(self);
 }
 
-/* Half a frame is shown only to someone who waits for an answer: to a key that
- * was pressed after the rest of the frame had been told. */
+/* Half a frame is shown only to someone who waits for an answer: one who has
+ * pressed something a moment ago, or moved the pointer after the rest of the
+ * frame had been told. */
 static void on_prompt(void *data, unsigned head, const struct rect *part,
 		      gint64 told_us)
 {
 	struct display *self = data;
-	if (self->input > told_us)
+	if (self->input > told_us ||
+	    (self->pressed &&
+	     g_get_monotonic_time() - self->pressed < ANSWER_US))
 		desktop_prompt(self->desktop, head, part);
 }
 

@@ -25,8 +25,8 @@
 /* Read at once: what fits a processor's second cache beside the picture it is
  * compared with. */
 #define CHUNK (128u << 10)
-/* Of the main loop at a stretch: a fifth of what a key may take. */
-#define SLICE_US 1000
+/* Of the main loop at a stretch: a tenth of what a key may take. */
+#define SLICE_US 500
 /* Parts of no more pixels are read as they come. */
 #define SMALL_PIXELS 16384u
 /* Parts that wait; a machine that tells more is read without slices. */

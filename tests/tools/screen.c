@@ -225,12 +225,64 @@ void head_play_box(struct head *head, unsigned fps, unsigned frames, bool whole)
 	head->timer = g_timeout_add(1000 / CLAMP(fps, 1, 1000), on_frame, head);
 }
 
+/* What is small is told once the rest of its frame has been taken: the marks
+ * that number a frame must not be there before it. */
+#define SMALL_PIXELS 16384u
+
+struct small {
+	struct head *head;
+	unsigned calls; /* of the frame's large parts, unanswered */
+	GArray *rects;
+};
+
+static void send_rects(struct head *head, const GArray *rects)
+{
+	for (guint i = 0; i < rects->len; i++) {
+		const struct recording_rect *r =
+		    &g_array_index(rects, struct recording_rect, i);
+		head_send_update(head, r->x, r->y, r->w, r->h, false);
+	}
+}
+
+static void on_large_sent(GObject *object, GAsyncResult *result, gpointer data)
+{
+	struct small *small = data;
+	g_autoptr(GVariant) reply =
+	    g_dbus_proxy_call_finish(G_DBUS_PROXY(object), result, NULL);
+	if (--small->calls)
+		return;
+	send_rects(small->head, small->rects);
+	g_array_unref(small->rects);
+	g_free(small);
+}
+
 static void on_replayed(void *data, const struct recording_rect *rects,
 			unsigned count)
 {
-	for (unsigned i = 0; i < count; i++)
-		head_send_update(data, rects[i].x, rects[i].y, rects[i].w,
-				 rects[i].h, false);
+	struct head *head = data;
+	struct small *small = g_new0(struct small, 1);
+	bool mapped = machine.use_map && head->map;
+	small->head = head;
+	small->rects =
+	    g_array_new(FALSE, FALSE, sizeof(struct recording_rect));
+	for (unsigned i = 0; i < count; i++) {
+		const struct recording_rect *r = &rects[i];
+		if (!mapped || (unsigned)r->w * r->h <= SMALL_PIXELS) {
+			g_array_append_vals(small->rects, r, 1);
+			continue;
+		}
+		small->calls++;
+		g_dbus_proxy_call(G_DBUS_PROXY(head->map), "UpdateMap",
+				  g_variant_new("(iiii)", r->x, r->y, r->w,
+						r->h),
+				  G_DBUS_CALL_FLAGS_NONE, 20000, NULL,
+				  on_large_sent, small);
+	}
+	if (small->calls)
+		return;
+	send_rects(head, small->rects);
+	g_array_unref(small->rects);
+	g_free(small);
 }
 
 static void on_replay_ended(void *data)
