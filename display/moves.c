@@ -35,10 +35,14 @@
 #define VOTES_MIN 4u
 /* Changed tiles below which nothing is looked for: they cost little. */
 #define TILES_MIN 12u
-/* Of a large change every so manieth row is looked at first, and the others
- * only if anything in it came from elsewhere: a new picture did not. */
+/* Of a large change only some rows are looked at first, and all of them only
+ * if anything there came from elsewhere: a new picture did not. Every so
+ * manieth row of both frames by chance, so that whatever the distance some of
+ * them belong together, and none of it beats with the lines of a text. */
+#define VOTES_PILOT 2u
 #define PILOT_TILES 1024u
 #define PILOT_ROWS  8u
+#define PILOT_BITS  3u /* that many times more features in them */
 /* Changed tiles that a copy must save to be worth a rectangle. */
 #define TILES_WORTH 2u
 /* Displacements remembered of earlier frames: a dragged window's vary. */
@@ -166,11 +170,13 @@ static void scan_row(struct moves *self, const struct frame *frame, unsigned y,
 	}
 }
 
-enum rows { ROWS_ALL, ROWS_PILOT, ROWS_OTHERS };
+enum rows { ROWS_ALL, ROWS_PILOT_OLD, ROWS_PILOT_NEW };
 
 static bool is_one(enum rows rows, unsigned y)
 {
-	return rows == ROWS_ALL || (rows == ROWS_PILOT) == !(y % PILOT_ROWS);
+	uint32_t chance = (y + (uint32_t)rows * 77777u) * 0x9e3779b1u;
+	chance = (chance ^ chance >> 15) * 0x85ebca77u;
+	return rows == ROWS_ALL || (chance ^ chance >> 13) % PILOT_ROWS == 0;
 }
 
 static void scan(struct moves *self, const struct frame *frame,
@@ -487,6 +493,13 @@ static unsigned try_known(struct moves *self, struct shift shift,
 	return count;
 }
 
+static void forget_features(struct moves *self)
+{
+	memset(self->places, 0, sizeof self->places);
+	memset(self->votes, 0, sizeof self->votes);
+	self->used_places = self->used_votes = 0;
+}
+
 /* Counts which displacements features agree on; false for none. */
 static bool collect_votes(struct moves *self, const struct shift *shift,
 			  unsigned tiles)
@@ -495,21 +508,23 @@ static bool collect_votes(struct moves *self, const struct shift *shift,
 	unsigned bits = 3;
 	while (bits < 12 && tiles * 256u >> bits > FEATURES)
 		bits++;
-	memset(self->places, 0, sizeof self->places);
-	memset(self->votes, 0, sizeof self->votes);
-	self->used_places = self->used_votes = 0;
 	struct frame before = {shift->old, shift->width, shift->height};
 	struct frame after = {shift->new_, shift->width, shift->height};
+	forget_features(self);
+	if (tiles >= PILOT_TILES) {
+		scan(self, &before, &self->left, ROWS_PILOT_OLD,
+		     bits - PILOT_BITS, remember);
+		scan(self, &after, &self->left, ROWS_PILOT_NEW,
+		     bits - PILOT_BITS, vote);
+		elect(self);
+		if (self->votes[0].count < VOTES_PILOT)
+			return false;
+		forget_features(self);
+	}
 	scan(self, &before, &self->left, ROWS_ALL, bits, remember);
 	if (self->used_places < VOTES_MIN)
 		return false;
-	bool pilot = tiles >= PILOT_TILES;
-	if (pilot)
-		scan(self, &after, &self->left, ROWS_PILOT, bits, vote);
-	if (pilot && !self->used_votes)
-		return false;
-	scan(self, &after, &self->left, pilot ? ROWS_OTHERS : ROWS_ALL, bits,
-	     vote);
+	scan(self, &after, &self->left, ROWS_ALL, bits, vote);
 	elect(self);
 	return self->votes[0].count >= VOTES_MIN;
 }
