@@ -2,11 +2,15 @@
 
 #include <string.h>
 
+#include "display/looks.h"
+
 /* A change within so long of the last one heats a tile. 3 frames a second is
  * the slowest that still looks like a moving picture. */
 #define AGAIN_MS 350
 /* So many such changes make it hot: a quarter of a second of video. */
 #define HOT      6u
+/* ... and so many make it worth a look whether a film begins. */
+#define WARM     3u
 #define HEAT_MAX 12u
 /* A hot tile that has not changed for so long is hot no more. */
 #define COOL_MS 400
@@ -29,7 +33,7 @@ struct tile {
 struct activity {
 	unsigned columns, rows;
 	struct tile *tiles;
-	struct damage hot;
+	struct damage hot, warm; /* warm: hot ones, too */
 	uint32_t now_ms;
 };
 
@@ -43,6 +47,7 @@ void activity_free(struct activity *self)
 	if (!self)
 		return;
 	damage_finish(&self->hot);
+	damage_finish(&self->warm);
 	g_free(self->tiles);
 	g_free(self);
 }
@@ -66,11 +71,14 @@ static void changed(struct activity *self, unsigned column, unsigned row)
 				       : since;
 	if (since > AGAIN_MS) {
 		tile->heat = 1;
+		damage_remove_tile(&self->warm, column, row);
 	} else if (since && tile->heat < HEAT_MAX) {
 		/* two writes of one frame count once */
 		tile->heat++;
 	}
 	tile->changed_ms = self->now_ms;
+	if (tile->heat >= WARM)
+		damage_add_tile(&self->warm, column, row);
 	if (tile->heat >= HOT)
 		damage_add_tile(&self->hot, column, row);
 }
@@ -87,6 +95,7 @@ void activity_note(struct activity *self, const struct desktop *desktop,
 		self->tiles =
 		    g_new0(struct tile, (size_t)self->columns * self->rows + 1);
 		damage_init(&self->hot, damage->width, damage->height);
+		damage_init(&self->warm, damage->width, damage->height);
 	}
 	for (unsigned i = 0; i < change->moves_count; i++) {
 		const struct rect *to = &change->moves[i].to;
@@ -113,10 +122,10 @@ void activity_note(struct activity *self, const struct desktop *desktop,
 void activity_cool(struct activity *self, int64_t now_us)
 {
 	self->now_ms = now_us / 1000;
-	for (unsigned row = 0; row < self->hot.rows; row++)
-		for (unsigned i = 0; i < self->hot.words; i++) {
+	for (unsigned row = 0; row < self->warm.rows; row++)
+		for (unsigned i = 0; i < self->warm.words; i++) {
 			uint64_t rest =
-			    self->hot.bits[(size_t)row * self->hot.words + i];
+			    self->warm.bits[(size_t)row * self->warm.words + i];
 			for (; rest; rest &= rest - 1) {
 				unsigned column =
 				    i * 64 + __builtin_ctzll(rest);
@@ -125,6 +134,7 @@ void activity_cool(struct activity *self, int64_t now_us)
 					continue;
 				tile->heat = 0;
 				damage_remove_tile(&self->hot, column, row);
+				damage_remove_tile(&self->warm, column, row);
 			}
 		}
 }
@@ -132,6 +142,11 @@ void activity_cool(struct activity *self, int64_t now_us)
 const struct damage *activity_hot(const struct activity *self)
 {
 	return &self->hot;
+}
+
+const struct damage *activity_warm(const struct activity *self)
+{
+	return &self->warm;
 }
 
 bool activity_rested(const struct activity *self, unsigned column, unsigned row,
@@ -149,32 +164,6 @@ bool activity_rested(const struct activity *self, unsigned column, unsigned row,
 
 /* ---- looks ---- */
 
-/* Neighbours whose channels all differ by no more than this are a soft edge:
- * noise of a camera, shading of a drawing. */
-#define SOFT 12
-
-static unsigned apart(uint32_t a, uint32_t b, int shift)
-{
-	int d = (int)(a >> shift & 0xff) - (int)(b >> shift & 0xff);
-	return (unsigned)(d < 0 ? -d : d);
-}
-
-/* Counts neighbours of a row that are equal, and those that are at least
- * soft; without branches, so that the compiler makes vectors of it. */
-static void compare_row(const uint32_t *row, unsigned neighbours,
-			unsigned *equal, unsigned *near)
-{
-	unsigned same = 0, alike = 0;
-	for (unsigned x = 0; x < neighbours; x++) {
-		uint32_t a = row[x], b = row[x + 1];
-		same += a == b;
-		alike += (apart(a, b, 0) <= SOFT) & (apart(a, b, 8) <= SOFT) &
-			 (apart(a, b, 16) <= SOFT);
-	}
-	*equal += same;
-	*near += alike;
-}
-
 /* Text has a ground: most pixels equal their neighbour, and where they do not
  * the edge is hard or one of few shades. In a photograph neighbours are seldom
  * equal but where it is smooth: a sky, a shadow. Those tiles have no edges and
@@ -182,17 +171,11 @@ static void compare_row(const uint32_t *row, unsigned neighbours,
 static enum tile_kind judge(const struct desktop *desktop,
 			    const struct rect *rect)
 {
-	unsigned stride = desktop_width(desktop), equal = 0, near = 0;
-	unsigned all = rect->h * (rect->w - 1);
-	const uint32_t *row =
-	    desktop_pixels(desktop) + (size_t)rect->y * stride + rect->x;
-	if (rect->w == DAMAGE_TILE) /* a number that the compiler knows */
-		for (unsigned y = 0; y < rect->h; y++, row += stride)
-			compare_row(row, DAMAGE_TILE - 1, &equal, &near);
-	else
-		for (unsigned y = 0; y < rect->h; y++, row += stride)
-			compare_row(row, rect->w - 1, &equal, &near);
-	near -= equal;
+	unsigned stride = desktop_width(desktop);
+	struct looks looks = looks_count(
+	    desktop_pixels(desktop) + (size_t)rect->y * stride + rect->x,
+	    stride, rect->w, rect->h);
+	unsigned equal = looks.equal, near = looks.soft, all = looks.all;
 	if (near * 20 >= (all - equal) * 19 && equal * 5 >= all * 2)
 		return TILE_PLAIN;
 	if (equal * 5 >= all * 2) /* 40 % */

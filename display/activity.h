@@ -30,6 +30,8 @@ void activity_cool(struct activity *self, int64_t now_us);
 
 /* Tiles that are hot, valid until the next call that notes or cools. */
 const struct damage *activity_hot(const struct activity *self);
+/* The same for tiles that may become so: three changes in a row. */
+const struct damage *activity_warm(const struct activity *self);
 /* Whether nothing happened in a tile for so long that nothing will at once:
  * hot ones have to rest longer, being between two frames of theirs. */
 bool activity_rested(const struct activity *self, unsigned column, unsigned row,

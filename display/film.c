@@ -2,8 +2,14 @@
 
 #include <string.h>
 
-/* Between two looks: three frames of a film. */
-#define LOOK_US 100000
+/* Between two looks: three frames of a film. While none is known every frame
+ * is looked at: those before it is one are sent as pictures, and weigh thirty
+ * times as much. */
+#define LOOK_US  100000
+#define WATCH_US 15000
+/* In tiles: so large that it need not be seen at the same place twice (448 x
+ * 272 pixels). */
+#define CERTAIN 476u
 /* Smaller ones are cheap as they are. In tiles: 112 x 80 pixels. */
 #define COLUMNS_LEAST 7u
 #define ROWS_LEAST    5u
@@ -205,21 +211,23 @@ static void show(struct film *self, const struct area *area,
 void film_look(struct film *self, struct activity *activity,
 	       const struct desktop *desktop, int64_t now_us)
 {
-	const struct damage *hot = activity_hot(activity);
+	const struct damage *hot = activity_warm(activity);
 	/* another size: all is new */
 	if (self->area.right > hot->columns || self->area.bottom > hot->rows)
 		self->area = self->seen = (struct area){0};
 	/* whatever comes to its place after a pause is no film */
 	if (now_us - self->moved_us > STILL_US)
 		self->area = (struct area){0};
-	if (now_us - self->looked_us < LOOK_US)
+	if (now_us - self->looked_us < (self->area.right ? LOOK_US : WATCH_US))
 		return;
 	self->looked_us = now_us;
 	activity_cool(activity, now_us);
 	if (!self->area.right && damage_count(hot) < COLUMNS_LEAST * ROWS_LEAST)
 		return;
 	struct area now = find(self, activity, desktop, hot);
-	bool steady = now.right && self->seen.right && alike(&now, &self->seen);
+	bool steady =
+	    now.right && ((self->seen.right && alike(&now, &self->seen)) ||
+			  (!self->area.right && tiles_of(&now) >= CERTAIN));
 	self->seen = now;
 	if (steady && !(self->area.right && alike(&now, &self->area))) {
 		show(self, &now, hot);

@@ -7,6 +7,7 @@
 #include "display/audio-format.h"
 #include "display/clipboard.h"
 #include "display/desktop.h"
+#include "display/looks.h"
 #include "display/picture.h"
 #include "display/pixels.h"
 #include "display/rfb/client.h"
@@ -279,6 +280,90 @@ static void test_desktop_changes(void)
 }
 
 /* ---- placeholder ---- */
+
+/* ---- movement in large frames ---- */
+
+#define LARGE_W 1024u
+#define LARGE_H 768u
+
+/* Lines of chance words, so many pixels apart. */
+static void print_lines(uint32_t *pixels, unsigned height, unsigned pitch,
+			GRand *chance)
+{
+	for (unsigned i = 0; i < LARGE_W * height; i++)
+		pixels[i] = 0xffffff;
+	for (unsigned top = 1; top + pitch <= height; top += pitch)
+		for (unsigned x = 4; x + 8 < LARGE_W; x += 8) {
+			uint32_t glyph = g_rand_int(chance);
+			if (glyph % 6 == 0)
+				continue;
+			for (unsigned bit = 0; bit < 32; bit++)
+				if (glyph >> bit & 1)
+					pixels[(top + bit / 4) * LARGE_W + x +
+					       bit % 4] = 0x203040;
+		}
+}
+
+static void show_large(struct desktop *desktop, const uint32_t *pixels,
+		       struct desktop_change *change)
+{
+	const struct rect all = {0, 0, LARGE_W, LARGE_H};
+	g_assert_true(desktop_write(desktop, 0, &all, LARGE_W * 4,
+				    PIXELS_X8R8G8B8, (const uint8_t *)pixels,
+				    LARGE_W * LARGE_H * 4, NULL));
+	desktop_commit(desktop, NULL, change);
+}
+
+/* Of a large change only some rows are looked at first: whatever the height of
+ * a line, and however far it went, that has to be enough. */
+static void test_lines_move(void)
+{
+	static const unsigned pitches[] = {9, 12, 13, 14, 16, 18, 20, 24, 32};
+	g_autofree uint32_t *page = g_new(uint32_t, LARGE_W * LARGE_H * 2);
+	g_autoptr(GRand) chance = g_rand_new_with_seed(7);
+	for (unsigned i = 0; i < G_N_ELEMENTS(pitches); i++)
+		for (unsigned lines = 1; lines < 6; lines += 2) {
+			struct desktop *desktop = desktop_new();
+			struct desktop_change change;
+			unsigned covered = 0;
+			desktop_set_head(desktop, 0, LARGE_W, LARGE_H, NULL);
+			print_lines(page, LARGE_H * 2, pitches[i], chance);
+			show_large(desktop, page, &change);
+			show_large(desktop,
+				   page + LARGE_W * pitches[i] * lines,
+				   &change);
+			for (unsigned m = 0; m < change.moves_count; m++)
+				covered += change.moves[m].to.w *
+					   change.moves[m].to.h;
+			g_assert_cmpuint(covered, >, LARGE_W * LARGE_H / 2);
+			desktop_free(desktop);
+		}
+}
+
+/* ---- what tiles look like ---- */
+
+static void test_looks(void)
+{
+	uint32_t pixels[40 * 16];
+	for (int round = 0; round < 3000; round++) {
+		unsigned width = g_test_rand_int_range(0, 3)
+				     ? 16
+				     : g_test_rand_int_range(1, 17);
+		unsigned height = g_test_rand_int_range(1, 17);
+		int most = g_test_rand_int_range(1, 30);
+		for (unsigned i = 0; i < G_N_ELEMENTS(pixels); i++) {
+			uint32_t d = g_test_rand_int_range(0, most) << 16 |
+				     g_test_rand_int_range(0, most) << 8 |
+				     g_test_rand_int_range(0, most);
+			uint32_t base = i % 7 ? 0x406080 : 0xf0f0e0;
+			pixels[i] = g_test_rand_bit() ? base + d : base;
+		}
+		struct looks fast = looks_count(pixels + 5, 40, width, height);
+		struct looks plain =
+		    looks_count_portable(pixels + 5, 40, width, height);
+		g_assert_cmpmem(&fast, sizeof fast, &plain, sizeof plain);
+	}
+}
 
 static void test_placeholder(void)
 {
@@ -621,6 +706,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/display/desktop/layout", test_desktop_layout);
 	g_test_add_func("/display/desktop/refusals", test_desktop_refusals);
 	g_test_add_func("/display/desktop/changes", test_desktop_changes);
+	g_test_add_func("/display/lines-move", test_lines_move);
+	g_test_add_func("/display/looks", test_looks);
 	g_test_add_func("/display/placeholder", test_placeholder);
 	g_test_add_func("/display/audio-format", test_audio_format);
 	g_test_add_func("/display/clipboard", test_clipboard);
