@@ -1,6 +1,11 @@
 #include "display/jobs.h"
 
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* A third of the weight of a thread of the usual priority. */
+#define WORKER_NICE 5
 
 struct key {
 	const struct job_kind *kind;
@@ -151,10 +156,22 @@ static gboolean on_finished(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
+/* What answers a key goes before what encodes: a loop that wakes up must not
+ * wait until a worker's turn ends. For good, since workers do nothing else. */
+static void give_way(void)
+{
+	static _Thread_local bool given;
+	if (given)
+		return;
+	setpriority(PRIO_PROCESS, (id_t)gettid(), WORKER_NICE);
+	given = true;
+}
+
 static void on_work(gpointer data, gpointer user_data)
 {
 	struct job *job = data;
 	struct jobs *self = user_data;
+	give_way();
 	encode(job, job->pixels, job->key.w);
 	g_mutex_lock(&self->lock);
 	g_ptr_array_add(self->finished, job);

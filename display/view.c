@@ -109,6 +109,9 @@ static void note_echo(struct view *self, const struct damage *damage,
 	for (size_t i = 0; i < words; i++)
 		self->echo.bits[i] |=
 		    damage->bits[i] & ~(comparable ? hot->bits[i] : 0);
+	/* what hardly moves in a film comes with it */
+	if (self->film.w)
+		damage_remove(&self->echo, &self->film);
 }
 
 void view_changed(struct view *self, const struct desktop_change *change,
@@ -425,6 +428,8 @@ enum view_what view_next(struct view *self, const struct desktop *desktop,
 	for (unsigned i = 0; i < G_N_ELEMENTS(order); i++) {
 		choice.what = order[i];
 		if (wish->only_echo && order[i] != VIEW_ECHO)
+			continue;
+		if (wish->film_waits && order[i] == VIEW_FILM)
 			continue;
 		if (wish->calm &&
 		    (order[i] == VIEW_FILM || order[i] == VIEW_HOT))

@@ -71,6 +71,7 @@ struct view_wish {
 	unsigned pixels[VIEW_EXACT + 1];
 	bool only_echo;
 	bool calm;  /* nothing of what moves without end, for now */
+	bool film_waits; /* its frame before has not gone out yet */
 	bool lossy; /* pictures may be sent inexactly, then exactly */
 };
 

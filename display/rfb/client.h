@@ -160,6 +160,8 @@ void rfb_plan_add_part(struct rfb_client *self, const struct rfb_style *style,
 /* fence: the client is asked to answer; else its next request does. full:
  * there was more to send than room for it. */
 void rfb_plan_add_mark(struct rfb_client *self, bool fence, bool full);
+/* Whether a frame of a film is still to go out. */
+bool rfb_plan_has_film(const struct rfb_client *self);
 /* Rectangles whose pixels were not read yet count as not sent. */
 void rfb_plan_give_back(struct rfb_client *self);
 /* As far as bytes and jobs allow. False: its time is up, call again soon. May

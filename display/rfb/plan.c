@@ -138,6 +138,16 @@ void rfb_plan_add_mark(struct rfb_client *self, bool fence, bool full)
 	self->marks++;
 }
 
+bool rfb_plan_has_film(const struct rfb_client *self)
+{
+	for (const GList *at = self->plan.head; at; at = at->next) {
+		const struct item *item = at->data;
+		if (item->type == ITEM_PART && item->part.what == VIEW_FILM)
+			return true;
+	}
+	return false;
+}
+
 void rfb_plan_give_back(struct rfb_client *self)
 {
 	for (GList *at = self->plan.head; at; at = at->next) {

@@ -14,10 +14,12 @@
 /* and for a client so near that not its line but its decoder is what anything
  * waits behind: half a millisecond of that. Three of them are planned, on
  * their way or being decoded; where answers take longer than these can, its
- * computer is busy, and more are needed to keep it supplied. */
+ * computer is busy, and more are needed to keep it supplied. So they are while
+ * a new picture comes, which is decoded quickly and waited for. */
 #define NEAR_US      2000
 #define NEAR_PIXELS  RFB_RECT_PIXELS
 #define NEAR_UPDATES 3u
+#define NEAR_COARSE  6u
 #define NEAR_MORE    5u
 #define NEAR_BUSY_US 3000
 /* One that is far away and asks for each update is given more at once: what
@@ -34,6 +36,12 @@
 /* Quality follows the line in steps, so often. */
 #define QUALITY_US    250000
 #define QUALITY_LEAST 30
+/* A picture that comes all at once is shown as a whole first, then well: tiles
+ * that make it so, and the quality meanwhile, in half the colours, for a line
+ * that carries anything and for others. */
+#define COARSE_TILES   1024u
+#define COARSE_QUALITY 80
+#define COARSE_AFAR    50
 /* JPEG below this quality gains nothing from full colour. */
 #define FULL_COLOUR_FROM 75
 /* An update takes so long on the line, and has so many bytes at least. */
@@ -147,6 +155,13 @@ void rfb_update_arrived(struct rfb_client *self, uint32_t number)
 
 /* ---- style ---- */
 
+/* Sent what changes unasked, over no distance to speak of. */
+static bool is_near(const struct rfb_client *self)
+{
+	int64_t rtt = pacer_rtt_us(&self->pacer);
+	return self->continuous && self->can_fence && rtt && rtt < NEAR_US;
+}
+
 static void apply_format(struct rfb_client *self)
 {
 	if (!self->format_due)
@@ -167,7 +182,14 @@ static bool may_lose(const struct rfb_client *self)
 	       self->format.bytes > 1;
 }
 
-static void style_of(const struct rfb_client *self, bool exact,
+/* Whether so much is lacking that all of it matters more than how it looks. */
+static bool is_coarse(const struct rfb_client *self)
+{
+	return damage_count(&self->view.stale) >= COARSE_TILES;
+}
+
+static void style_of(const struct rfb_client *self,
+		     const struct view_part *part, bool coarse,
 		     struct rfb_style *out)
 {
 	const struct rfb_wire_format *wire = &self->wire;
@@ -175,9 +197,13 @@ static void style_of(const struct rfb_client *self, bool exact,
 	out->encoding = (int8_t)self->encoding;
 	out->compress = (int8_t)self->compress;
 	out->gradient = self->can_gradient;
-	if (!exact && may_lose(self)) {
-		out->quality = (int8_t)self->quality;
-		out->full_colour = self->quality_level >= 6 &&
+	if (!part->exact && may_lose(self)) {
+		coarse = coarse && part->what == VIEW_FRESH;
+		int most = !coarse		 ? 100
+			   : is_near(self) ? COARSE_QUALITY
+					   : COARSE_AFAR;
+		out->quality = (int8_t)MIN(self->quality, most);
+		out->full_colour = !coarse && self->quality_level >= 6 &&
 				   self->quality >= FULL_COLOUR_FROM;
 	}
 	out->format.bpp = wire->bpp;
@@ -269,19 +295,14 @@ static unsigned plan_all(struct rfb_client *self, GArray *parts)
 	return parts->len;
 }
 
-/* Sent what changes unasked, over no distance to speak of. */
-static bool is_near(const struct rfb_client *self)
-{
-	int64_t rtt = pacer_rtt_us(&self->pacer);
-	return self->continuous && self->can_fence && rtt && rtt < NEAR_US;
-}
-
 static bool has_enough(const struct rfb_client *self)
 {
+	if (!is_near(self))
+		return false;
 	unsigned most =
-	    NEAR_UPDATES +
+	    (is_coarse(self) ? NEAR_COARSE : NEAR_UPDATES) +
 	    (unsigned)MIN(self->pacer.rtt_us / NEAR_BUSY_US, NEAR_MORE);
-	return is_near(self) && self->pacer.count + self->marks >= most;
+	return self->pacer.count + self->marks >= most;
 }
 
 /* The parts that the client is best sent, as many as there is room for.
@@ -305,6 +326,7 @@ static bool plan_parts(struct rfb_client *self, GArray *parts,
 	struct view_wish wish = {.only_echo =
 				     self->plan_in_front || has_enough(self),
 				 .within = within,
+				 .film_waits = rfb_plan_has_film(self),
 				 .side = RFB_RECT_WIDTH,
 				 .lossy = may_lose(self)};
 	wish.calm = self->can_fence &&
@@ -421,7 +443,7 @@ static bool begin_update(struct rfb_client *self)
 	g_autoptr(GArray) parts =
 	    g_array_new(FALSE, FALSE, sizeof(struct view_part));
 	unsigned count = rfb_pseudo_count(self);
-	bool full = false;
+	bool full = false, coarse = is_coarse(self);
 	rfb_pseudo_write(self);
 	if (self->blank_due) {
 		plan_all(self, parts);
@@ -443,7 +465,7 @@ static bool begin_update(struct rfb_client *self)
 		const struct view_part *part =
 		    &g_array_index(parts, struct view_part, i);
 		struct rfb_style style;
-		style_of(self, part->exact, &style);
+		style_of(self, part, coarse, &style);
 		rfb_plan_add_part(self, &style, part);
 	}
 	if (paced) {
