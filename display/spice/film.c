@@ -10,6 +10,11 @@
  * that has passed, which clients show at once. */
 #define PAST_MS 500u
 
+/* An access unit delimiter (H.264, 7.3.2.4) behind each frame: the next one
+ * begins here. Viewers that cut the stream into frames themselves (GStreamer's
+ * parser) would else hold each back until they see the next one begin. */
+static const uint8_t next_begins[] = {0, 0, 0, 1, 9, 0xf0};
+
 static enum video_codec codec_of(uint8_t codec)
 {
 	return codec == SPICE_VIDEO_CODEC_TYPE_H264 ? VIDEO_H264 : VIDEO_VP8;
@@ -180,8 +185,11 @@ bool spice_film_send(struct spice_film *self, struct spice_channel *channel,
 	    spice_channel_begin(channel, SPICE_MSG_DISPLAY_STREAM_DATA);
 	put32(out, STREAM_ID);
 	put32(out, spice_client_now_ms() - (sound ? 0 : PAST_MS));
-	put32(out, bytes->len);
+	bool ends = self->codec == SPICE_VIDEO_CODEC_TYPE_H264;
+	put32(out, bytes->len + (ends ? sizeof next_begins : 0));
 	g_byte_array_append(out, bytes->data, bytes->len);
+	if (ends)
+		g_byte_array_append(out, next_begins, sizeof next_begins);
 	spice_channel_end(channel);
 	return true;
 }
