@@ -1,5 +1,5 @@
 """Where stock viewers are looked at: an X screen of their own."""
-import os, shutil, socket, struct, subprocess, tempfile
+import glob, os, shutil, socket, struct, subprocess, tempfile
 
 
 def port():
@@ -16,6 +16,19 @@ def spice_env(env, home):
     for variable in ("DBUS_SESSION_BUS_ADDRESS", "WAYLAND_DISPLAY"):
         env.pop(variable, None)
     return env
+
+
+def sound_env(env, home, sound):
+    """The same viewer with loudspeakers: the few plugins that it plays with,
+    found without searching through the others."""
+    own = os.path.join(home, "gstreamer")
+    if not os.path.isdir(own):
+        os.mkdir(own)
+        folder = subprocess.run(["pkg-config", "--variable=pluginsdir", "gstreamer-1.0"], stdout=subprocess.PIPE, text=True).stdout.strip()
+        for plugin in ("app", "audioconvert", "audioresample", "autodetect", "coreelements", "pulseaudio", "volume"):
+            os.symlink(os.path.join(folder or glob.glob("/usr/lib/*/gstreamer-1.0")[0], "libgst%s.so" % plugin), os.path.join(own, plugin + ".so"))
+    return dict(spice_env(env, home), GST_PLUGIN_SYSTEM_PATH_1_0=own, GST_REGISTRY=os.path.join(home, "registry"),
+                **{key: sound.env[key] for key in ("PULSE_SERVER", "PULSE_COOKIE")})
 
 
 class Xvfb:
