@@ -227,6 +227,58 @@ static const struct contest contests[] = {
     {"zrle", PEER_ZRLE, 1, {0}},
 };
 
+/* ---- all cores ---- */
+
+static void *encode_rounds(void *data)
+{
+	struct bench *b = data;
+	const struct tight_options options = {92, JPEG_444, true};
+	for (int round = 0; round < ROUNDS; round++) {
+		g_byte_array_set_size(b->out, 0);
+		ours_tight(b, &options);
+	}
+	return NULL;
+}
+
+static double encode_on(struct bench *b, unsigned threads)
+{
+	g_autofree struct bench *each = g_new(struct bench, threads);
+	g_autofree GThread **thread = g_new(GThread *, threads);
+	gint64 begun = g_get_monotonic_time();
+	for (unsigned i = 0; i < threads; i++) {
+		each[i] = *b;
+		each[i].tight = tight_encoder_create();
+		each[i].out = g_byte_array_new();
+		thread[i] = g_thread_new("encode", encode_rounds, &each[i]);
+	}
+	for (unsigned i = 0; i < threads; i++) {
+		g_thread_join(thread[i]);
+		tight_encoder_destroy(each[i].tight);
+		g_byte_array_unref(each[i].out);
+	}
+	return (double)(g_get_monotonic_time() - begun);
+}
+
+/* What each of all cores at work encodes, of what one alone does. */
+static void run_scaling(struct bench *b)
+{
+	unsigned threads = g_get_num_processors();
+	double ratios[5];
+	for (unsigned i = 0; i < G_N_ELEMENTS(ratios); i++) {
+		double one = encode_on(b, 1);
+		ratios[i] = one / encode_on(b, threads);
+	}
+	qsort(ratios, G_N_ELEMENTS(ratios), sizeof *ratios, by_value);
+	double ratio = ratios[G_N_ELEMENTS(ratios) / 2];
+	printf("%-9s tight jpeg 92 4:4:4 on each of %u cores: %.2f of one\n",
+	       b->picture, threads, ratio);
+	fprintf(b->json,
+		"%s\n{\"picture\": \"%s\", \"what\": \"scaling\", "
+		"\"cores\": %u, \"ratio\": %.3f}",
+		b->more ? "," : "", b->picture, threads, ratio);
+	b->more = true;
+}
+
 /* A window that shows a film: the photograph panned by two pixels a frame. */
 static void run_video(struct bench *b, enum video_codec codec, const char *name,
 		      unsigned width, unsigned height)
@@ -281,6 +333,7 @@ static void bench_picture(struct bench *b)
 	for (size_t i = 0; i < G_N_ELEMENTS(contests); i++)
 		run(b, &contests[i]);
 	codec_own_run(b->picture, b->pixels, WIDTH, HEIGHT, b->json, &b->more);
+	run_scaling(b);
 	if (g_str_has_prefix(b->picture, "photo")) {
 		run_video(b, VIDEO_H264, "h264", 640, 360);
 		run_video(b, VIDEO_H264, "h264", 1280, 720);
