@@ -70,8 +70,12 @@ static void enter(struct uring *u)
 		int taken = (int)syscall(SYS_io_uring_enter, u->fd, u->pending,
 					 0, 0, NULL, 0);
 
-		if (taken < 0 && errno != EINTR)
-			return; /* EAGAIN, EBUSY: told again at the next kick */
+		if (taken < 0 && errno != EINTR) {
+			/* EAGAIN, EBUSY: once more after others had their
+			 * turn, since nothing else need ever come by here */
+			eventfd_write(u->event, 1);
+			return;
+		}
 		if (taken > 0)
 			u->pending -= MIN(u->pending, (unsigned)taken);
 	}
