@@ -17,7 +17,8 @@
 #include "common/paths.h"
 #include "vmm/kvm/ioloop.h"
 
-#define BUFFER (128u << 10) /* incoming stream; holds at least one frame */
+/* of a stream, each way; holds at least one frame */
+#define BUFFER (128u << 10)
 
 struct net_backend {
 	int fd;
@@ -33,8 +34,8 @@ struct net_backend {
 	/* stream only */
 	uint8_t *in;
 	size_t in_start, in_end;
-	uint8_t *rest; /* of a frame the socket took in part */
-	size_t rest_bytes, rest_done;
+	uint8_t *out;
+	size_t out_start, out_end;
 };
 
 static void rewatch(struct net_backend *n)
@@ -56,7 +57,6 @@ static void die(struct net_backend *n)
 	/* the card goes on; what it sends vanishes until one connects */
 	close(n->fd);
 	n->fd = -1;
-	n->handlers->writable(n->data);
 }
 
 static void ready(void *data, uint32_t events);
@@ -75,31 +75,42 @@ static void knocked(void *data, uint32_t events)
 	}
 	n->fd = peer;
 	n->in_start = n->in_end = 0;
-	n->rest_done = n->rest_bytes = 0;
+	n->out_start = n->out_end = 0;
 	n->want_write = false;
 	n->source = (struct iosource){.fd = peer, .ready = ready, .data = n};
 	n->dead = !ioloop_add(n->loop, &n->source, n->want_read ? EPOLLIN : 0);
+	n->handlers->writable(n->data); /* nothing waits for the one before */
 }
 
-/* true when nothing of an earlier frame is left */
-static bool send_rest(struct net_backend *n)
+static void later(struct net_backend *n)
 {
-	while (n->rest_done < n->rest_bytes) {
-		ssize_t sent = send(n->fd, n->rest + n->rest_done,
-				    n->rest_bytes - n->rest_done,
+	if (n->want_write)
+		return;
+	n->want_write = true;
+	rewatch(n);
+}
+
+/* A frame taken in part must be followed by its rest, or the stream is out of
+ * step; the socket says when there is room. */
+void net_flush(struct net_backend *n)
+{
+	while (!n->dead && n->out_start < n->out_end) {
+		ssize_t sent = send(n->fd, n->out + n->out_start,
+				    n->out_end - n->out_start,
 				    MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (sent < 0 && errno == EINTR)
 			continue;
-		if (sent < 0 && errno == EAGAIN)
-			return false;
-		if (sent <= 0) {
-			die(n);
-			return true;
+		if (sent < 0 && errno == EAGAIN) {
+			later(n);
+			return;
 		}
-		n->rest_done += (size_t)sent;
+		if (sent <= 0)
+			die(n);
+		else
+			n->out_start += (size_t)sent;
 	}
-	return true;
+	n->out_start = n->out_end = 0;
 }
 
 static void ready(void *data, uint32_t events)
@@ -107,18 +118,19 @@ static void ready(void *data, uint32_t events)
 	struct net_backend *n = data;
 
 	if (events & EPOLLOUT) {
-		if (!send_rest(n))
-			return;
 		n->want_write = false;
-		if (!n->dead) {
-			rewatch(n);
+		rewatch(n);
+		net_flush(n);
+		if (!n->dead && !n->want_write)
 			n->handlers->writable(n->data);
-		}
 	}
 	if (!n->dead && events & EPOLLIN)
 		n->handlers->readable(n->data);
 	else if (!n->dead && events & (EPOLLHUP | EPOLLERR))
 		die(n);
+	/* frames that waited for room vanish too, and the driver hears of it */
+	if (n->dead)
+		n->handlers->writable(n->data);
 }
 
 static int open_tap(const char *name, GError **error)
@@ -156,7 +168,7 @@ struct net_backend *net_open(const char *spec, struct ioloop *loop,
 	if (g_str_has_prefix(spec, "listen:")) {
 		n->stream = n->dead = true;
 		n->in = g_malloc(BUFFER);
-		n->rest = g_malloc(NET_FRAME_MAX + 4);
+		n->out = g_malloc(BUFFER);
 		n->listener = paths_unix_listen(spec + 7, 0600, error);
 		n->knock = (struct iosource){
 		    .fd = n->listener, .ready = knocked, .data = n};
@@ -189,7 +201,7 @@ struct net_backend *net_open(const char *spec, struct ioloop *loop,
 		goto failed;
 	if (n->stream) {
 		n->in = g_malloc(BUFFER);
-		n->rest = g_malloc(NET_FRAME_MAX + 4);
+		n->out = g_malloc(BUFFER);
 	}
 	n->source = (struct iosource){.fd = n->fd, .ready = ready, .data = n};
 	if (!ioloop_add(loop, &n->source, EPOLLIN)) {
@@ -218,7 +230,7 @@ void net_free(struct net_backend *n)
 		unlink(n->path);
 	g_free(n->path);
 	g_free(n->in);
-	g_free(n->rest);
+	g_free(n->out);
 	g_free(n);
 }
 
@@ -274,51 +286,33 @@ size_t net_receive(struct net_backend *n, void *frame)
 	}
 }
 
-static bool later(struct net_backend *n)
-{
-	n->want_write = true;
-	rewatch(n);
-	return false;
-}
-
 bool net_send(struct net_backend *n, const struct iovec *parts, unsigned count,
 	      size_t bytes)
 {
-	struct iovec all[65];
 	uint32_t length = htobe32((uint32_t)bytes);
-	struct msghdr message = {.msg_iov = all};
-	ssize_t sent;
-	size_t done = 0;
 
-	if (n->dead || bytes == 0 || bytes > NET_FRAME_MAX || count > 64)
+	if (n->dead || bytes == 0 || bytes > NET_FRAME_MAX)
 		return true;
 	if (!n->stream) {
-		sent = writev(n->fd, parts, (int)count);
-		return sent >= 0 || errno != EAGAIN || later(n);
+		if (writev(n->fd, parts, (int)count) >= 0 || errno != EAGAIN)
+			return true;
+		later(n);
+		return false;
 	}
-	if (!send_rest(n))
-		return later(n);
-	all[0] = (struct iovec){&length, 4};
-	memcpy(all + 1, parts, count * sizeof *parts);
-	message.msg_iovlen = count + 1;
-	sent = sendmsg(n->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (sent < 0 && errno == EAGAIN)
-		return later(n);
-	if (sent < 0) {
-		if (errno != EINTR)
-			die(n);
-		return true; /* a lost frame is what networks do */
-	}
-	if ((size_t)sent == bytes + 4)
+	/* a system call for each frame would cost more than this copy */
+	if (BUFFER - n->out_end < bytes + sizeof length)
+		net_flush(n);
+	if (n->dead)
 		return true;
-	/* taken in part: the rest must follow, or the stream is out of step */
-	for (unsigned i = 0; i <= count; i++) {
-		memcpy(n->rest + done, all[i].iov_base, all[i].iov_len);
-		done += all[i].iov_len;
+	if (BUFFER - n->out_end < bytes + sizeof length)
+		return false;
+	memcpy(n->out + n->out_end, &length, sizeof length);
+	n->out_end += sizeof length;
+	for (unsigned i = 0; i < count; i++) {
+		memcpy(n->out + n->out_end, parts[i].iov_base,
+		       parts[i].iov_len);
+		n->out_end += parts[i].iov_len;
 	}
-	n->rest_bytes = done;
-	n->rest_done = (size_t)sent;
-	later(n);
 	return true;
 }
 

@@ -36,7 +36,9 @@ struct net_backend *net_open(const char *spec, struct ioloop *loop,
 void net_free(struct net_backend *net);
 /* Bytes of the frame now in `frame` (NET_FRAME_MAX), 0 when there is none. */
 size_t net_receive(struct net_backend *net, void *frame);
-/* false: later (writable will tell). A dead helper swallows frames. */
+/* Takes the frame, and hands it on at the latest with net_flush(). false:
+ * later (writable will tell). A dead helper swallows frames. */
 bool net_send(struct net_backend *net, const struct iovec *parts,
 	      unsigned count, size_t bytes);
+void net_flush(struct net_backend *net);
 void net_want_read(struct net_backend *net, bool want);

@@ -156,18 +156,27 @@ static void readable(void *data)
 
 /* ---- guest to host ---- */
 
+#define TX_BUDGET 256u
+
 static void transmit(struct net *net)
 {
 	struct virtqueue *q = &net->v.queues[TX];
 	struct virtqueue_request *r = &net->request;
 	bool pushed = false;
-	int got;
+	int got = 0;
 
-	while ((got = virtqueue_pop(q, r)) > 0) {
+	for (unsigned budget = TX_BUDGET;; budget--) {
 		struct iovec parts[64];
 		unsigned count = 0;
 		uint64_t skip = sizeof(struct net_header), bytes;
 
+		if (budget == 0) { /* others have their turn */
+			eventfd_write(net->v.doorbells[TX].fd, 1);
+			break;
+		}
+		got = virtqueue_pop(q, r);
+		if (got <= 0)
+			break;
 		bytes = r->out_bytes > skip ? r->out_bytes - skip : 0;
 		for (unsigned i = 0; i < r->out_count && count < 64; i++) {
 			uint64_t length = r->parts[i].iov_len;
@@ -189,6 +198,7 @@ static void transmit(struct net *net)
 		virtqueue_push(q, r->head, 0);
 		pushed = true;
 	}
+	net_flush(net->backend);
 	if (got < 0)
 		virtio_fail(&net->v, virtqueue_fault_text(q->fault));
 	else if (pushed)
