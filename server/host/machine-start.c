@@ -25,6 +25,7 @@
 #define ROOM_MIB 256
 /* a boot takes 30 s under emulation, several times that on a busy host */
 #define SESSION_MS (6 * 60 * 1000)
+#define SLOW_S     90
 /* an engine that has answered neither yes nor no by then hangs */
 #define ENGINE_MS (90 * 1000)
 /* after that a desktop without a picture is told of as such */
@@ -259,13 +260,23 @@ static void identify(struct start *start)
 			     start->cancel, on_identity, start);
 }
 
-/* Nobody knows how long a boot takes: towards 0.9, ever slower. */
+/* Nobody knows how long a boot takes: towards 0.9, ever slower. One that takes
+ * long says so, for it may stand still, and who waits can look at its screen.
+ */
 static gboolean on_tick(void *data)
 {
 	struct start *start = data;
 	double seconds =
 	    (double)(g_get_monotonic_time() - start->cloned_us) / 1e6;
-	machine_stage(start->machine, "Booting",
+	g_autofree char *stage =
+	    seconds < SLOW_S
+		? g_strdup("Booting")
+		: g_strdup_printf("Booting for more than %d s, and its agent "
+				  "has not answered; %s",
+				  (int)seconds / 30 * 30,
+				  start->picture ? "its screen may tell why"
+						 : "it shows no picture yet");
+	machine_stage(start->machine, stage,
 		      0.3 + 0.6 * (1 - exp(-seconds / 30)));
 	return G_SOURCE_CONTINUE;
 }

@@ -245,6 +245,30 @@ static json_t *migrate_capabilities(struct qmp_client *c, json_t *arguments,
 
 /* ---- ours ---- */
 
+/* Of the queues in use; null while the device is at work, or stuck in it. */
+static json_t *rings(struct virtio *v)
+{
+	json_t *list;
+
+	if (pthread_mutex_trylock(&v->lock) != 0)
+		return json_null();
+	list = json_array();
+	for (unsigned i = 0; i < v->queue_count; i++) {
+		struct virtqueue_state at = virtqueue_look(&v->queues[i]);
+
+		if (v->queues[i].started)
+			json_array_append_new(
+			    list,
+			    json_pack("{s:i, s:i, s:i, s:i, s:i, s:i}", "queue",
+				      (int)i, "available", (int)at.available,
+				      "taken", (int)at.taken, "used",
+				      (int)at.used, "ring-at", (int)at.ring_at,
+				      "interrupt-at", (int)at.interrupt_at));
+	}
+	pthread_mutex_unlock(&v->lock);
+	return list;
+}
+
 static json_t *stats(struct qmp_client *c, json_t *arguments, GError **error)
 {
 	struct vm *vm = qmp_client_vm(c);
@@ -277,12 +301,12 @@ static json_t *stats(struct qmp_client *c, json_t *arguments, GError **error)
 		json_array_append_new(
 		    devices,
 		    json_pack(
-			"{s:s, s:s?, s:I, s:I, s:I, s:i}", "type",
+			"{s:s, s:s?, s:I, s:I, s:I, s:i, s:o}", "type",
 			d->type->name, "id", d->id, "failures",
 			(json_int_t)atomic_load(&v->failures), "notifications",
 			(json_int_t)atomic_load(&v->notifications),
 			"interrupts", (json_int_t)atomic_load(&v->interrupts),
-			"status", (int)v->status));
+			"status", (int)v->status, "rings", rings(v)));
 	}
 	for (unsigned i = 0; i < console_count(vm->consoles); i++)
 		json_array_append_new(

@@ -228,6 +228,21 @@ bool virtqueue_should_interrupt(struct virtqueue *q)
 			    (uint16_t)(q->used_idx - before);
 }
 
+struct virtqueue_state virtqueue_look(const struct virtqueue *q)
+{
+	struct virtqueue_state state = {
+	    .taken = q->last_avail,
+	    .used = q->used_idx,
+	};
+
+	if (q->started) {
+		state.available = load(&q->avail[1]);
+		state.ring_at = load(&q->used[2 + 4 * q->size]);
+		state.interrupt_at = load(&q->avail[2 + q->size]);
+	}
+	return state;
+}
+
 static size_t copy(const struct iovec *parts, unsigned count, uint64_t offset,
 		   void *out, const void *in, size_t bytes)
 {

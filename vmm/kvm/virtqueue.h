@@ -84,6 +84,14 @@ void virtqueue_push_all(struct virtqueue *q, const struct virtqueue_used *used,
 			unsigned count);
 /* Does the driver want an interrupt for what was pushed since the last? */
 bool virtqueue_should_interrupt(struct virtqueue *q);
+
+/* Where both sides are, for a report: the driver's index, what was taken of it
+ * and given back, and the indexes at which either wants to be woken. */
+struct virtqueue_state {
+	uint16_t available, taken, used, ring_at, interrupt_at;
+};
+struct virtqueue_state virtqueue_look(const struct virtqueue *q);
+
 /* Bounded copies out of and into a request's parts; return bytes copied. */
 size_t request_read(const struct virtqueue_request *r, uint64_t offset,
 		    void *to, size_t bytes);
