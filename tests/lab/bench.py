@@ -4,7 +4,8 @@ Lines that begin with "bench" are the result, PART.json holds them too;
 nothing here passes or fails by a number. What runs on emulated hardware says
 how two programs compare, not how fast either is.
 """
-import glob, json, os, socket, statistics, subprocess, threading, time
+import glob, json, os, select, socket, statistics, subprocess, threading, time
+import stall
 from lab import OUT, Agent, Qmp, local, note, ok, until
 from small import CMDLINE, INITRD, make_initrd
 
@@ -80,52 +81,66 @@ def qemu(machine, unpacked=False):
     return command
 
 
-def run(command, seconds=600):
-    """Seconds after exec at which each MARK came, and their words."""
-    begin = time.monotonic()
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=open(OUT + "/bench.log", "a"), bufsize=0)
-    marks = []
-    timer = subprocess.Popen(["sh", "-c", "sleep %d; kill -9 %d" % (seconds, process.pid)])
-    log = open(OUT + "/bench.log", "a")
-    for line in process.stdout:
-        if not line.startswith(b"MARK"):
-            log.write(line.decode(errors="replace"))
-            log.flush()
-        else:
-            marks.append((time.monotonic() - begin, line.decode(errors="replace").split()[1:]))
-            if marks[-1][1][0] == "end":
+def run(command, seconds=300, patience=90):
+    """Seconds after exec at which each MARK came, and their words. A machine
+    that says nothing for `patience` seconds is reported and ended, so that what
+    comes after it is measured all the same."""
+    begin = heard = time.monotonic()
+    marks, text = [], b""
+    with open(OUT + "/bench.log", "ab") as log:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, bufsize=0)
+        while not (marks and marks[-1][1][0] == "end"):
+            now = time.monotonic()
+            if now > begin + seconds or now > heard + patience:
+                stall.report("%s did not get on for %d s, %d s after its start and %s" % (
+                    command[0], now - heard, now - begin, marks[-1:]), [process.pid], None, [OUT + "/bench.log"])
                 break
-    else: # its output ended first
-        try:
-            log.write("%s ended with %s after %s\n" % (command[0], process.wait(5), marks[-1:]))
-        except subprocess.TimeoutExpired:
-            log.write("%s said no more after %s\n" % (command[0], marks[-1:]))
-    timer.kill()
-    timer.wait()
-    process.kill()
-    process.wait()
-    log.close()
+            if not select.select([process.stdout], [], [], 1)[0]:
+                continue
+            data = process.stdout.read(65536)
+            if not data:
+                log.write(b"%s ended with %s after %s\n" % (
+                    command[0].encode(), str(ended(process)).encode(), str(marks[-1:]).encode()))
+                note(command[0], "ended with", ended(process), "after", marks[-1:])
+                break
+            heard = now
+            *lines, text = (text + data).split(b"\n")
+            for line in lines:
+                if line.startswith(b"MARK"):
+                    marks.append((now - begin, line.decode(errors="replace").split()[1:]))
+                else:
+                    log.write(line + b"\n")
+                    log.flush()
+        process.kill()
+        process.wait()
+        process.stdout.close()
     return marks
+
+
+def ended(process):
+    try:
+        return process.wait(5)
+    except subprocess.TimeoutExpired:
+        return "(its output closed)"
 
 
 def starts():
     candidates = [("oriel-vmm", oriel), ("q35", qemu("q35")), ("microvm", qemu("microvm")),
                   ("q35 with unpacked kernel", qemu("q35", True))]
-    times = {}
+    times = RESULT["start_s"] = {}
     run(oriel("boot", "/tmp/disk.img", None))  # unpacks the kernel once
     for _ in range(ROUNDS):
         for name, command in candidates:
-            marks = run(command("boot", "/tmp/disk.img", None), 200)
+            marks = run(command("boot", "/tmp/disk.img", None))
             if found := [at for at, words in marks if words[0] == "init"]:
                 times.setdefault(name, []).append(found[0])
+                save("starts")
     for name, found in times.items():
         say("start to init: %-24s %.2f s (median of %d: %s)" % (
             name, statistics.median(found), len(found), " ".join("%.1f" % t for t in found)))
         if name != "oriel-vmm" and "oriel-vmm" in times:
             say("start to init: oriel-vmm / %s = %.2f" % (
                 name, statistics.median(times["oriel-vmm"]) / statistics.median(found)))
-    RESULT["start_s"] = times
     ok("oriel-vmm" in times, "oriel-vmm boots the bench's guest")
 
 
@@ -160,13 +175,13 @@ def serve(port, how):
 def throughput():
     serve(9000, send)
     serve(9001, swallow)
-    rates = {"oriel-vmm": {}, "q35": {}}
+    rates = RESULT["mib_per_s"] = {"oriel-vmm": {}, "q35": {}}
     for turn in range(TURNS):
         for name, command in (("oriel-vmm", oriel), ("q35", qemu("q35"))):
             net = "/tmp/passt-%s-%d.sock" % (name, turn)
             passt = subprocess.Popen(PASST + ["--socket", net], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             until(lambda: os.path.exists(net), 20, 0.1)
-            marks = run(command("io", "/tmp/disk.img", net), 900)
+            marks = run(command("io", "/tmp/disk.img", net))
             note(name, [" ".join(w) for _, w in marks])
             for _, words in marks:
                 if len(words) < 4 or float(words[2]) <= float(words[1]):
@@ -174,6 +189,7 @@ def throughput():
                 if words[0] == "net-in" and int(words[4]) != NET_MIB << 20:
                     continue
                 rates[name].setdefault(words[0], []).append(int(words[3]) / (float(words[2]) - float(words[1])))
+            save("throughput")
             passt.kill()
             passt.wait()
     for what in "read", "write", "small-reads", "net-in", "net-out":
@@ -184,7 +200,6 @@ def throughput():
                 what, a, b, a / b, len(ours), len(theirs)))
         else:
             say("%s: unmeasured" % what)
-    RESULT["mib_per_s"] = rates
     ok(rates["oriel-vmm"].get("read"), "oriel-vmm reads its disk")
     ok(rates["oriel-vmm"].get("net-in"), "and its network")
 
@@ -279,11 +294,16 @@ def prepare():
     subprocess.run(["modprobe", "tun"])
 
 
+def save(name):
+    """What is known so far, since what follows may not come to its end."""
+    with open(OUT + "/%s.json" % name, "w") as file:
+        json.dump(RESULT, file, indent=1)
+
+
 def part(name):
     def run_part():
         if name != "damage":
             prepare()
         {"starts": starts, "throughput": throughput, "damage": damage}[name]()
-        with open(OUT + "/%s.json" % name, "w") as file:
-            json.dump(RESULT, file, indent=1)
+        save(name)
     return run_part

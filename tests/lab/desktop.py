@@ -1,5 +1,6 @@
 """oriel-vmm boots debian-lite to its desktop for the host role, and it is used like one."""
 import os, re, subprocess, time
+import stall
 from lab import OUT, Display, Oriel, Qmp, Rfb, Stop, note, ok, until
 
 SENTENCE = "Four oriels looked out on the quay, and every one of them was lit."
@@ -52,12 +53,26 @@ class Desktop:
             raise Stop(self.oriel.run("desktop", "show", self.id, check=False), self.oriel.log())
         ok("oriel-vmm" in self.qmp.ask("query-version")["return"]["package"], "and that is oriel-vmm")
         self.display = Display(self.run + "/control.sock")
-        ok(until(self.display.sizes, 300), "the guest's first picture arrives")
-        state = until(lambda: (lambda s: s if s in ("running", "failed") else None)(self.state()), 420, 2)
+        ok(self.awaits(lambda shown: self.display.sizes()), "the guest's first picture arrives")
+        state = self.awaits(lambda shown: shown["state"] if shown["state"] in ("running", "failed") else None)
         if not ok(state == "running", "the desktop says that it is ready: " + str(state)):
             self.display.picture("not-ready")
             raise Stop(self.oriel.json("desktop", "show", self.id), self.oriel.log())
         note("desktop after %.0f s" % (time.monotonic() - begin))
+
+    def awaits(self, check):
+        """The first true value of check(what the server shows), for which it
+        waits as long as both the guest and the server get on."""
+        guest, server = stall.Progress(self.qmp), stall.Still()
+        while True:
+            shown = self.oriel.json("desktop", "show", self.id)
+            if value := check(shown):
+                return value
+            for who, stands in ("guest", guest.stands()), ("server", server.stands((shown["state"], shown["fraction"]))):
+                if stands:
+                    stall.over("the %s has not got on for %d s: %s" % (who, stands, shown["stage"]),
+                               stall.processes("oriel"), self.qmp, [self.folder + "/log", OUT + "/orield.log"])
+            time.sleep(2)
 
     def guest(self, line, seconds=60):
         """Output of a shell line in the guest."""

@@ -10,6 +10,9 @@ def part(name):
     if name == "devices":
         import devices
         return devices.main
+    if name in ("boots", "flips"):
+        import boots
+        return getattr(boots, name)
     import bench
     return bench.part(name)
 
