@@ -318,8 +318,12 @@ static gboolean have_patience(struct relay *self, GError **error)
 		return FALSE;
 	}
 	unsigned still_ms = (unsigned)((now_us - self->moved_us) / 1000);
-	if ((self->up.in_ended && still_ms >= RELAY_HALF_MS) ||
-	    (self->job->idle_ms && still_ms >= self->job->idle_ms)) {
+	if (self->up.in_ended && still_ms >= RELAY_HALF_MS) {
+		/* no fault: it has gone, and there was nothing left to say */
+		fault_set(error, FAULT_CANCELLED, NULL, "The client left.");
+		return FALSE;
+	}
+	if (self->job->idle_ms && still_ms >= self->job->idle_ms) {
 		fault_set(error, FAULT_TIMEOUT, NULL, "Nothing moved for %u s.",
 			  still_ms / 1000);
 		return FALSE;
