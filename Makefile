@@ -173,13 +173,13 @@ uninstall:
 	BINS='$(foreach p,$(PROGRAMS),$(if $(filter bin,$($(p)_DIR)),$(p)))' \
 	LIBEXECS='$(foreach p,$(PROGRAMS),$(if $(filter libexec,$($(p)_DIR)),$(p)))' \
 	data/install.sh uninstall
-# the broker alone, at length: sign-ins, tickets, desktops by the thousand
+# the broker alone, at length (sign-ins, tickets, desktops by the thousand), the
+# gateway's relay, and a pool of real guests
 .PHONY: bench-server
 bench-server:
 	$(Q)data/deps.sh install build test
-	$(Q)$(MAKE) --no-print-directory $(BUILD)/bin/orield $(BUILD)/bin/oriel \
-		$(BUILD)/bin/oriel-password
-	$(Q)BUILD=$(BUILD) tests/bench/run server
+	$(Q)$(MAKE) --no-print-directory all $(BUILD)/bin/relay-peer
+	$(Q)BUILD=$(BUILD) tests/bench/run server relay pool
 # single windows: beside desktop mode, native starts and xpra
 .PHONY: bench-seamless
 bench-seamless:
@@ -197,7 +197,7 @@ help:
 	@echo 'make bench              measurements, never pass or fail'
 	@echo 'make bench-display [QUICK=1]  the display beside other RFB servers'
 	@echo 'make bench-seamless     single windows beside a desktop, native starts and xpra'
-	@echo 'make bench-server       the broker: sign-ins, tickets, desktops a minute'
+	@echo 'make bench-server       sign-ins, tickets, desktops a minute, relay, spares'
 	@echo 'make lab | bench-vmm     oriel-vmm boots a desktop under nested KVM; beside QEMU'
 	@echo 'make soak               what takes long'
 	@echo 'make all | web | lint | fuzz | deps | clean | demo-clean'
