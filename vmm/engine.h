@@ -174,6 +174,12 @@ void engine_machine_reset_async(struct engine_machine *machine,
 void engine_machine_snapshot_async(struct engine_machine *machine,
 				   const char *name, gboolean forget,
 				   GAsyncReadyCallback callback, void *data);
+/* Another disk, raw whatever it holds, while it runs; the guest knows it by
+ * its serial (20 bytes at most). It stays until the machine ends. Refused
+ * while any machine has it open, FAULT_UNAVAILABLE where the engine cannot. */
+void engine_machine_plug_async(struct engine_machine *machine, const char *disk,
+			       const char *serial, GAsyncReadyCallback callback,
+			       void *data);
 /* Presses the power button; whether the guest obeys is seen by watching. */
 void engine_machine_powerdown_async(struct engine_machine *machine,
 				    GAsyncReadyCallback callback, void *data);

@@ -74,6 +74,10 @@ gboolean machine_start_net(struct engine_machine *self, GError **error);
 
 /* A command whose answer matters only as success; next gets the task back
  * unless the command failed: then the task has failed with its error. */
+/* where a disk can come later, and what it is called then */
+#define PLUG_PORT    "diskport"
+#define PLUGGED_NODE "home"
+
 typedef void (*machine_step)(GTask *task);
 void machine_do(struct engine_machine *self, GTask *task, const char *command,
 		json_t *arguments, int fd, unsigned timeout_ms,

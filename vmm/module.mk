@@ -1,6 +1,6 @@
 LIBS += engine
 engine_SRC := vmm/disk.c vmm/engine.c vmm/engine-kvm.c vmm/machine.c vmm/machine-acts.c \
-	vmm/machine-freeze.c vmm/machine-start.c vmm/net.c vmm/probe.c \
+	vmm/machine-freeze.c vmm/machine-plug.c vmm/machine-start.c vmm/net.c vmm/probe.c \
 	vmm/probe-kvm.c vmm/process.c vmm/profile.c vmm/qemu.c vmm/qemu-command.c \
 	vmm/template.c vmm/tpm.c
 engine_PKG := gio-unix-2.0 jansson

@@ -10,6 +10,7 @@
 
 #include "common/fault.h"
 #include "vmm/disk.h"
+#include "vmm/machine.h"
 #include "vmm/profile.h"
 #include "vmm/qemu.h"
 
@@ -24,6 +25,7 @@
 #define AT_USB    "0x7"
 #define AT_TABLET 0x8 /* one for each head */
 #define AT_SOUND  "0x1b"
+#define AT_PLUG   "0x1c"
 
 /* TCG's cache of translated code. The default of 1 GiB costs address space
  * only, but a desktop that fills it costs as much memory. */
@@ -388,6 +390,9 @@ gboolean qemu_command(const struct launch *launch, GPtrArray *argv,
 	/* the port is there with or without a card, which can come later */
 	add(argv, "-device",
 	    "pcie-root-port,id=netport,chassis=1,slot=1,addr=" AT_NET);
+	/* for a disk that comes when somebody does */
+	add(argv, "-device",
+	    "pcie-root-port,id=" PLUG_PORT ",chassis=2,slot=2,addr=" AT_PLUG);
 	if (launch->net != ENGINE_NET_NONE) {
 		json_t *netdev, *device;
 		qemu_plug(launch->spec, launch->net, &netdev, &device);

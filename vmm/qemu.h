@@ -7,7 +7,7 @@
 #define QEMU_MACHINE "pc-q35-7.2"
 /* Grows with every change of devices, addresses or CPU model in
  * qemu-command.c, so that templates of an older layout are made anew. */
-#define QEMU_LAYOUT 1
+#define QEMU_LAYOUT 2
 
 /* Absolute path, looked up in PATH; NULL when it is not installed. */
 const char *qemu_path(void);

@@ -100,7 +100,7 @@ static json_t *pool_json(struct broker *broker, const struct pool *pool,
 	json_auto_t *no_schedule = json_array();
 	return json_pack(
 	    "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:O, s:o, s:I, s:I,"
-	    " s:o, s:o, s:o, s:o, s:i, s:i, s:i, s:i, s:I, s:o}",
+	    " s:o, s:I, s:o, s:o, s:o, s:i, s:i, s:i, s:i, s:I, s:o}",
 	    "pool", pool->name, "image", pool->image, "kind",
 	    pool->floating ? "floating" : "dedicated", "cpus",
 	    (json_int_t)pool->cpus, "memory_mib", (json_int_t)pool->memory_mib,
@@ -110,7 +110,7 @@ static json_t *pool_json(struct broker *broker, const struct pool *pool,
 	    pool->version ? json_integer(pool->version) : json_null(),
 	    "disconnect_after", (json_int_t)pool->disconnect_s, "idle_after",
 	    (json_int_t)pool->idle_s, "policy", policy_json(&pool->policy),
-	    "quota", json_text(pool->quota), "users", users, "groups", groups,
+	    "home_mib", (json_int_t)pool->home_mib, "quota", json_text(pool->quota), "users", users, "groups", groups,
 	    "desktops", counts.all, "running", counts.running, "ready",
 	    counts.ready, "failed", counts.failed, "wanted",
 	    (json_int_t)pool_spares(broker, pool), "problem",
@@ -299,6 +299,7 @@ static gboolean put_members(struct request *request, const char *pool,
 	    {"disconnect_after",
 	     "UPDATE pools SET disconnect_s = $1 WHERE name = $2"},
 	    {"idle_after", "UPDATE pools SET idle_s = $1 WHERE name = $2"},
+	    {"home_mib", "UPDATE pools SET home_mib = $1 WHERE name = $2"},
 	};
 	struct store *db = request->broker->store;
 	for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)

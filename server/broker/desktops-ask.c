@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "server/broker/attachments.h"
 #include "server/broker/desktops-private.h"
+#include "server/broker/homes.h"
 #include "server/broker/hosts.h"
 #include "server/broker/keeper.h"
 #include "server/broker/limits.h"
@@ -203,7 +204,9 @@ static gboolean delete_row(struct desktops *self, struct desktop *desktop,
 		return FALSE;
 	gboolean ok =
 	    store_run(broker->store, NULL, error,
-		      "DELETE FROM desktops WHERE id = $1", "s", desktop->id);
+		      "DELETE FROM desktops WHERE id = $1", "s",
+		      desktop->id) &&
+	    homes_release(broker, desktop->id, error);
 	if (ok)
 		event_add(broker, "desktop", desktop->id, NULL,
 			  "Desktop %s was removed.", desktop->name);

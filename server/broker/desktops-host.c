@@ -6,6 +6,7 @@
 #include "common/fault.h"
 #include "common/log.h"
 #include "server/broker/desktops-private.h"
+#include "server/broker/homes.h"
 #include "server/broker/hosts.h"
 
 #define TEXT_MAX 500
@@ -130,8 +131,10 @@ void desktops_host_machine(struct desktops *self, const char *host,
 		json_decref(fault);
 	}
 	take_live(self, desktop, message, at_hello);
-	if (state == DESKTOP_RUNNING && (changed || at_hello))
+	if (state == DESKTOP_RUNNING && (changed || at_hello)) {
 		desktops_apply_policy(self, desktop, TRUE);
+		homes_want(self->broker, desktop);
+	}
 	if (desktop->state == DESKTOP_OFF && desktop->start_wanted) {
 		desktop->start_wanted = FALSE;
 		g_autoptr(GError) error = NULL;

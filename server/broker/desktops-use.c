@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "server/broker/attachments.h"
 #include "server/broker/desktops-private.h"
+#include "server/broker/homes.h"
 #include "server/broker/hosts.h"
 #include "server/broker/pools.h"
 
@@ -124,6 +125,7 @@ void desktops_forget_use(struct desktop *desktop)
 		g_source_remove(desktop->policy_timer);
 	desktop->policy_timer = 0;
 	desktop->policy_due = desktop->policy_sent = FALSE;
+	homes_forget(desktop);
 	desktop->input_us = 0;
 	desktop->warned = desktop->locked = FALSE;
 	g_clear_pointer(&desktop->message, g_free);

@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "server/broker/attachments.h"
 #include "server/broker/desktops-private.h"
+#include "server/broker/homes.h"
 #include "server/broker/hosts.h"
 #include "server/broker/keeper.h"
 #include "server/broker/limits.h"
@@ -204,8 +205,9 @@ char *desktop_stage(struct desktops *self, const struct desktop *desktop)
 			!hosts_connected(self->broker->hosts, desktop->host);
 	gint64 silent_s =
 	    (g_get_monotonic_time() - desktop->heard_us) / G_USEC_PER_SEC;
-	const char *doing =
-	    desktop->removing ? "Being removed" : desktop->stage;
+	const char *doing = desktop->removing  ? "Being removed"
+			    : desktop->home_due ? "Bringing its user's home"
+						: desktop->stage;
 	if (away && desktop->removing)
 		return g_strdup_printf("Being removed as soon as host '%s' is "
 				       "connected",
@@ -239,7 +241,9 @@ json_t *desktop_json(struct desktops *self, const struct desktop *desktop)
 	    "fraction", desktop->fraction, "since", (json_int_t)desktop->since,
 	    "error", desktop->error ? json_incref(desktop->error) : json_null(),
 	    "warning",
-	    desktop->warning ? json_incref(desktop->warning) : json_null(),
+	    desktop->warning      ? json_incref(desktop->warning)
+	    : desktop->home_error ? jsonline_from_error(desktop->home_error)
+				  : json_null(),
 	    "viewers", (json_int_t)desktop->viewers, "image", desktop->image,
 	    "version", (json_int_t)desktop->version, "host",
 	    json_text(desktop->host), "accelerator",
@@ -300,7 +304,8 @@ static gboolean save_change(struct desktops *self, struct desktop *desktop,
 	if (ok &&
 	    (desktop->state == DESKTOP_OFF || desktop->state == DESKTOP_FAILED))
 		ok = attachment_revoke(broker, ATTACH_OF_DESKTOP, desktop->id,
-				       NULL, ATTACH_DESKTOP_ENDED, error);
+				       NULL, ATTACH_DESKTOP_ENDED, error) &&
+		     homes_release(broker, desktop->id, error);
 	return store_end(broker->store, ok, error);
 }
 
@@ -446,7 +451,8 @@ struct desktop *desktops_make(struct desktops *self, const char *user,
 
 /* The spare that is nearest to being ready; running ones first. */
 static struct desktop *find_spare(struct desktops *self,
-				  const struct pool *pool, gint64 version)
+				  const struct pool *pool, gint64 version,
+				  const char *host)
 {
 	struct desktop *best = NULL;
 	GHashTableIter iter;
@@ -460,6 +466,7 @@ static struct desktop *find_spare(struct desktops *self,
 		    spare->version != version ||
 		    strcmp(spare->image, pool->image) != 0 ||
 		    (!runs && spare->state != DESKTOP_STARTING) ||
+		    (host && strcmp(host, spare->host) != 0) ||
 		    !hosts_connected(self->broker->hosts, spare->host))
 			continue;
 		if (!best || (runs && best->state != DESKTOP_RUNNING) ||
@@ -497,6 +504,7 @@ static gboolean claim(struct desktops *self, struct desktop *spare,
 	spare->user = g_strdup(user);
 	spare->vacant_us = g_get_monotonic_time();
 	desktops_apply_policy(self, spare, FALSE);
+	homes_want(broker, spare);
 	desktops_touch(self, spare);
 	keeper_poke(broker->keeper);
 	return TRUE;
@@ -522,9 +530,10 @@ struct desktop *desktops_obtain(struct desktops *self, const char *user,
 		desktop_discard(self, desktop, "its user has left it",
 				on_discarded, NULL);
 	gint64 version = pool_version(self->broker, pool, error);
-	if (!version)
+	g_autofree char *host = NULL;
+	if (!version || !homes_place(self->broker, user, pool, &host, error))
 		return NULL;
-	struct desktop *spare = find_spare(self, pool, version);
+	struct desktop *spare = find_spare(self, pool, version, host);
 	if (spare) {
 		/* as theirs it counts against their limit */
 		struct desktop wanted = {.id = spare->id, .user = (char *)user};
@@ -538,5 +547,8 @@ struct desktop *desktops_obtain(struct desktops *self, const char *user,
 	}
 	if (!limits_admit_new(self->broker, pool, error))
 		return NULL;
-	return desktops_make(self, user, pool, version, error);
+	struct desktop *made = desktops_make(self, user, pool, version, error);
+	if (made && !made->host)
+		made->host = g_steal_pointer(&host);
+	return made;
 }

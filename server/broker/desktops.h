@@ -49,6 +49,11 @@ struct desktop {
 	guint policy_timer;
 	gint64 input_us; /* of the newest; 0: none known */
 	gboolean warned, locked;
+	/* homes.c's */
+	gboolean home_due;   /* not there yet: nobody comes in */
+	gboolean home_asked; /* of its host, which has not answered */
+	GError *home_error;  /* why not, or NULL */
+	guint home_timer;
 	char *message; /* the last words to its user, or NULL */
 	gint64 message_at;
 	gboolean counted; /* keeper.c's: this failure has been */

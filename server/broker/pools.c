@@ -42,6 +42,7 @@ static struct pool *from_row(store_rows *rows, gsize i)
 	pool->policy = policy_of_text(store_rows_text(rows, i, 13));
 	const char *schedule = store_rows_text(rows, i, 14);
 	pool->schedule = schedule ? json_loads(schedule, 0, NULL) : NULL;
+	pool->home_mib = store_rows_int(rows, i, 15);
 	return pool;
 }
 
@@ -61,7 +62,7 @@ GPtrArray *pools_load(struct broker *broker, const char *name, GError **error)
 	    broker->store, error,
 	    "SELECT name, image, cpus, memory_mib, heads, max_desktops,"
 	    " everyone, kind, spares, version, disconnect_s, quota,"
-	    " idle_s, policy, schedule"
+	    " idle_s, policy, schedule, home_mib"
 	    " FROM pools WHERE ($1 = '' OR name = $1) ORDER BY name",
 	    "s", name ? name : "");
 	if (!rows)

@@ -15,6 +15,7 @@ struct pool {
 	gint64 max, spares;
 	gint64 version;      /* that new desktops stand on; 0 is the newest */
 	gint64 disconnect_s; /* without viewers until it ends; 0 never */
+	gint64 home_mib;     /* of each user, where it is floating; 0 none */
 	gint64 idle_s;       /* without input until disconnected; 0 never */
 	struct policy policy;
 	json_t *schedule; /* schedule.h's, or NULL */

@@ -183,7 +183,10 @@ SHAPE(pool, NULL, TEXT("pool"), TEXT("image"),
       INT("version", .nullable = TRUE,
 	  .about = "of the image, for new desktops; null: the newest"),
       INT("disconnect_after", .about = "seconds; 0 never"),
-      INT("idle_after", .about = "seconds; 0 never"), OBJECT("policy", &policy),
+      INT("idle_after", .about = "seconds; 0 never"),
+      INT("home_mib", .about = "of each user's home, where it is floating; 0 "
+			       "none"),
+      OBJECT("policy", &policy),
       TEXT("quota", .nullable = TRUE),
       {.name = "users",
        .type = SHAPE_STRINGS,
@@ -303,6 +306,9 @@ SHAPE(pool_put, "What is absent stays, or in a new pool gets its default.",
       INT("idle_after", .low = 0, .high = 30 * 86400,
 	  .about = "seconds without input until who is connected is "
 		   "disconnected; 0 never"),
+      INT("home_mib", .low = 0, .high = 4 << 20,
+	  .about = "of each user's home, which stays when a floating desktop "
+		   "goes; it holds for homes that are new; 0 none"),
       OBJECT("policy", &policy_put, .nullable = TRUE,
 	     .about = "null: everything is allowed"),
       OBJECTS("schedule", &schedule, .high = 50,
@@ -335,6 +341,19 @@ SHAPE(obtain, NULL,
       NAME("user", USER_NAME_MAX, .about = "administrators: for this user"));
 SHAPE(message_body, NULL,
       TEXT("text", .required = TRUE, .low = 1, .high = 1000));
+#define HOME_FIELDS                                                            \
+	TEXT("home", .about = "id"), TEXT("pool"), TEXT("user"),               \
+	    TEXT("host", .about = "whose storage it is on"), INT("size_mib"),  \
+	    TEXT("desktop", .nullable = TRUE, .about = "that has it now"),     \
+	    INT("since", .about = "it has or has not"), INT("created")
+SHAPE(home_backup, NULL, TEXT("name"), INT("bytes"), INT("at"));
+SHAPE(home_row, NULL, HOME_FIELDS);
+SHAPE(home, NULL, HOME_FIELDS,
+      INT("used_bytes", .nullable = TRUE,
+	  .about = "on the host's disk; null while that is not connected"),
+      OBJECTS("backups", &home_backup));
+SHAPE(homes, NULL, OBJECTS("homes", &home_row), TOTAL);
+SHAPE(home_backup_body, NULL, NAME("name", 32, .required = TRUE));
 SHAPE(snapshot_body, NULL, NAME("name", 32, .required = TRUE));
 SHAPE(viewer_body, NULL,
       TEXT("protocol", .choices = viewer_protocols, .low = 1, .high = 16,
@@ -440,6 +459,11 @@ const struct shape *const shapes[] = {&fault,
 				      &snapshot,
 				      &snapshots,
 				      &snapshot_body,
+				      &home_backup,
+				      &home_row,
+				      &home,
+				      &homes,
+				      &home_backup_body,
 				      &message_body,
 				      &told,
 				      &words,
@@ -616,6 +640,29 @@ const struct route routes[] = {
      "Put it on the version before", .body = &rollback, .answer = &pool,
      .once = TRUE, .errors = E(NOT_FOUND) | E(CONFLICT) | E(BUSY),
      .handle = handle_pool_rollback},
+
+    {"GET", "/homes", ROLE_HELPDESK, 200,
+     "Homes that go with people from one floating desktop to the next",
+     .query = &page_query, .answer = &homes, .handle = handle_homes},
+    {"GET", "/homes/{home}", ROLE_HELPDESK, 200, "A home", .answer = &home,
+     .errors = E(NOT_FOUND), .handle = handle_home},
+    {"DELETE", "/homes/{home}", ROLE_ADMIN, 204,
+     "Delete a home that no desktop has, with its backups",
+     .errors = E(NOT_FOUND) | E(CONFLICT) | E(UNAVAILABLE) | E(TIMEOUT),
+     .handle = handle_home_remove},
+    {"POST", "/homes/{home}/backups", ROLE_OPERATOR, 201,
+     "Keep a copy of a home that no desktop has", .body = &home_backup_body,
+     .answer = &home,
+     .errors = E(NOT_FOUND) | E(CONFLICT) | E(UNAVAILABLE) | E(TIMEOUT),
+     .handle = handle_home_backup},
+    {"POST", "/homes/{home}/backups/{backup}/restore", ROLE_OPERATOR, 200,
+     "Make a home what it was then", .answer = &home,
+     .errors = E(NOT_FOUND) | E(CONFLICT) | E(UNAVAILABLE) | E(TIMEOUT),
+     .handle = handle_home_restore},
+    {"DELETE", "/homes/{home}/backups/{backup}", ROLE_OPERATOR, 204,
+     "Delete a copy",
+     .errors = E(NOT_FOUND) | E(CONFLICT) | E(UNAVAILABLE) | E(TIMEOUT),
+     .handle = handle_home_backup_remove},
 
     {"GET", "/quotas", ROLE_HELPDESK, 200, "All quotas, and their use",
      .answer = &quotas, .handle = handle_quotas},

@@ -159,6 +159,18 @@ static const char subjects[] =
     "ALTER TABLE users ADD COLUMN subject TEXT;\n"
     "CREATE UNIQUE INDEX users_subject ON users(subject)";
 
+static const char homes[] =
+    "ALTER TABLE pools ADD COLUMN home_mib BIGINT NOT NULL DEFAULT 0;\n"
+    /* one for each person and pool; they stay when either goes. desktop: who
+     * has it, or NULL; epoch grows with each grant; made: there was a disk */
+    "CREATE TABLE homes("
+    "id TEXT PRIMARY KEY, pool TEXT NOT NULL, owner TEXT NOT NULL,"
+    "host TEXT NOT NULL, size_mib BIGINT NOT NULL, desktop TEXT,"
+    "epoch BIGINT NOT NULL, made BIGINT NOT NULL, since BIGINT NOT NULL,"
+    "created BIGINT NOT NULL);\n"
+    "CREATE UNIQUE INDEX homes_owner ON homes(pool, owner);\n"
+    "CREATE UNIQUE INDEX homes_desktop ON homes(desktop)";
+
 static const struct store_migration schema_migrations[] = {
     {1, "People, images, pools, desktops, tickets, tasks, events", first},
     {2, "Floating pools, spares, quotas", pools_and_limits},
@@ -169,6 +181,7 @@ static const struct store_migration schema_migrations[] = {
     {7, "Snapshots", snapshots},
     {8, "People of other systems", sources},
     {9, "Who people are at a sign-in provider", subjects},
+    {10, "Homes", homes},
 };
 
 /* Those referred to before those that refer. */
@@ -176,7 +189,7 @@ static const char *const tables[] = {
     "meta",           "quotas", "users",      "sessions", "images",
     "image_versions", "pools",  "pool_users", "desktops", "tickets",
     "attaches",       "tasks",  "events",     "groups",   "group_users",
-    "pool_groups",    "once",   "snapshots",  NULL};
+    "pool_groups",    "once",   "snapshots",  "homes",  NULL};
 
 const struct store_schema schema = {schema_migrations,
 				    G_N_ELEMENTS(schema_migrations), tables};

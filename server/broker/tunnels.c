@@ -17,6 +17,8 @@
 #define PEER_MAX    128
 /* A host that just came back tells its displays' addresses at once. */
 #define DISPLAY_WAIT_S 10
+/* A session begins anew in somebody's home. */
+#define HOME_WAIT_S 60
 /* The first start of an image makes its template: minutes under emulation. */
 #define START_WAIT_S 600
 
@@ -163,6 +165,8 @@ static void grant(struct tunnel *tunnel, struct desktop *desktop)
 
 static GError *no_display(const struct desktop *desktop)
 {
+	if (desktop->home_error)
+		return g_error_copy(desktop->home_error);
 	if (desktop->error) {
 		GError *error = jsonline_to_error(desktop->error);
 		/* the code is the tunnel's: the desktop does not run */
@@ -209,11 +213,11 @@ static void await_display(struct tunnel *tunnel)
 	if (!desktop) {
 		error = fault_new(FAULT_NOT_FOUND, "Open the pool again.",
 				  "The desktop has been removed.");
-	} else if (desktop->state == DESKTOP_RUNNING && desktop->policy_due &&
-		   left_us > 0) {
+	} else if (desktop->state == DESKTOP_RUNNING &&
+		   (desktop->policy_due || desktop->home_due) && left_us > 0) {
 		/* nobody comes in before it holds: see below */
 	} else if (desktop->state == DESKTOP_RUNNING && !desktop->policy_due &&
-		   address_for(tunnel, desktop)) {
+		   !desktop->home_due && address_for(tunnel, desktop)) {
 		grant(tunnel, desktop);
 		return;
 	} else if (is_spice(tunnel) && desktop->state == DESKTOP_RUNNING &&
@@ -242,6 +246,15 @@ static void await_display(struct tunnel *tunnel)
 }
 
 /* ---- requests ---- */
+
+static gint64 display_by(const struct tunnel *tunnel)
+{
+	const struct desktop *desktop = desktops_find(
+	    tunnel->owner->broker->desktops, tunnel->desktop);
+	return g_get_monotonic_time() +
+	       (desktop && desktop->home_due ? HOME_WAIT_S : DISPLAY_WAIT_S) *
+		   G_USEC_PER_SEC;
+}
 
 /* A SPICE viewer shows its ticket with every channel. The first redeems it;
  * the others come into the same session, from the same address, as long as
@@ -295,8 +308,7 @@ static void take_redeem(struct tunnel *tunnel, json_t *message)
 	if (is_spice(tunnel) && json_is_true(first))
 		share(tunnel, ticket);
 	tunnel->desktop = g_strdup(tunnel->attach.desktop);
-	tunnel->deadline_us =
-	    g_get_monotonic_time() + DISPLAY_WAIT_S * G_USEC_PER_SEC;
+	tunnel->deadline_us = display_by(tunnel);
 	await_display(tunnel);
 }
 
@@ -310,8 +322,7 @@ static void take_resume(struct tunnel *tunnel, json_t *message)
 		return;
 	}
 	tunnel->desktop = g_strdup(tunnel->attach.desktop);
-	tunnel->deadline_us =
-	    g_get_monotonic_time() + DISPLAY_WAIT_S * G_USEC_PER_SEC;
+	tunnel->deadline_us = display_by(tunnel);
 	await_display(tunnel);
 }
 

@@ -22,7 +22,7 @@ static const char *const pool_members[] = {
     "image", "kind",   "cpus",       "memory_mib",       "heads",
     "max",   "spares", "version",    "disconnect_after", "quota",
     "users", "groups", "idle_after", "schedule",         "policy",
-    NULL};
+    "home_mib", NULL};
 
 struct kind {
 	const char *list, *key;

@@ -9,7 +9,7 @@
 
 static char *opt_image, *opt_users, *opt_groups, *opt_kind, *opt_quota;
 static int opt_cpus = -1, opt_memory = -1, opt_heads = -1, opt_max = -1;
-static int opt_spares = -1, opt_disconnect = -1, opt_idle = -1, opt_version;
+static int opt_spares = -1, opt_disconnect = -1, opt_idle = -1, opt_home = -1, opt_version;
 static char *opt_policy, *opt_schedule;
 static gboolean opt_now;
 
@@ -45,6 +45,10 @@ static const GOptionEntry options[] = {
     {"policy", 'p', 0, G_OPTION_ARG_STRING, &opt_policy,
      "What may be done: 'clipboard=out,usb=off,idle-lock=600', or 'default'",
      "POLICY"},
+    {"home", 0, 0, G_OPTION_ARG_INT, &opt_home,
+     "Size of each user's home, which stays when a floating desktop goes (0, "
+     "none)",
+     "MIB"},
     {"quota", 'q', 0, G_OPTION_ARG_STRING, &opt_quota,
      "What it shares with other pools: 'none' or a quota", "QUOTA"},
     {0},
@@ -82,7 +86,7 @@ static json_t *wishes(GError **error)
 	    {"cpus", opt_cpus},      {"memory_mib", opt_memory},
 	    {"heads", opt_heads},    {"max", opt_max},
 	    {"spares", opt_spares},  {"disconnect_after", opt_disconnect},
-	    {"idle_after", opt_idle}};
+	    {"idle_after", opt_idle}, {"home_mib", opt_home}};
 	for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
 		if (numbers[i].value >= 0)
 			json_object_set_new(body, numbers[i].key,
@@ -170,6 +174,9 @@ static void show_text(json_t *pool)
 	if (strcmp(text_of(pool, "disconnect_after"), "0") != 0)
 		table_fact("Ends", "after %s s without a viewer",
 			   text_of(pool, "disconnect_after"));
+	if (strcmp(text_of(pool, "home_mib"), "0") != 0)
+		table_fact("Home", "%s MiB for each user",
+			   text_of(pool, "home_mib"));
 	if (strcmp(text_of(pool, "idle_after"), "0") != 0)
 		table_fact("Idle", "disconnected after %s s without input",
 			   text_of(pool, "idle_after"));

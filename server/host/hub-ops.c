@@ -6,6 +6,7 @@
 
 #include "common/fault.h"
 #include "server/host/files.h"
+#include "server/host/hub-homes.h"
 #include "server/host/image.h"
 
 #define EXEC_ARGS_MAX   256
@@ -428,6 +429,8 @@ void hub_request(struct hub *self, struct jsonline *channel, json_int_t id,
 			ops[i].run(request);
 			return;
 		}
+	if (hub_home_op(self, op, message, on_answered, request))
+		return;
 	refuse(request, fault_new(FAULT_INVALID,
 				  "Broker and host must be of one version.",
 				  "The host knows no operation '%.40s'.", op));

@@ -38,6 +38,7 @@ struct machine {
 	guint grace_timer, nudge_timer; /* while stopping */
 	guint screen_timer;             /* until the display is started again */
 	gboolean busy;                  /* a snapshot is under way */
+	gboolean leaving;               /* the guest leaves its home */
 	gboolean stuck;         /* paused by the engine: disk full, I/O error */
 	gboolean died_once;     /* a clone that died while it started was tried
 				 * again */
@@ -84,6 +85,13 @@ void machine_start_begin(struct machine *machine, int attempts);
 void machine_start_abort(struct machine *machine, GError *error);
 /* The picture that a start waits for. */
 void machine_start_picture(struct machine *machine);
+
+/* ---- machine-home.c ---- */
+
+/* While stopping: has the guest leave its home, if it is in one, then calls
+ * left. FALSE: not needed. */
+typedef void (*machine_home_left)(struct machine *machine);
+gboolean machine_home_leave(struct machine *machine, machine_home_left left);
 
 /* ---- machine-watch.c ---- */
 

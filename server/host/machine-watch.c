@@ -8,6 +8,7 @@
 
 #include "common/fault.h"
 #include "server/host/files.h"
+#include "server/host/homes.h"
 #include "server/host/proc.h"
 
 /* a guest that ignores the power button for so long is asked by its agent */
@@ -57,6 +58,7 @@ void machine_detach(struct machine *self)
 		g_autofree char *pid = machine_pid_path(self);
 		unlink(note);
 		unlink(pid);
+		home_lease_release(self->world->root, self->id);
 	}
 }
 
@@ -386,7 +388,8 @@ void machine_stop_begin(struct machine *self, gboolean shutdown)
 		return;
 	}
 	if (!shutdown || engine_machine_state(self->vm) != ENGINE_RUNNING) {
-		switch_off(self);
+		if (!machine_home_leave(self, switch_off))
+			switch_off(self);
 		return;
 	}
 	machine_stage(self, "Shutting down", 0.1);

@@ -193,6 +193,7 @@ gboolean machine_step(struct machine *self, enum life_step step)
 	if (self->life == LIFE_OFF || self->life == LIFE_FAILED) {
 		self->viewers = 0;
 		self->input_us = 0;
+		self->leaving = FALSE;
 		g_clear_pointer(&self->policy, json_decref);
 	}
 	g_clear_pointer(&self->stage, g_free);

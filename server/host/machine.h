@@ -40,6 +40,8 @@ void machine_adopt(struct machine *machine, void (*done)(void *data),
 		   void *data);
 
 const char *machine_id(const struct machine *machine);
+const struct paths_root *machine_root(const struct machine *machine);
+gboolean machine_is_on(const struct machine *machine);
 /* NULL while machine.conf cannot be used. */
 const struct conf *machine_conf(const struct machine *machine);
 /* Event `machine` of docs/host-link.md. */
@@ -68,6 +70,10 @@ void machine_policy(struct machine *machine, json_t *policy,
 /* Shows text to who sits there, by the image's /usr/lib/oriel/message. */
 void machine_message(struct machine *machine, const char *text,
 		     machine_answered answered, void *data);
+/* machine-home.c: plugs a home's disk and has the guest enter it. */
+typedef void (*machine_home_done)(const GError *error, void *data);
+void machine_home_enter(struct machine *machine, const char *disk,
+			machine_home_done done, void *data);
 enum machine_snapshot {
 	MACHINE_SNAPSHOT_TAKE,
 	MACHINE_SNAPSHOT_REVERT,
