@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/paths.h"
 #include "display/control-record.h"
+#include "display/line.h"
 #include "display/picture.h"
 
 /* The host role needs one; people with socat a few. */
@@ -232,6 +233,9 @@ static bool optional_word(json_t *message, const char *key,
 
 /* Through a shared folder files go both ways, and nobody here reads what is
  * said there. */
+/* beyond what any line of ours carries */
+#define KBIT_MAX 1000000000
+
 static void allow_files(struct display *display, int ways)
 {
 	const int in = 2, both = 3;
@@ -254,11 +258,21 @@ static bool take_policy(struct control *self, json_t *message, GError **error)
 	static const char *const audio_ways[] = {"none", "play", "both", NULL};
 	int files = -1, audio = -1;
 	json_t *usb = json_object_get(message, "usb");
+	json_t *mark = json_object_get(message, "watermark");
+	const char *user =
+	    json_string_value(json_object_get(message, "user"));
+	gint64 kbit = -1;
 	const char *wanted = jsonline_string(message, "clipboard", error);
 	if (!wanted ||
 	    !optional_word(message, "files", file_ways, &files, error) ||
-	    !optional_word(message, "audio", audio_ways, &audio, error))
+	    !optional_word(message, "audio", audio_ways, &audio, error) ||
+	    !optional(message, "bandwidth_kbit", 0, KBIT_MAX, &kbit, error))
 		return false;
+	if (mark && !json_is_boolean(mark)) {
+		fault_set(error, FAULT_INVALID, NULL,
+			  "Member 'watermark' must be true or false.");
+		return false;
+	}
 	if (usb && !json_is_boolean(usb)) {
 		fault_set(error, FAULT_INVALID, NULL,
 			  "Member 'usb' must be true or false.");
@@ -275,6 +289,12 @@ static bool take_policy(struct control *self, json_t *message, GError **error)
 			ports_allow(display_ports(self->display), PORT_USB,
 				    json_is_true(usb));
 		ports_allow(display_ports(self->display), PORT_CONSOLE, true);
+		if (mark) /* of nobody's name it has the time at least */
+			display_set_mark(self->display,
+					 json_is_true(mark) ? user ? user : ""
+							    : NULL);
+		if (kbit >= 0)
+			line_set_limit((uint64_t)kbit * 1000 / 8);
 		if (audio >= 0)
 			audio_set_ways(display_audio(self->display), audio > 0,
 				       audio > 1);

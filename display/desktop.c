@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/fault.h"
+#include "display/mark.h"
 #include "display/pixels.h"
 #include "display/waiting.h"
 
@@ -24,6 +25,7 @@ struct desktop {
 	uint32_t *frames; /* per tile: the last one that changed it */
 	uint16_t *rows;   /* per tile of `damage`: rows that differ */
 	uint32_t *row;    /* one converted row of a head */
+	struct mark *mark; /* over `painted`; NULL: none */
 };
 
 /* After a new layout every tile counts as changed. */
@@ -67,6 +69,7 @@ void desktop_free(struct desktop *self)
 	damage_finish(&self->damage);
 	damage_finish(&self->all);
 	moves_free(self->moves);
+	mark_free(self->mark);
 	g_free(self->frames);
 	g_free(self->rows);
 	g_free(self->painted);
@@ -127,6 +130,23 @@ void desktop_read(const struct desktop *self, const struct rect *rect,
 		memcpy(out + (size_t)y * rect->w,
 		       self->pixels + (size_t)(in.y + y) * self->width + in.x,
 		       (size_t)in.w * 4);
+}
+
+/* Puts the words there, or takes them away: it is the same. */
+static void turn_painted(struct desktop *self)
+{
+	for (unsigned y = 0; self->mark && y < self->height; y++)
+		mark_row(self->mark, 0, y, self->width,
+			 self->painted + (size_t)y * self->width);
+}
+
+void desktop_set_mark(struct desktop *self, struct mark *mark)
+{
+	turn_painted(self);
+	mark_free(self->mark);
+	self->mark = mark;
+	turn_painted(self);
+	damage_all(&self->changed);
 }
 
 /* The wanted places, if they fit the sizes that the heads have. */
@@ -195,6 +215,7 @@ static bool lay_out(struct desktop *self,
 			  width, height);
 		return false;
 	}
+	turn_painted(self);
 	for (unsigned i = 0; i < DESKTOP_HEADS_MAX; i++) {
 		unsigned w = MIN(heads[i].w, self->heads[i].w);
 		unsigned h = MIN(heads[i].h, self->heads[i].h);
@@ -206,13 +227,14 @@ static bool lay_out(struct desktop *self,
 				   self->heads[i].x,
 			       (size_t)w * 4);
 	}
-	memcpy(pixels, painted, width * height * 4);
 	g_free(self->pixels);
 	g_free(self->painted);
 	self->pixels = pixels;
 	self->painted = painted;
 	self->width = width;
 	self->height = height;
+	turn_painted(self);
+	memcpy(pixels, painted, width * height * 4);
 	memcpy(self->heads, heads, sizeof heads);
 	self->serial++;
 	self->laid_out = true;
@@ -348,10 +370,15 @@ bool desktop_write(struct desktop *self, unsigned number,
 	for (unsigned y = 0; y < part->h; y++) {
 		unsigned line = head->y + part->y + y;
 		const uint8_t *row = data + (size_t)y * stride_bytes;
-		if (!plain) {
+		bool marked = self->mark && mark_on_row(self->mark, line);
+		if (!plain)
 			pixels_convert(format, row, self->row, part->w);
+		else if (marked)
+			memcpy(self->row, row, (size_t)part->w * 4);
+		if (marked)
+			mark_row(self->mark, left, line, part->w, self->row);
+		if (!plain || marked)
 			row = (const uint8_t *)self->row;
-		}
 		renew_row(self, left, line, part->w, row);
 	}
 	return true;

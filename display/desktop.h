@@ -73,6 +73,11 @@ bool desktop_write(struct desktop *self, unsigned number,
 		   uint32_t format, const uint8_t *data, size_t length,
 		   GError **error);
 
+/* Words over all that is written from now on and all that is there (mark.h);
+ * taken, NULL takes them away. */
+struct mark;
+void desktop_set_mark(struct desktop *self, struct mark *mark);
+
 /* Wanted places of heads; they take effect while every head that is on has
  * the wanted size and is among them. */
 void desktop_arrange(struct desktop *self, const struct desktop_head *wanted,

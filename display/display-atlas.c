@@ -34,6 +34,7 @@ void display_set_atlas(struct display *self, int head)
 {
 	if (head == self->atlas_head)
 		return;
+	display_marks_off(self);
 	/* a machine that is not there shows its heads when it comes back */
 	if (self->atlas && source_is_connected(self->source))
 		hand_over(self->atlas, self->desktop, self->atlas_head);
@@ -43,6 +44,7 @@ void display_set_atlas(struct display *self, int head)
 		self->atlas = desktop_new();
 		hand_over(self->desktop, self->atlas, head);
 	}
+	display_marks_on(self);
 	display_begin_round(self);
 }
 

@@ -42,11 +42,19 @@ struct display {
 	const struct display_watch *watch;
 	void *watch_data;
 	unsigned pointer_x, pointer_y;
+	char *marked; /* whose name is over the picture; NULL: nobody's */
+	guint mark_timer;
 	struct log_limit trouble_limit;
 };
 
 /* Something is to be told to viewers at the end of this round. */
 void display_begin_round(struct display *self);
+
+/* ---- display-mark.c ---- */
+void display_mark_again(struct display *self);
+/* Around what copies from one picture into another. */
+void display_marks_off(struct display *self);
+void display_marks_on(struct display *self);
 
 /* ---- display-atlas.c ---- */
 /* The picture that a head is part of. */

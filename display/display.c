@@ -481,6 +481,8 @@ void display_free(struct display *self)
 		g_source_remove(self->round);
 	if (self->retry)
 		g_source_remove(self->retry);
+	g_clear_handle_id(&self->mark_timer, g_source_remove);
+	g_free(self->marked);
 	film_streams_free(self->film_streams);
 	jobs_free(self->jobs);
 	film_free(self->film);

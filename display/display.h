@@ -110,6 +110,10 @@ enum display_resize display_resize(struct display *self,
 				   const struct desktop_head *heads,
 				   unsigned count);
 
+/* Puts a user's name and the time over every picture (display-mark.c); NULL
+ * takes them away. */
+void display_set_mark(struct display *self, const char *user);
+
 /* ---- the atlas: a head that is no screen ---- */
 
 /* Makes a head the atlas, into which the guest's agent paints single windows

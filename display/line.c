@@ -40,6 +40,7 @@ void line_cut(struct line *self)
 	self->dead = true;
 	drop_source(&self->read_watch);
 	drop_source(&self->write_watch);
+	drop_source(&self->limit_timer);
 	drop_source(&self->deadline);
 	close(self->fd);
 	self->fd = -1;
@@ -81,6 +82,44 @@ void line_is_up(struct line *self)
 	drop_source(&self->deadline);
 }
 
+/* ---- the limit ---- */
+
+/* What may go at once after a pause: less than a packet is no use, more would
+ * be a burst that somebody measures as the line's rate. */
+#define BURST_US    10000
+#define BURST_LEAST 3000
+#define LIMIT_MS    4
+
+static struct {
+	uint64_t rate;    /* bytes a second; 0: none */
+	int64_t allowed;  /* bytes that may go now */
+	int64_t at_us;
+} limit;
+
+void line_set_limit(uint64_t rate)
+{
+	limit.rate = rate;
+	limit.allowed = 0;
+	limit.at_us = g_get_monotonic_time();
+}
+
+static size_t may_send(const struct line *self, size_t wanted)
+{
+	if (!self->limited || !limit.rate)
+		return wanted;
+	int64_t now_us = g_get_monotonic_time();
+	/* after a second the burst is full whatever the rate */
+	int64_t took_us = MIN(now_us - limit.at_us, G_USEC_PER_SEC);
+	int64_t burst =
+	    MAX((int64_t)(limit.rate * BURST_US / G_USEC_PER_SEC), BURST_LEAST);
+	int64_t more = (int64_t)limit.rate * took_us / G_USEC_PER_SEC;
+	if (more > 0) { /* what is less than a byte is not forgotten */
+		limit.allowed = MIN(limit.allowed + more, burst);
+		limit.at_us = now_us;
+	}
+	return MIN(wanted, (size_t)MAX(limit.allowed, 0));
+}
+
 /* ---- output ---- */
 
 size_t line_queued(const struct line *self)
@@ -102,12 +141,26 @@ static gboolean on_writable(int fd, GIOCondition condition, void *data)
 	return G_SOURCE_REMOVE;
 }
 
+static gboolean on_allowed(void *data)
+{
+	struct line *self = data;
+	self->limit_timer = 0;
+	line_flush(self);
+	if (!self->dead && self->ops->pump)
+		self->ops->pump(self->data);
+	return G_SOURCE_REMOVE;
+}
+
 void line_flush(struct line *self)
 {
+	bool limited = false;
 	while (!self->dead && line_queued(self)) {
-		ssize_t n =
-		    send(self->fd, self->out->data + self->out_at,
-			 line_queued(self), MSG_NOSIGNAL | MSG_DONTWAIT);
+		size_t most = may_send(self, line_queued(self));
+		limited = !most;
+		if (limited)
+			break;
+		ssize_t n = send(self->fd, self->out->data + self->out_at, most,
+				 MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)
@@ -117,6 +170,8 @@ void line_flush(struct line *self)
 			return;
 		}
 		self->out_at += n;
+		if (self->limited)
+			limit.allowed -= n;
 		if (self->ops->sent)
 			self->ops->sent(self->data, n);
 	}
@@ -133,9 +188,15 @@ void line_flush(struct line *self)
 		g_byte_array_remove_range(self->out, 0, self->out_at);
 		self->out_at = 0;
 	}
-	if (!self->write_watch)
+	if (limited) {
+		drop_source(&self->write_watch);
+		if (!self->limit_timer)
+			self->limit_timer =
+			    g_timeout_add(LIMIT_MS, on_allowed, self);
+	} else if (!self->write_watch && !self->limit_timer) {
 		self->write_watch =
 		    g_unix_fd_add(self->fd, G_IO_OUT, on_writable, self);
+	}
 }
 
 void line_close_after(struct line *self, const char *why)

@@ -41,9 +41,11 @@ struct line {
 	int fd;
 	bool dead;
 	bool held;           /* nothing more is taken */
+	bool limited;        /* by line_set_limit(); set by who embeds it */
 	bool closing;        /* what is queued goes out, nothing is heard */
 	const char *parting; /* why, once that is done */
 	guint read_watch, write_watch, deadline, free_idle;
+	guint limit_timer; /* instead of write_watch: nothing may go yet */
 	GByteArray *in, *out;
 	size_t in_at, out_at; /* bytes that are done with */
 };
@@ -58,6 +60,11 @@ void line_cut(struct line *self);
 /* Frees it now, with what it is part of; fails it first. NULL-safe. */
 void line_free(struct line *self);
 void line_clear(struct line *self);
+
+/* What all limited lines of this process may send together, in bytes a
+ * second; 0: as much as they like. What waits for it waits where a slow line
+ * would let it wait, so that whoever measures the line paces by it. */
+void line_set_limit(uint64_t rate);
 
 size_t line_queued(const struct line *self);
 /* Sends what is queued in `out`, as far as the socket takes it. May fail. */

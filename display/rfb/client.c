@@ -206,6 +206,7 @@ struct rfb_client *rfb_client_new(struct rfb_server *server, int fd,
 	g_queue_init(&self->plan);
 	g_queue_init(&self->overtaken);
 	line_init(&self->line, fd, &line_ops, self);
+	self->line.limited = true;
 	line_set_deadline(&self->line, HANDSHAKE_TIMEOUT_S);
 	rfb_handshake_begin(self);
 	return self;

@@ -236,6 +236,7 @@ struct spice_channel *spice_channel_new(struct spice_server *server, int fd,
 	self->authenticate = authenticate;
 	g_strlcpy(self->label, "new", sizeof self->label);
 	line_init(&self->line, fd, &ops, self);
+	self->line.limited = true;
 	line_set_deadline(&self->line, LINK_TIMEOUT_S);
 	return self;
 }

@@ -79,11 +79,13 @@ static void on_policy(struct jsonline *channel, json_t *reply,
 
 static void send_policy(struct desktops *self, struct desktop *desktop)
 {
+	json_t *policy = policy_json(&desktop->policy);
+	/* whose name a watermark shows */
+	json_object_set_new(policy, "user", json_string(desktop->user));
 	desktop->policy_calls++;
 	hosts_call(self->broker->hosts, desktop->host,
 		   json_pack("{s:s, s:s, s:o}", "op", "machine.policy",
-			     "machine", desktop->id, "policy",
-			     policy_json(&desktop->policy)),
+			     "machine", desktop->id, "policy", policy),
 		   POLICY_MS, on_policy, call_new(self, desktop));
 }
 
