@@ -95,8 +95,11 @@ static void add_machine(const struct launch *launch, GPtrArray *argv)
 		add(argv, "-accel", "tcg,thread=multi,tb-size=%d",
 		    TCG_CACHE_MIB);
 		/* all that can be emulated, but for a fifth level of page
-		 * tables, which would only make each walk longer */
-		add(argv, "-cpu", "max,la57=off");
+		 * tables, which would only make each walk longer, and for
+		 * SMAP: until 9.1 QEMU takes a program's own iretq for an
+		 * access of the kernel's to its memory, so that the guest's
+		 * kernel fails there. Wine returns by it from every call. */
+		add(argv, "-cpu", "max,la57=off,smap=off");
 	}
 	if (profile->one_socket)
 		add(argv, "-smp", "%u,sockets=1,cores=%u,threads=1", spec->cpus,

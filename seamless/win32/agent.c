@@ -104,6 +104,7 @@ static void op_hello(const struct seam_hello *hello, void *data)
 	}
 	log_line("Serving a client.");
 	self->peer_windows_max = hello->windows_max;
+	self->peer_capabilities = hello->capabilities;
 	self->peer_ready = self->syncing = true;
 	struct seam_message message = {.type = SEAM_SYNC_BEGIN};
 	agent_send(self, &message);

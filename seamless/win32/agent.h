@@ -79,7 +79,9 @@ struct window {
 
 	/* paint.c */
 	bool announced, shown, starved, committed;
-	bool whole; /* where it lies is new: all of it is drawn again */
+	bool by_port;      /* its contents go by PIXELS */
+	struct canvas own; /* what the client has of them, then */
+	bool whole;        /* where it lies is new: all of it is drawn again */
 	struct seam_rect rects[DAMAGE_RECTS];
 	unsigned n_rects;
 	struct atlas_slot slot;
@@ -105,7 +107,7 @@ struct gone {
 struct agent {
 	struct link *link;
 	struct receive receive;
-	uint32_t peer_windows_max;
+	uint32_t peer_windows_max, peer_capabilities;
 	bool peer_ready, syncing, quit;
 
 	struct window *windows[WINDOWS_KEPT];
@@ -203,16 +205,30 @@ void place_foreground(struct agent *agent);
 /* Is the order of windows, top to bottom, the one the client wants? */
 void place_restack(struct agent *agent, const HWND *hwnd, unsigned count);
 
-/* paint.c */
+/* screens.c */
 bool paint_open(struct agent *agent, const RECT *place);
 void paint_close(struct agent *agent);
+void paint_follow_screens(struct agent *agent);
+/* A part of the atlas, in its own coordinates, onto the screen. */
+void paint_show(struct agent *agent, int x, int y, int width, int height);
+
+/* paint.c */
 /* Takes pictures, paints, commits; returns when to come again. */
 int64_t paint_all(struct agent *agent, int64_t now);
 void paint_whole(struct window *self);
-void paint_follow_screens(struct agent *agent);
+
+/* byport.c: contents by PIXELS, where the atlas has no room. */
+bool byport_begin(struct window *self, int width, int height);
+void byport_end(struct window *self);
+/* The client has nothing of it. */
+void byport_forget(struct window *self, int width, int height);
+/* What self->rects say of the scratch picture; false while some waits. */
+bool byport_send(struct window *self);
 
 /* slots.c: as seamless/agent/slots.c */
 bool slots_take(struct window *self);
+/* Gives up its place for none; false while too many old ones are unreleased. */
+bool slots_leave(struct window *self);
 void slots_released(struct window *self);
 void slots_end(struct window *self, bool announced);
 void slots_destroy_acked(struct agent *agent, uint32_t id);

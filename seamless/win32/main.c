@@ -27,6 +27,7 @@ static const char usage[] =
     "  --atlas WxH+X+Y   where the pictures go, else the last screen\n"
     "  --pixels SOURCE   window-dc or print-window alone\n"
     "  --events SOURCE   winevents, hook or poll alone\n"
+    "  --ready FILE      appears once windows can be brought over\n"
     "  --self-test       says what works on this Windows, and ends\n"
     "  --install         copies itself to Program Files and starts with "
     "Windows\n"
@@ -40,6 +41,7 @@ struct options {
 	bool has_atlas;
 	RECT atlas;
 	char pixels[32], events[32];
+	const WCHAR *ready;
 };
 
 static bool read_atlas(const WCHAR *text, RECT *atlas)
@@ -67,6 +69,8 @@ static bool take_option(struct options *o, const WCHAR *name,
 	} else if (wcscmp(name, L"--atlas") == 0) {
 		o->has_atlas = read_atlas(value, &o->atlas);
 		return o->has_atlas;
+	} else if (wcscmp(name, L"--ready") == 0) {
+		o->ready = value;
 	} else if (wcscmp(name, L"--pixels") == 0) {
 		text_to_utf8(value, o->pixels, sizeof o->pixels);
 	} else if (wcscmp(name, L"--events") == 0) {
@@ -109,6 +113,17 @@ static int read_options(int argc, WCHAR **argv, struct options *o)
 	return -1;
 }
 
+static void tell_ready(const WCHAR *path)
+{
+	HANDLE file = CreateFileW(path, GENERIC_WRITE, 0, NULL, CREATE_ALWAYS,
+				  FILE_ATTRIBUTE_NORMAL, NULL);
+	if (file == INVALID_HANDLE_VALUE)
+		log_line("The file that tells of readiness cannot be made: %s.",
+			 log_error(GetLastError()));
+	else
+		CloseHandle(file);
+}
+
 int wmain(int argc, WCHAR **argv);
 int wmain(int argc, WCHAR **argv)
 {
@@ -143,6 +158,8 @@ int wmain(int argc, WCHAR **argv)
 		fflush(stdout);
 	}
 	log_line("On %s; it hears by %s.", late_system(), events_count().name);
+	if (o.ready)
+		tell_ready(o.ready);
 	agent_run(&agent);
 	agent_close(&agent);
 	return 0;

@@ -89,6 +89,15 @@ bool slots_take(struct window *self)
 	return true;
 }
 
+bool slots_leave(struct window *self)
+{
+	if (self->slot.width && self->n_old == SLOTS_OLD)
+		return false;
+	leave(self);
+	self->slot = (struct atlas_slot){0};
+	return true;
+}
+
 static void room_again(struct agent *agent)
 {
 	for (unsigned i = 0; i < agent->n_windows; i++)
@@ -150,14 +159,15 @@ void slots_destroy_acked(struct agent *agent, uint32_t id)
 void slots_end(struct window *self, bool announced)
 {
 	struct agent *agent = self->agent;
-	if (!self->slot.width)
+	if (!self->slot.width && !self->n_old)
 		return;
 	/* a client that acknowledges nothing gives up the oldest */
 	if (agent->n_gone == ARRAY_SIZE(agent->gone))
 		give_gone(agent, 0);
 	struct gone *gone = &agent->gone[agent->n_gone++];
-	*gone = (struct gone){.id = self->peer.id, .count = 1};
-	gone->slots[0] = self->slot;
+	*gone = (struct gone){.id = self->peer.id};
+	if (self->slot.width)
+		gone->slots[gone->count++] = self->slot;
 	for (unsigned i = 0; i < self->n_old; i++)
 		gone->slots[gone->count++] = self->old[i].slot;
 	self->slot = (struct atlas_slot){0};

@@ -120,6 +120,7 @@ void window_free(struct window *self)
 	/* its pixels may still be read, until the client says otherwise */
 	slots_end(self, announced);
 	pixels_finish(self);
+	byport_end(self);
 	if (agent->focus == self)
 		agent->focus = NULL;
 	if (agent->held == self)
@@ -148,6 +149,7 @@ void window_forget_peer(struct window *self)
 	self->expecting = false;
 	self->told_states = self->states;
 	slots_forget_window(self);
+	byport_end(self); /* the next one may not take it */
 	paint_whole(self);
 }
 
@@ -329,7 +331,7 @@ bool windows_all_told(const struct agent *agent)
 {
 	for (unsigned i = 0; i < agent->n_windows; i++) {
 		const struct window *w = agent->windows[i];
-		if (w->starved)
+		if (w->starved && !w->by_port)
 			continue;
 		if (!w->announced) {
 			if (agent->n_announced >= agent->peer_windows_max ||
