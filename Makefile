@@ -124,7 +124,7 @@ demo:
 # Applications of a machine as windows of one's own desktop.
 .PHONY: demo-apps
 demo-apps:
-	$(Q)data/deps.sh install build run $(if $(HEADLESS),headless test)
+	$(Q)data/deps.sh install build run windows $(if $(HEADLESS),headless test)
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)data/demo-apps.sh $(if $(HEADLESS),--headless)
 demo-clean:
@@ -192,7 +192,7 @@ distclean: clean demo-clean
 
 help:
 	@echo 'make demo [HEADLESS=1]  a hosted desktop, from nothing, in the client'
-	@echo 'make demo-apps [HEADLESS=1]  two applications as windows of your own'
+	@echo 'make demo-apps [HEADLESS=1]  applications, a Windows one too, as windows of your own'
 	@echo 'make check [ONLY=name]  the tests; SANITIZE=1 under ASan and UBSan'
 	@echo 'make bench              measurements, never pass or fail'
 	@echo 'make bench-display [QUICK=1]  the display beside other RFB servers'

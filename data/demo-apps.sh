@@ -1,23 +1,30 @@
 #!/bin/bash
 # Applications of a machine as windows of one's own desktop, from nothing.
-#   demo-apps.sh             opens Writer and an editor beside what is there
+#   demo-apps.sh             opens Writer, an editor and WordPad, a Windows
+#                            program, beside what is there
 #   demo-apps.sh --headless  the same in Xvfb under openbox, with a local
 #                            window between; keeps the picture demo/apps.png
 # DEMO_DIR and the image cache as in demo.sh, whose server and user it shares.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
-export DEMO_DIR=${DEMO_DIR:-$top/demo} DEMO_IMAGE=debian-apps DEMO_POOL=apps DEMO_MEMORY=2048
+export DEMO_DIR=${DEMO_DIR:-$top/demo}
 demo=$DEMO_DIR
 bin=$top/${BUILD:-build}/bin
-apps=(libreoffice-writer org.xfce.mousepad)
+# pool and application; the second pool's machine has Windows' agent
+apps=("apps libreoffice-writer" "apps org.xfce.mousepad" "windows wordpad")
 fail() {
 	echo "demo-apps: $1" >&2
 	[ $# -lt 2 ] || echo "      $2" >&2
 	exit 1
 }
 
-"$top/data/demo.sh" --serve
-url=$(jq -r .url "$demo/serve.json")
+serve() { # POOL IMAGE MEMORY: prints where it is
+	DEMO_POOL=$1 DEMO_IMAGE=$2 DEMO_MEMORY=$3 "$top/data/demo.sh" --serve >&2
+	jq -r .url "$demo/serve.json"
+}
+declare -A url
+url[apps]=$(serve apps debian-apps 2048)
+url[windows]=$(serve windows debian-wine 1024)
 common=(--user demo --password-file "$demo/password" --trust-fingerprint "$(jq -r .fingerprint "$demo/serve.json")")
 work=$(mktemp -d)
 pids=()
@@ -37,15 +44,15 @@ until_true() { # SECONDS COMMAND...: polls until it succeeds
 		sleep 0.2
 	done
 }
-launch() { # APP: its windows come to $DISPLAY; the first call stays
-	"$bin/oriel-client" run "${common[@]}" --events "$work/events" -- "$url" "$1" >>"$demo/apps.log" 2>&1 &
+launch() { # POOL APP: its windows come to $DISPLAY; the first call of a pool stays
+	"$bin/oriel-client" run "${common[@]}" --events "$work/events" -- "${url[$1]}" "$2" >>"$demo/apps.log" 2>&1 &
 	pids+=($!)
 }
 
 if [ "${1:-}" != --headless ]; then
 	[ -n "${DISPLAY:-}" ] || fail "There is no display here." "make demo-apps HEADLESS=1 needs none."
-	echo "Opening ${apps[*]}; more with: $bin/oriel-client apps ${common[*]} $url"
-	for app in "${apps[@]}"; do launch "$app"; done
+	echo "Opening ${apps[*]}; more with: $bin/oriel-client apps ${common[*]} ${url[apps]}"
+	for app in "${apps[@]}"; do launch ${app}; done
 	wait "${pids[0]}"
 	exit 0
 fi
@@ -64,11 +71,11 @@ DBUS_SESSION_BUS_ADDRESS=$(cat "$work/bus")
 export DBUS_SESSION_BUS_ADDRESS
 openbox >"$work/openbox.log" 2>&1 &
 pids+=($!)
-for app in "${apps[@]}"; do launch "$app"; done
+for app in "${apps[@]}"; do launch ${app}; done
 # by their classes: a splash screen comes first, and goes
 there() { wmctrl -lx | grep -qF -- "$1"; }
-both() { there oriel-apps-libreoffice-writer && there oriel-apps-org.xfce.mousepad; }
-until_true 1800 both || fail "The applications' windows did not come." "The client's messages are in $demo/apps.log."
+all() { there oriel-apps-libreoffice-writer && there oriel-apps-org.xfce.mousepad && there oriel-windows-wordpad; }
+until_true 1800 all || fail "The applications' windows did not come." "The client's messages are in $demo/apps.log."
 xclock -geometry 200x200 -title "local clock" &
 pids+=($!)
 until_true 120 sh -c 'wmctrl -l | grep -q "local clock"' || fail "The local window did not come."
@@ -82,7 +89,8 @@ place() { # PATTERN X,Y,W,H
 }
 # the last one has the focus, and is to be drawn so
 place oriel-apps-libreoffice-writer 40,30,900,640
-place "local clock" 420,420,220,220
+place oriel-windows-wordpad 30,420,560,350
+place "local clock" 500,330,200,200
 place oriel-apps-org.xfce.mousepad 560,300,640,400
 sleep 20 # what came last is drawn, also under emulation
 import -window root "$demo/apps.png"

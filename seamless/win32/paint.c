@@ -116,7 +116,8 @@ static bool ready(struct window *self, int64_t now, int64_t *again)
 {
 	*again = TIME_NEVER;
 	/* hidden windows still answer */
-	if (!self->announced || (self->starved && !self->by_port) ||
+	if (!self->announced ||
+	    (self->starved && !self->by_port && !self->peer.turn.waiting) ||
 	    (!self->shown && !self->peer.turn.waiting))
 		return false;
 	if (self->peer.turn.waiting && place_settled(self, now) == 0) {
@@ -274,10 +275,14 @@ static void paint(struct window *self, int64_t now)
 				return;
 			}
 		}
-		if ((resized || !self->slot.width) &&
-		    !find_place(self, width, height, resized))
+		bool placed = (!resized && self->slot.width) ||
+			      find_place(self, width, height, resized);
+		/* what refuses a size answers with what it had */
+		if (!placed && (settled != 2 || !self->slot.width))
 			return;
-		if (self->by_port) {
+		if (!placed) {
+			self->n_rects = 0;
+		} else if (self->by_port) {
 			if (self->whole)
 				byport_forget(self, width, height);
 			self->whole = false;
