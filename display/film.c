@@ -2,14 +2,11 @@
 
 #include <string.h>
 
-/* Between two looks: three frames of a film. While none is known every frame
- * is looked at: those before it is one are sent as pictures, and weigh thirty
- * times as much. */
+/* Between two looks: three frames of a film. While none is known it is less:
+ * frames before it is one are sent as pictures, and weigh thirty times as much;
+ * still as long as a window that is dragged takes to be elsewhere. */
 #define LOOK_US  100000
-#define WATCH_US 15000
-/* In tiles: so large that it need not be seen at the same place twice (448 x
- * 272 pixels). */
-#define CERTAIN 476u
+#define WATCH_US 60000
 /* Smaller ones are cheap as they are. In tiles: 112 x 80 pixels. */
 #define COLUMNS_LEAST 7u
 #define ROWS_LEAST    5u
@@ -156,6 +153,15 @@ static bool alike(const struct area *a, const struct area *b)
 	       a->bottom + 1 >= b->bottom && b->bottom + 1 >= a->bottom;
 }
 
+/* What moves is no longer where the film was: a window that is dragged. The
+ * part of it that it has left rests, and must not be sent as a film any more. */
+static bool leaves(const struct area *now, const struct area *film)
+{
+	return now->right &&
+	       (now->left + 1 < film->left || now->top + 1 < film->top ||
+		now->right > film->right + 1 || now->bottom > film->bottom + 1);
+}
+
 /* The largest area that moves; right = 0 if it is no film. */
 static struct area find(struct film *self, struct activity *activity,
 			const struct desktop *desktop, const struct damage *hot)
@@ -220,18 +226,17 @@ void film_look(struct film *self, struct activity *activity,
 		self->area = (struct area){0};
 	if (now_us - self->looked_us < (self->area.right ? LOOK_US : WATCH_US))
 		return;
-	self->looked_us = now_us;
 	activity_cool(activity, now_us);
 	if (!self->area.right && damage_count(hot) < COLUMNS_LEAST * ROWS_LEAST)
 		return;
+	self->looked_us = now_us;
 	struct area now = find(self, activity, desktop, hot);
-	bool steady =
-	    now.right && ((self->seen.right && alike(&now, &self->seen)) ||
-			  (!self->area.right && tiles_of(&now) >= CERTAIN));
+	bool steady = now.right && self->seen.right && alike(&now, &self->seen);
 	self->seen = now;
-	if (steady && !(self->area.right && alike(&now, &self->area))) {
+	if (steady && !(self->area.right && alike(&now, &self->area)))
 		show(self, &now, hot);
-	}
+	else if (self->area.right && leaves(&now, &self->area))
+		self->area = (struct area){0};
 	if (self->area.right && moving(hot, &self->area) * 100 >=
 				    tiles_of(&self->area) * KEEP_PERCENT)
 		self->moved_us = now_us;
