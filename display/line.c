@@ -288,10 +288,22 @@ void line_go_on(struct line *self)
 		take_all(self);
 }
 
+void line_keep_short(struct line *self, size_t bytes)
+{
+	int unsent = (int)MIN(bytes, (size_t)NOTSENT_MAX);
+	/* a call for each change of the line's rate would be many */
+	if (self->dead ||
+	    (unsent < self->unsent * 2 && unsent * 2 > self->unsent))
+		return;
+	self->unsent = unsent;
+	setsockopt(self->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent,
+		   sizeof unsent);
+}
+
 void line_init(struct line *self, int fd, const struct line_ops *ops,
 	       void *data)
 {
-	int on = 1, unsent = NOTSENT_MAX;
+	int on = 1;
 	*self = (struct line){.ops = ops, .data = data, .fd = fd};
 	self->in = g_byte_array_new();
 	self->out = g_byte_array_new();
@@ -299,6 +311,6 @@ void line_init(struct line *self, int fd, const struct line_ops *ops,
 	/* where it is no TCP connection none of this means anything */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
+	line_keep_short(self, NOTSENT_MAX);
 	watch_input(self);
 }

@@ -39,6 +39,7 @@ struct line {
 	const struct line_ops *ops;
 	void *data;
 	int fd;
+	int unsent; /* line_keep_short() */
 	bool dead;
 	bool held;           /* nothing more is taken */
 	bool limited;        /* by line_set_limit(); set by who embeds it */
@@ -72,6 +73,9 @@ void line_flush(struct line *self);
 /* Fails by itself, with this reason, when all that is queued has gone out,
  * which line_flush() tries. */
 void line_close_after(struct line *self, const char *why);
+/* About so many bytes may wait in the kernel before a TCP connection; what is
+ * beyond waits here. */
+void line_keep_short(struct line *self, size_t bytes);
 
 /* To be called in `take` only, which then says 0: nothing more is read. */
 void line_hold(struct line *self);

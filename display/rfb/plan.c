@@ -12,6 +12,9 @@
 /* Encoded ahead of the socket: enough to keep it busy, little enough that
  * what is encoded is still true when it arrives. */
 #define AHEAD_MAX (128u << 10)
+/* On a line whose rate is known: what it takes in so long, but never less. */
+#define AHEAD_US    10000
+#define AHEAD_LEAST 4096u
 /* Rectangles of one client that are being encoded: its share of the workers,
  * and of memory (256 KB each). */
 #define BEGUN_MAX 6u
@@ -82,8 +85,11 @@ bool rfb_plan_may_overtake(const struct rfb_client *self)
 {
 	const struct item *head = g_queue_peek_head((GQueue *)&self->plan);
 	const struct view *view = &self->view;
-	if (!head || head->type != ITEM_MESSAGE || !head->update ||
-	    view->moves_count)
+	if (view->moves_count)
+		return false;
+	if (!head)
+		return true;
+	if (head->type != ITEM_MESSAGE || !head->update)
 		return false;
 	for (const GList *at = self->plan.head; at; at = at->next) {
 		const struct item *item = at->data;
@@ -254,13 +260,24 @@ static void append_mark(struct rfb_client *self, const struct item *item,
 	g_byte_array_append(self->line.out, fence, sizeof fence);
 }
 
+/* What lies in a queue cannot be overtaken by the answer to a key. */
+static size_t ahead(const struct rfb_client *self)
+{
+	guint64 rate = pacer_rate(&self->pacer);
+	if (!rate || !self->can_fence || !self->continuous)
+		return AHEAD_MAX;
+	return CLAMP(rate * AHEAD_US / G_USEC_PER_SEC, AHEAD_LEAST, AHEAD_MAX);
+}
+
 bool rfb_plan_carry_out(struct rfb_client *self)
 {
 	gint64 until = g_get_monotonic_time() + SLICE_US, now;
+	size_t most = ahead(self);
+	line_keep_short(&self->line, most);
 	while (!self->line.dead && !g_queue_is_empty(&self->plan)) {
-		if (line_queued(&self->line) >= AHEAD_MAX)
+		if (line_queued(&self->line) >= most)
 			line_flush(&self->line);
-		if (self->line.dead || line_queued(&self->line) >= AHEAD_MAX)
+		if (self->line.dead || line_queued(&self->line) >= most)
 			return true; /* goes on when the socket takes more */
 		now = g_get_monotonic_time();
 		begin_parts(self, until);

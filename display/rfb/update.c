@@ -55,6 +55,8 @@
  * so often: an answer is a packet that may be lost, and a key behind it waits
  * until it is repaired. */
 #define MARKS_A_TRIP 8
+/* The answer to a key does not wait for marks: so much more may be sent. */
+#define ECHO_ROOM 2048u
 /* Without marks (a client that is sent updates unasked but knows no fences)
  * only its socket holds us back. */
 #define ROOM_UNPACED (128u << 10)
@@ -407,6 +409,8 @@ static bool begin_update(struct rfb_client *self)
 	size_t room = paced ? pacer_room(&self->pacer, now) : ROOM_UNPACED;
 	/* short updates: the line is measured often, and what is typed gets
 	 * in between */
+	if (self->plan_in_front)
+		room = MAX(room, ECHO_ROOM);
 	size_t window = room;
 	if (fenced && pacer_rate(&self->pacer))
 		room = MIN(room,
@@ -483,8 +487,11 @@ static bool overtake(struct rfb_client *self)
 	const struct damage *stale = &self->view.stale;
 	const struct damage *echo = &self->view.echo;
 	if (self->requested || !self->continuous || self->blank_due ||
-	    !self->parts || rfb_pseudo_count(self) || self->format_due ||
+	    rfb_pseudo_count(self) || self->format_due ||
 	    !rfb_plan_may_overtake(self))
+		return false;
+	/* else it begins as any */
+	if (!self->parts && pacer_room(&self->pacer, g_get_monotonic_time()))
 		return false;
 	bool any = false;
 	for (size_t i = 0; i < (size_t)stale->words * stale->rows; i++)
