@@ -8,7 +8,7 @@
  * the slowest that still looks like a moving picture. */
 #define AGAIN_MS 350
 /* So many such changes make it hot: a quarter of a second of video. */
-#define HOT      6u
+#define HOT 6u
 /* ... and so many make it worth a look whether a film begins. */
 #define WARM     3u
 #define HEAT_MAX 12u
@@ -33,7 +33,8 @@ struct tile {
 struct activity {
 	unsigned columns, rows;
 	struct tile *tiles;
-	struct damage hot, warm; /* warm: hot ones, too */
+	struct damage hot;
+	struct damage warm; /* likely to change with the next frame */
 	uint32_t now_ms;
 };
 
@@ -119,22 +120,32 @@ void activity_note(struct activity *self, const struct desktop *desktop,
 		}
 }
 
+static void cool_tile(struct activity *self, unsigned column, unsigned row)
+{
+	struct tile *tile = at(self, column, row);
+	uint32_t since = self->now_ms - tile->changed_ms;
+	/* a film goes on at its own pace: what has missed two frames of it */
+	if (since >= COOL_MS ||
+	    (tile->between_ms && since > tile->between_ms * 2u + REST_LATE_MS))
+		damage_remove_tile(&self->warm, column, row);
+	if (since < COOL_MS)
+		return;
+	tile->heat = 0;
+	damage_remove_tile(&self->hot, column, row);
+}
+
 void activity_cool(struct activity *self, int64_t now_us)
 {
 	self->now_ms = now_us / 1000;
 	for (unsigned row = 0; row < self->warm.rows; row++)
 		for (unsigned i = 0; i < self->warm.words; i++) {
+			size_t word = (size_t)row * self->warm.words + i;
 			uint64_t rest =
-			    self->warm.bits[(size_t)row * self->warm.words + i];
+			    self->warm.bits[word] | self->hot.bits[word];
 			for (; rest; rest &= rest - 1) {
 				unsigned column =
 				    i * 64 + __builtin_ctzll(rest);
-				struct tile *tile = at(self, column, row);
-				if (self->now_ms - tile->changed_ms < COOL_MS)
-					continue;
-				tile->heat = 0;
-				damage_remove_tile(&self->hot, column, row);
-				damage_remove_tile(&self->warm, column, row);
+				cool_tile(self, column, row);
 			}
 		}
 }
@@ -172,9 +183,9 @@ static enum tile_kind judge(const struct desktop *desktop,
 			    const struct rect *rect)
 {
 	unsigned stride = desktop_width(desktop);
-	struct looks looks = looks_count(
-	    desktop_pixels(desktop) + (size_t)rect->y * stride + rect->x,
-	    stride, rect->w, rect->h);
+	struct looks looks = looks_count(desktop_pixels(desktop) +
+					     (size_t)rect->y * stride + rect->x,
+					 stride, rect->w, rect->h);
 	unsigned equal = looks.equal, near = looks.soft, all = looks.all;
 	if (near * 20 >= (all - equal) * 19 && equal * 5 >= all * 2)
 		return TILE_PLAIN;

@@ -153,13 +153,17 @@ static bool alike(const struct area *a, const struct area *b)
 	       a->bottom + 1 >= b->bottom && b->bottom + 1 >= a->bottom;
 }
 
-/* What moves is no longer where the film was: a window that is dragged. The
- * part of it that it has left rests, and must not be sent as a film any more. */
+/* What moves is no longer where the film was, but beside it: a window that is
+ * dragged. The part that it has left rests, and must not be sent as a film any
+ * more. One that only grows is left alone until it is known how far. */
 static bool leaves(const struct area *now, const struct area *film)
 {
-	return now->right &&
-	       (now->left + 1 < film->left || now->top + 1 < film->top ||
-		now->right > film->right + 1 || now->bottom > film->bottom + 1);
+	if (!now->right)
+		return false;
+	return (now->left > film->left + 1 && now->right > film->right + 1) ||
+	       (now->left + 1 < film->left && now->right + 1 < film->right) ||
+	       (now->top > film->top + 1 && now->bottom > film->bottom + 1) ||
+	       (now->top + 1 < film->top && now->bottom + 1 < film->bottom);
 }
 
 /* The largest area that moves; right = 0 if it is no film. */

@@ -175,8 +175,11 @@ static uint64_t candidates(const struct choice *choice, unsigned row,
 	const struct view *view = choice->view;
 	const struct damage *hot = activity_hot(choice->activity);
 	size_t word = (size_t)row * view->stale.words + in_row;
-	uint64_t free = ~film_tiles(choice, row, in_row);
 	uint64_t stale = view->stale.bits[word];
+	/* mostly there is nothing: for each of many viewers, part by part */
+	if (choice->what == VIEW_EXACT ? !view->lossy.bits[word] : !stale)
+		return 0;
+	uint64_t free = ~film_tiles(choice, row, in_row);
 	uint64_t burning =
 	    hot->words == view->stale.words && hot->rows == view->stale.rows
 		? hot->bits[word]

@@ -201,7 +201,7 @@ static void style_of(const struct rfb_client *self,
 	out->gradient = self->can_gradient;
 	if (!part->exact && may_lose(self)) {
 		coarse = coarse && part->what == VIEW_FRESH;
-		int most = !coarse		 ? 100
+		int most = !coarse         ? 100
 			   : is_near(self) ? COARSE_QUALITY
 					   : COARSE_AFAR;
 		out->quality = (int8_t)MIN(self->quality, most);

@@ -7,6 +7,7 @@
 #include "display/audio-format.h"
 #include "display/clipboard.h"
 #include "display/desktop.h"
+#include "display/film.h"
 #include "display/looks.h"
 #include "display/picture.h"
 #include "display/pixels.h"
@@ -329,15 +330,70 @@ static void test_lines_move(void)
 			desktop_set_head(desktop, 0, LARGE_W, LARGE_H, NULL);
 			print_lines(page, LARGE_H * 2, pitches[i], chance);
 			show_large(desktop, page, &change);
-			show_large(desktop,
-				   page + LARGE_W * pitches[i] * lines,
+			show_large(desktop, page + LARGE_W * pitches[i] * lines,
 				   &change);
 			for (unsigned m = 0; m < change.moves_count; m++)
-				covered += change.moves[m].to.w *
-					   change.moves[m].to.h;
+				covered +=
+				    change.moves[m].to.w * change.moves[m].to.h;
 			g_assert_cmpuint(covered, >, LARGE_W * LARGE_H / 2);
 			desktop_free(desktop);
 		}
+}
+
+/* ---- films ---- */
+
+struct cinema {
+	struct desktop *desktop;
+	struct activity *activity;
+	struct film *film;
+	uint32_t pixels[LARGE_W * LARGE_H];
+	unsigned frame;
+};
+
+/* A frame of a thirtieth of a second, all of it new. */
+static void show_frame(struct cinema *self, unsigned x, unsigned y, unsigned w,
+		       unsigned h)
+{
+	struct desktop_change change;
+	for (unsigned row = y; row < y + h; row++)
+		for (unsigned i = x; i < x + w; i++)
+			self->pixels[row * LARGE_W + i] =
+			    (uint32_t)g_test_rand_int() & 0x3f3f3f;
+	show_large(self->desktop, self->pixels, &change);
+	gint64 now = 1000000 + ++self->frame * 33333;
+	activity_note(self->activity, self->desktop, &change, now);
+	film_look(self->film, self->activity, self->desktop, now);
+}
+
+static void test_film_place(void)
+{
+	struct cinema *self = g_new0(struct cinema, 1);
+	self->desktop = desktop_new();
+	self->activity = activity_new();
+	self->film = film_new();
+	desktop_set_head(self->desktop, 0, LARGE_W, LARGE_H, NULL);
+	while (!film_at(self->film)) {
+		show_frame(self, 160, 80, 320, 240);
+		g_assert_cmpuint(self->frame, <=, 6);
+	}
+	const struct rect *at = film_at(self->film);
+	g_assert_cmpuint(at->x, ==, 160);
+	g_assert_cmpuint(at->y, ==, 80);
+	g_assert_cmpuint(at->w, ==, 320);
+	g_assert_cmpuint(at->h, ==, 240);
+	/* a slow scene: half of it stands still */
+	for (int i = 0; i < 20; i++)
+		show_frame(self, 160, 80, 320, 128);
+	g_assert_nonnull(film_at(self->film));
+	/* pulled away: what it has left is no film's */
+	for (unsigned i = 1; i <= 12; i++)
+		show_frame(self, 160 + i * 24, 80, 320, 240);
+	at = film_at(self->film);
+	g_assert_true(!at || at->x > 240);
+	film_free(self->film);
+	activity_free(self->activity);
+	desktop_free(self->desktop);
+	g_free(self);
 }
 
 /* ---- what tiles look like ---- */
@@ -707,6 +763,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/display/desktop/refusals", test_desktop_refusals);
 	g_test_add_func("/display/desktop/changes", test_desktop_changes);
 	g_test_add_func("/display/lines-move", test_lines_move);
+	g_test_add_func("/display/film-place", test_film_place);
 	g_test_add_func("/display/looks", test_looks);
 	g_test_add_func("/display/placeholder", test_placeholder);
 	g_test_add_func("/display/audio-format", test_audio_format);
