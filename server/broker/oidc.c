@@ -212,8 +212,9 @@ void oidc_begin(struct oidc *self, oidc_begun begun, void *data)
 	beginning->begun = begun;
 	beginning->data = data;
 	helper_ask(self->helper,
-		   json_pack("{s:s, s:s}", "op", "begin", "issuer",
-			     self->settings->issuer),
+		   json_pack("{s:s, s:s, s:s*}", "op", "begin", "issuer",
+			     self->settings->issuer, "ca",
+			     self->settings->ca_file),
 		   on_discovered, beginning);
 }
 
@@ -267,6 +268,18 @@ static void redeeming_end(struct redeeming *redeeming,
 	g_free(redeeming);
 }
 
+static const char *name_claim(const struct oidc *self)
+{
+	const char *set = self->settings->name_claim;
+	return set ? set : "preferred_username";
+}
+
+static const char *groups_claim(const struct oidc *self)
+{
+	const char *set = self->settings->groups_claim;
+	return set ? set : "groups";
+}
+
 static void on_claims(json_t *reply, const GError *error, void *data)
 {
 	struct redeeming *redeeming = data;
@@ -285,10 +298,8 @@ static void on_claims(json_t *reply, const GError *error, void *data)
 		return;
 	}
 	mark_used(self, redeeming->state);
-	const char *claim =
-	    settings->name_claim ? settings->name_claim : "preferred_username";
-	json_t *groups = json_object_get(
-	    claims, settings->groups_claim ? settings->groups_claim : "groups");
+	const char *claim = name_claim(self);
+	json_t *groups = json_object_get(claims, groups_claim(self));
 	const char *sub = json_string_value(json_object_get(claims, "sub"));
 	g_autofree char *subject =
 	    g_strconcat(settings->issuer, " ", sub ? sub : "", NULL);
@@ -330,12 +341,14 @@ void oidc_redeem(struct oidc *self, const char *code, const char *state,
 	g_autofree char *nonce = derive(self, "nonce", key);
 	g_autofree char *verifier = derive(self, "verifier", key);
 	helper_ask(self->helper,
-		   json_pack("{s:s, s:s, s:s, s:s*, s:s, s:s, s:s, s:s}", "op",
-			     "redeem", "issuer", settings->issuer, "client",
-			     settings->client_id, "secret",
+		   json_pack("{s:s, s:s, s:s, s:s*, s:s, s:s, s:s, s:s, s:s*,"
+			     " s:[ss]}",
+			     "op", "redeem", "issuer", settings->issuer,
+			     "client", settings->client_id, "secret",
 			     *secret ? secret : NULL, "code", code, "verifier",
 			     verifier, "redirect", settings->url, "nonce",
-			     nonce),
+			     nonce, "ca", settings->ca_file, "wanted",
+			     name_claim(self), groups_claim(self)),
 		   on_claims, redeeming);
 	explicit_bzero(secret, sizeof secret);
 }

@@ -35,6 +35,7 @@ static const struct key {
     {"oidc", "name_claim", WORDS, offsetof(struct config, oidc.name_claim)},
     {"oidc", "groups_claim", WORDS, offsetof(struct config, oidc.groups_claim)},
     {"oidc", "label", WORDS, offsetof(struct config, oidc.label)},
+    {"oidc", "ca_file", FOLDER, offsetof(struct config, oidc.ca_file)},
 };
 
 void config_defaults(struct config *config, gboolean rootless)

@@ -30,6 +30,9 @@
  *	name_claim = preferred_username
  *	groups_claim = groups
  *	label = Example ID       on the button: Sign in with ...
+ *	ca_file = /etc/ssl/house-ca.pem
+ *	                         whose certificates the provider's is from,
+ *	                         instead of the system's
  *
  * Threads: any. Ownership: strings belong to the struct. */
 #pragma once

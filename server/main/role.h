@@ -22,6 +22,7 @@
 struct oidc_settings {
 	char *issuer, *client_id, *secret_file, *url;
 	char *scopes, *name_claim, *groups_claim, *label; /* NULL: usual */
+	char *ca_file; /* NULL: the system's */
 };
 
 struct role_options {

@@ -2,9 +2,10 @@
  *
  * Reads one request of common/jsonline.h from the socket that is its standard
  * input, and ends with its answer:
- *	begin {issuer} -> authorization_endpoint
+ *	begin {issuer, ca (or null)} -> authorization_endpoint
  *	redeem {issuer, client, secret (or null), code, verifier, redirect,
- *		nonce} -> claims (of the ID token, checked)
+ *		nonce, ca (or null), wanted} -> claims (of the ID token,
+ *		checked; those of `wanted` that it lacks of userinfo)
  * A process for each, since the broker has no network and waits for nobody.
  * Nothing is followed elsewhere, nothing longer than ANSWER_MAX is read, and
  * after LIFE_S the process ends whatever the provider does. */
@@ -147,8 +148,9 @@ static void add_basic(SoupMessage *message, const char *client,
 				     "Authorization", value);
 }
 
+/* The ID token; *access is for userinfo, new, or NULL. */
 static char *exchange(struct helper *self, json_t *about, json_t *asked,
-		      GError **error)
+		      char **access, GError **error)
 {
 	const char *client =
 	    json_string_value(json_object_get(asked, "client"));
@@ -183,6 +185,8 @@ static char *exchange(struct helper *self, json_t *about, json_t *asked,
 	char *token =
 	    g_strdup(json_string_value(json_object_get(answer, "id_token")));
 	if (status == 200 && token && !said) {
+		*access = g_strdup(json_string_value(
+		    json_object_get(answer, "access_token")));
 		json_decref(answer);
 		return token;
 	}
@@ -205,10 +209,60 @@ static char *exchange(struct helper *self, json_t *about, json_t *asked,
 	return NULL;
 }
 
+static gboolean lacks(json_t *claims, json_t *wanted)
+{
+	gsize i;
+	json_t *one;
+	json_array_foreach(wanted, i, one)
+	{
+		const char *name = json_string_value(one);
+		if (name && !json_object_get(claims, name))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* Some providers keep the token short and tell the rest here (OpenID Connect
+ * Core, 5.3); what the token says itself stays. */
+static gboolean complete(struct helper *self, json_t *about, json_t *claims,
+			 const char *access, GError **error)
+{
+	static const char what[] = "answer about the user";
+	const char *url =
+	    json_string_value(json_object_get(about, "userinfo_endpoint"));
+	if (!access || !url)
+		return TRUE;
+	guint status = 0;
+	g_autoptr(SoupMessage) message =
+	    weburl_is_safe(url) ? soup_message_new("GET", url) : NULL;
+	if (!message) {
+		unreachable(error, what, "its address is not https");
+		return FALSE;
+	}
+	g_autofree char *bearer = g_strconcat("Bearer ", access, NULL);
+	soup_message_headers_replace(soup_message_get_request_headers(message),
+				     "Authorization", bearer);
+	json_t *info = fetch(self, message, what, &status, error);
+	if (!info)
+		return FALSE;
+	const char *ours = json_string_value(json_object_get(claims, "sub"));
+	const char *theirs = json_string_value(json_object_get(info, "sub"));
+	gboolean good = status == 200 && ours && g_strcmp0(ours, theirs) == 0;
+	if (good)
+		json_object_update_missing(claims, info);
+	else
+		unreachable(error, what,
+			    status == 200 ? "it is about somebody else"
+					  : "it refuses the request");
+	json_decref(info);
+	return good;
+}
+
 static json_t *redeem(struct helper *self, json_t *about, json_t *asked,
 		      GError **error)
 {
-	g_autofree char *token = exchange(self, about, asked, error);
+	g_autofree char *access = NULL;
+	g_autofree char *token = exchange(self, about, asked, &access, error);
 	json_t *keys =
 	    token ? get(self,
 			json_string_value(json_object_get(about, "jwks_uri")),
@@ -223,10 +277,30 @@ static json_t *redeem(struct helper *self, json_t *about, json_t *asked,
 	    .now = g_get_real_time() / G_USEC_PER_SEC};
 	json_t *claims = id_token_check(token, keys, &wanted, error);
 	json_decref(keys);
+	if (claims && lacks(claims, json_object_get(asked, "wanted")) &&
+	    !complete(self, about, claims, access, error))
+		g_clear_pointer(&claims, json_decref);
 	return claims ? json_pack("{s:o}", "claims", claims) : NULL;
 }
 
 /* ---- the question ---- */
+
+/* In the place of the system's authorities. */
+static gboolean trust(struct helper *self, const char *file, GError **error)
+{
+	g_autoptr(GError) why = NULL;
+	g_autoptr(GTlsDatabase) authorities =
+	    file ? g_tls_file_database_new(file, &why) : NULL;
+	if (authorities)
+		soup_session_set_tls_database(self->session, authorities);
+	else if (file)
+		fault_set(error, FAULT_UNAVAILABLE,
+			  "An administrator puts the certificates of the "
+			  "provider's authority (PEM) there, for all to read.",
+			  "[oidc] ca_file in oriel.conf is of no use: %s.",
+			  why->message);
+	return !file || authorities;
+}
 
 static json_t *answer_to(const char *op, json_t *message, void *data,
 			 GError **error)
@@ -247,7 +321,10 @@ static json_t *answer_to(const char *op, json_t *message, void *data,
 	for (gsize i = 0; i < G_N_ELEMENTS(needed) && !begin; i++)
 		if (!jsonline_string(message, needed[i], error))
 			return NULL;
-	json_t *about = discover(self, issuer, error);
+	const char *ca = json_string_value(json_object_get(message, "ca"));
+	json_t *about = trust(self, ca, error)
+			    ? discover(self, issuer, error)
+			    : NULL;
 	if (!about)
 		return NULL;
 	json_t *answer =

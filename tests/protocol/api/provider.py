@@ -1,6 +1,6 @@
 """A sign-in provider (OpenID Connect) on this machine, which can be told to
 lie; the settings of a broker that asks it."""
-import atexit, hashlib, http.server, urllib.parse
+import atexit, hashlib, http.server, ssl, urllib.parse
 from world import *
 
 KEYS = tempfile.mkdtemp(prefix="oriel-oidc-")
@@ -43,10 +43,14 @@ class Provider(http.server.ThreadingHTTPServer):
     """Knows one person, and answers as its `lies` say."""
     daemon_threads = True
 
-    def __init__(self, back=BACK):
+    def __init__(self, back=BACK, certificate=None):
         super().__init__(("127.0.0.1", 0), Page)
         self.back = back  # the page that asks
-        self.issuer = "http://127.0.0.1:%d" % self.server_port
+        self.issuer = "http%s://127.0.0.1:%d" % ("s" if certificate else "", self.server_port)
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            self.socket = context.wrap_socket(self.socket, server_side=True)
         self.person = dict(sub="4711", preferred_username="ada", groups=["games", "elsewhere"])
         self.codes, self.lies, self.asked = {}, {}, []
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
@@ -107,6 +111,10 @@ class Page(http.server.BaseHTTPRequestHandler):
                 code, state = own.visit(self.path)
                 back = dict(code=code, state=state, session_state="some.thing-0")
             return self.answer({}, 302, Location=own.back + "?" + urllib.parse.urlencode(back))
+        if self.path == "/userinfo":
+            if self.headers.get("Authorization") != "Bearer x":
+                return self.answer(dict(error="invalid_token"), 401)
+            return self.answer(dict(own.person, **own.lies.get("info", {})))
         if self.path == "/keys":
             return self.answer(dict(keys=[EC.jwk, RSA.jwk, SHORT.jwk]))
         self.answer({}, 404)
