@@ -1,9 +1,11 @@
 /* net.c - a network card with somebody at its other end: answers each frame
  * with one that tells its length and the sum of its bytes, until it gets one
- * that begins with 0xee or the link falls. */
+ * that begins with 0xee or the link falls. One that begins with 0xdd lets it
+ * first send more than any socket holds. */
 #include "guest.h"
 
 enum { BUFFERS = 16, BYTES = 2048, HEADER = 12, RX = 0, TX = 1 };
+enum { FLOOD = 20, FLOOD_BYTES = 65000 };
 
 static struct queue rx, tx;
 static struct vdev v;
@@ -14,6 +16,8 @@ static struct {
 	uint32_t bytes, sum, number;
 	uint8_t rest[34];
 } __attribute__((packed)) answer;
+
+static uint8_t flood[FLOOD_BYTES];
 
 static bool link_up(void)
 {
@@ -43,6 +47,19 @@ static bool send(uint32_t bytes)
 	tx.desc[0] = part(&answer, bytes, 0, 0);
 	queue_offer(&tx, 0);
 	return queue_wait(&tx) == 0;
+}
+
+/* Each is taken when there is room for it, or vanishes; each comes back once. */
+static bool send_flood(void)
+{
+	for (int i = 0; i < FLOOD; i++) {
+		tx.desc[0] = part(flood, sizeof flood, 0, 0);
+		queue_offer(&tx, 0);
+		while (tx.used.index == tx.seen)
+			wait_us(500);
+		tx.seen++;
+	}
+	return tx.used.index == tx.seen;
 }
 
 void main(void)
@@ -90,6 +107,8 @@ void main(void)
 		answer.sum = sum;
 		answer.number++;
 		ended = first == 0xee;
+		if (first == 0xdd)
+			sent = send_flood() && sent;
 		sent = send(sizeof answer) && sent;
 	}
 fell:
