@@ -39,6 +39,7 @@ static const char help[] =
     "                                BIG, SetEnabled ID ON, Fini ID,\n"
     "                                SetVolume ID MUTE HEX, Write ID HEX\n"
     "tone HZ MS | record FILE MS     plays; records 16 bits, one channel\n"
+    "clap HZ COUNT                   a tone and a flash together, each second\n"
     "leds N | relative 0|1           properties\n"
     "hang 0|1                        leave input calls unanswered\n"
     "drop | quit                     close the connection, end\n";
@@ -339,6 +340,9 @@ static bool obey(char **word, unsigned words)
 	if (strcmp(command, "tone") == 0 && words > 2 &&
 	    !sound_play(g_ascii_strtod(word[1], NULL), atoi(word[2])))
 		return false;
+	if (strcmp(command, "clap") == 0 && words > 2 &&
+	    !sound_clap(g_ascii_strtod(word[1], NULL), atoi(word[2])))
+		return false;
 	if (strcmp(command, "record") == 0 && words > 2 &&
 	    !sound_record(word[1], atoi(word[2])))
 		return false;
@@ -357,7 +361,8 @@ static bool obey(char **word, unsigned words)
 		machine.hang = atoi(word[1]);
 	else if (strcmp(command, "drop") == 0)
 		machine_drop();
-	else if (strcmp(command, "tone") == 0 || strcmp(command, "record") == 0)
+	else if (strcmp(command, "tone") == 0 || strcmp(command, "clap") == 0 ||
+		 strcmp(command, "record") == 0)
 		; /* it is under way */
 	else if (strcmp(command, "quit") == 0)
 		g_main_loop_quit(loop);

@@ -85,6 +85,9 @@ void machine_drop_ports(void);
 void sound_export(QemuDisplay1Audio *audio);
 /* False while nobody listens. "tone ended" and "recorded BYTES" are said. */
 bool sound_play(double hz, unsigned ms);
+/* Silence, and each second a tone that begins as the first head's corner turns
+ * white or black; "clap US" is said then, of the monotonic clock. */
+bool sound_clap(double hz, unsigned count);
 bool sound_record(const char *file, unsigned ms);
 
 /* ---- screen.c ---- */

@@ -6,10 +6,11 @@
 
 #include "tests/tools/machine.h"
 
-#define PIECE_MS 20
-#define RATE     48000
-#define OUT_ID   7
-#define IN_ID    9
+#define PIECE_MS     20
+#define RATE         48000
+#define CLAP_LOOK_MS 5 /* QEMU's, as the host role starts it */
+#define OUT_ID       7
+#define IN_ID        9
 
 static struct {
 	QemuDisplay1AudioInListener *in;
@@ -97,6 +98,80 @@ bool sound_play(double hz, unsigned ms)
 	qemu_display1_audio_out_listener_call_set_enabled(
 	    machine.audio, OUT_ID, TRUE, NULL, NULL, NULL);
 	g_timeout_add(PIECE_MS, play_on, NULL);
+	return true;
+}
+
+/* ---- claps: a flash and a tone of the same moment ---- */
+
+#define CLAP_PERIOD_MS 1000
+#define CLAP_TONE_MS   150
+#define CLAP_SIDE      32u
+
+static struct {
+	unsigned left, count;
+	gint64 began_us, done; /* frames */
+} claps;
+
+static void flash(bool on)
+{
+	struct head *head = &machine.heads[0];
+	for (unsigned y = 0; y < CLAP_SIDE; y++)
+		for (unsigned x = 0; x < CLAP_SIDE; x++)
+			head->pixels[y * head->width + x] = on ? 0xffffff : 0;
+	head_send_update(head, 0, 0, CLAP_SIDE, CLAP_SIDE, false);
+}
+
+/* As a sound card does: what the time since the last look is worth. */
+static gboolean clap_on(gpointer data)
+{
+	gint64 now = g_get_monotonic_time();
+	gint64 due = (now - claps.began_us) * RATE / G_USEC_PER_SEC;
+	gint64 next = (gint64)(claps.count + 1) * CLAP_PERIOD_MS * RATE / 1000;
+	gint64 last = (gint64)claps.count * CLAP_PERIOD_MS * RATE / 1000;
+	if (!machine.audio || !claps.left) {
+		say("claps ended");
+		return G_SOURCE_REMOVE;
+	}
+	if (claps.done >= next) { /* begins with this piece */
+		claps.count++;
+		claps.left--;
+		last = claps.done;
+		flash(claps.count & 1);
+		say("clap %" G_GINT64_FORMAT, now);
+	}
+	unsigned frames = (unsigned)(due - claps.done);
+	g_autofree int16_t *samples = g_new0(int16_t, frames * 2 + 1);
+	for (unsigned i = 0; i < frames && claps.count; i++) {
+		gint64 at = claps.done + i - last;
+		if (at < (gint64)CLAP_TONE_MS * RATE / 1000 + RATE / 100)
+			samples[2 * i] = samples[2 * i + 1] =
+			    (int16_t)(12000 * sin((double)at * 2 * G_PI *
+						  sound.hz / RATE));
+	}
+	claps.done = due;
+	qemu_display1_audio_out_listener_call_write(
+	    machine.audio, OUT_ID,
+	    g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, samples, frames * 4,
+				      1),
+	    NULL, NULL, NULL);
+	return G_SOURCE_CONTINUE;
+}
+
+bool sound_clap(double hz, unsigned count)
+{
+	if (!machine.audio)
+		return false;
+	sound.hz = hz;
+	claps.left = count;
+	claps.count = 0;
+	claps.done = 0;
+	claps.began_us = g_get_monotonic_time();
+	qemu_display1_audio_out_listener_call_init(
+	    machine.audio, OUT_ID, 16, TRUE, FALSE, RATE, 2, 4, RATE * 4, FALSE,
+	    NULL, NULL, NULL);
+	qemu_display1_audio_out_listener_call_set_enabled(
+	    machine.audio, OUT_ID, TRUE, NULL, NULL, NULL);
+	g_timeout_add(CLAP_LOOK_MS, clap_on, NULL);
 	return true;
 }
 
