@@ -7,10 +7,7 @@
  *   client.c     a viewer: its channels, and the display's `struct viewer`
  *   session.c    main channel
  *   agent.c      the agent that every client is shown, on the main channel
- *   picture.c    display channel: what is sent when
- *   draw.c       display channel: its messages
- *   film.c       display channel: video
- *   image.c      pixels into SPICE's images
+ *   picture.c    display channel, with the files that picture.h names
  *   inputs.c, cursor.c, playback.c, record.c
  *   port.c       ports of the machine: folders, USB devices, consoles
  *

@@ -116,24 +116,17 @@ void spice_draw_image(struct spice_channel *self, uint32_t surface,
 	case SPICE_IMAGE_FILL:
 		draw_fill(self, surface, rect, body->data);
 		return;
-	case SPICE_IMAGE_RAW:
-		out = begin_copy(self, surface, rect, SPICE_IMAGE_TYPE_BITMAP);
-		put8(out, SPICE_BITMAP_FMT_32BIT);
-		put8(out, SPICE_BITMAP_FLAGS_TOP_DOWN);
-		put32(out, rect->w);
-		put32(out, rect->h);
-		put32(out, rect->w * 4);
-		put32(out, 0); /* no palette */
+	case SPICE_IMAGE_LZ:
+		out = begin_copy(self, surface, rect, SPICE_IMAGE_TYPE_LZ_RGB);
 		break;
 	case SPICE_IMAGE_LZ4:
 		out = begin_copy(self, surface, rect, SPICE_IMAGE_TYPE_LZ4);
-		put32(out, body->len);
 		break;
 	default:
 		out = begin_copy(self, surface, rect, SPICE_IMAGE_TYPE_JPEG);
-		put32(out, body->len);
 		break;
 	}
+	put32(out, body->len);
 	g_byte_array_append(out, body->data, body->len);
 	spice_channel_end(self);
 }

@@ -6,6 +6,7 @@
 
 #include "display/codec/analyse.h"
 #include "display/codec/jpeg.h"
+#include "display/spice/lz.h"
 
 #define PIXELS_MAX (SPICE_PART_SIDE * SPICE_PART_SIDE)
 
@@ -37,6 +38,8 @@ static struct coder *coder_of_thread(void)
 	}
 	return self;
 }
+
+G_STATIC_ASSERT(PIXELS_MAX <= SPICE_LZ_PIXELS_MAX);
 
 /* B, G, R, 0, rows without gaps. */
 static void gather(struct coder *self, const struct codec_view *view)
@@ -102,8 +105,8 @@ static uint32_t encode(const void *data, const uint32_t *pixels,
 	gather(self, &view);
 	if (style->lz4 && put_lz4(self, size, out))
 		return SPICE_IMAGE_LZ4;
-	g_byte_array_append(out, (const guint8 *)self->pixels, size);
-	return SPICE_IMAGE_RAW;
+	spice_lz_put(self->pixels, width, height, out);
+	return SPICE_IMAGE_LZ;
 }
 
 G_STATIC_ASSERT(sizeof(struct spice_style) <= JOBS_STYLE_MAX);

@@ -165,6 +165,43 @@ def lz4_block(data, size):
     return out.raw
 
 
+def lz(data, w, h):
+    """SPICE's LZ of 32-bit pixels."""
+    magic, version, kind, width, height, stride, top_down = struct.unpack(">4sIIIIII", data[:28])
+    assert (magic, version, kind, width, height, stride, top_down) == (b"  ZL", 0x10001, 8, w, h, w * 4, 1), data[:28]
+    out, at, size = bytearray(), 28, w * h * 4
+    while len(out) < size:
+        order = data[at]
+        at += 1
+        if order < 32:
+            plain = data[at:at + 3 * (order + 1)]
+            pixels = bytearray(4 * (order + 1))
+            pixels[0::4], pixels[1::4], pixels[2::4] = plain[0::3], plain[1::3], plain[2::3]
+            out += pixels
+            at += 3 * (order + 1)
+            continue
+        length, back = order >> 5, (order & 31) << 8
+        if length == 7:
+            while data[at] == 255:
+                length += 255
+                at += 1
+            length += data[at]
+            at += 1
+        back += data[at]
+        at += 1
+        if back == 8191:
+            back += data[at] << 8 | data[at + 1]
+            at += 2
+        start = len(out) - (back + 1) * 4
+        assert start >= 0
+        while length:
+            piece = out[start:start + length * 4]
+            out += piece
+            length -= len(piece) // 4
+    assert len(out) == size and at == len(data), (len(out), size, at, len(data))
+    return bytes(out)
+
+
 class Display(Channel):
     """Draws what comes; pictures are bytes, 4 a pixel as the machine has them."""
 
@@ -234,15 +271,14 @@ class Display(Channel):
         number, kind, flags, w, h = struct.unpack("<QBBII", body[at:at + 18])
         assert (w, h) == (right - left, bottom - top) and clip == 0
         data = body[at + 18:]
-        if kind == 0:
-            form, top_down, x, y, stride, palette = struct.unpack("<BBIIII", data[:18])
-            pixels = data[18:]
-            assert (form, top_down, x, y, stride) == (8, 4, w, h, w * 4)
-        elif kind == 109:
+        if kind == 109:
             size = struct.unpack("<I", data[:4])[0]
             assert data[4:6] == b"\1\x08" and len(data) == 4 + size
             pixels = lz4_block(data[10:], w * h * 4)
             assert struct.unpack(">I", data[6:10])[0] == size - 6
+        elif kind == 101:
+            assert struct.unpack("<I", data[:4])[0] == len(data) - 4
+            pixels = lz(data[4:], w, h)
         elif kind == 104:
             source = self.surfaces[struct.unpack("<I", data[:4])[0]]
             pixels = bytes(source[2])
