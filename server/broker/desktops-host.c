@@ -94,6 +94,7 @@ static void take_live(struct desktops *self, struct desktop *desktop,
 	if (json_is_integer(idle) && desktop->state == DESKTOP_RUNNING)
 		desktops_used(desktop,
 			      CLAMP(json_integer_value(idle), 0, 365 * 86400));
+	desktops_recorded(self, desktop, json_object_get(message, "recording"));
 	g_free(desktop->accelerator);
 	desktop->accelerator = text_of(message, "accelerator");
 	json_decref(desktop->warning);

@@ -27,6 +27,10 @@ gboolean desktops_change(struct desktops *self, struct desktop *desktop,
  * begun anew, or nobody knows. */
 void desktops_apply_policy(struct desktops *self, struct desktop *desktop,
 			   gboolean fresh);
+/* What its host says of its recording (may be NULL): told, where it is new.
+ */
+void desktops_recorded(struct desktops *self, struct desktop *desktop,
+		       json_t *recording);
 /* When it does not run any more. */
 void desktops_forget_use(struct desktop *desktop);
 /* Somebody used it idle_s ago. */

@@ -130,7 +130,48 @@ void desktops_forget_use(struct desktop *desktop)
 	homes_forget(desktop);
 	desktop->input_us = 0;
 	desktop->warned = desktop->locked = FALSE;
+	g_clear_pointer(&desktop->recording, g_free);
+	g_clear_pointer(&desktop->recorded_by, g_free);
 	g_clear_pointer(&desktop->message, g_free);
+}
+
+/* ---- recording ---- */
+
+gboolean desktop_tells_recording(const struct desktop *desktop)
+{
+	return desktop->recording &&
+	       (strcmp(desktop->recorded_by, "policy") != 0 ||
+		desktop->policy.record != RECORD_QUIET);
+}
+
+void desktops_recorded(struct desktops *self, struct desktop *desktop,
+		       json_t *recording)
+{
+	const char *id = json_string_value(json_object_get(recording, "id"));
+	const char *by = json_string_value(json_object_get(recording, "by"));
+	if (desktop->state != DESKTOP_RUNNING)
+		id = NULL;
+	if (g_strcmp0(id, desktop->recording) == 0)
+		return;
+	gboolean goes_on = id && desktop->recording;
+	g_clear_pointer(&desktop->recording, g_free);
+	if (!id) {
+		event_add(self->broker, "recording", desktop->id,
+			  desktop->user,
+			  "Desktop %s is no longer recorded.", desktop->name);
+		return;
+	}
+	desktop->recording = g_strndup(id, 64);
+	g_free(desktop->recorded_by);
+	desktop->recorded_by = by ? g_strndup(by, 64) : g_strdup("policy");
+	desktop->recorded_since =
+	    json_integer_value(json_object_get(recording, "since"));
+	event_add(self->broker, "recording", desktop->id, desktop->user,
+		  "Desktop %s is being recorded (%s): %s.", desktop->name,
+		  desktop->recorded_by, desktop->recording);
+	if (!goes_on && desktop_tells_recording(desktop))
+		desktop_tell(self, desktop,
+			     "This session is being recorded.", NULL, NULL);
 }
 
 /* ---- idleness ---- */

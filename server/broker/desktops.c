@@ -233,7 +233,7 @@ json_t *desktop_json(struct desktops *self, const struct desktop *desktop)
 	    desktop->message && now - desktop->message_at < MESSAGE_S;
 	return json_pack(
 	    "{s:s, s:s, s:s, s:o, s:s, s:s, s:o, s:f, s:I, s:o, s:o, s:I,"
-	    " s:s, s:I, s:o, s:o, s:o, s:o, s:I}",
+	    " s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:I}",
 	    "id", desktop->id, "name", desktop->name, "pool", desktop->pool,
 	    "user", json_text(spare ? NULL : desktop->user), "state",
 	    desktop_state_name(desktop->state), "cause",
@@ -252,6 +252,12 @@ json_t *desktop_json(struct desktops *self, const struct desktop *desktop)
 	    recent ? json_pack("{s:s, s:I}", "text", desktop->message, "at",
 			       (json_int_t)desktop->message_at)
 		   : json_null(),
+	    "recording",
+	    desktop_tells_recording(desktop)
+		? json_pack("{s:I, s:s}", "since",
+			    (json_int_t)desktop->recorded_since, "by",
+			    desktop->recorded_by)
+		: json_null(),
 	    "serial", (json_int_t)desktop->serial);
 }
 

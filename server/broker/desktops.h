@@ -56,6 +56,9 @@ struct desktop {
 	guint home_timer;
 	char *message; /* the last words to its user, or NULL */
 	gint64 message_at;
+	char *recording;     /* its id; NULL: it is not recorded */
+	char *recorded_by;   /* policy, or who began it */
+	gint64 recorded_since;
 	gboolean counted; /* keeper.c's: this failure has been */
 	void (*removed)(const GError *error, void *data); /* of a discard */
 	void *removed_data;
@@ -123,6 +126,8 @@ void desktop_discard_again(struct desktops *desktops, struct desktop *desktop);
 typedef void (*desktop_told)(const GError *error, void *data);
 void desktop_tell(struct desktops *desktops, struct desktop *desktop,
 		  const char *text, desktop_told told, void *data);
+/* Whether its user is to know that it is recorded. */
+gboolean desktop_tells_recording(const struct desktop *desktop);
 /* Seconds without input while somebody is connected; -1 where unknown. */
 gint64 desktop_idle_s(const struct desktop *desktop);
 /* Locks, warns and disconnects as policy and pool say. */

@@ -17,6 +17,10 @@ static const char *const ways[] = {[WAY_NONE] = "none",
 static const char *const sounds[] = {
     [SOUND_NONE] = "none", [SOUND_PLAY] = "play", [SOUND_BOTH] = "both"};
 
+static const char *const records[] = {[RECORD_NONE] = "none",
+				      [RECORD_QUIET] = "quiet",
+				      [RECORD_TOLD] = "told"};
+
 static unsigned choice(json_t *json, const char *key, const char *const *names,
 		       unsigned count, unsigned otherwise)
 {
@@ -47,6 +51,8 @@ struct policy policy_of_json(json_t *json)
 			    policy_open.files),
 	    .audio = choice(json, "audio", sounds, G_N_ELEMENTS(sounds),
 			    policy_open.audio),
+	    .record = choice(json, "record", records, G_N_ELEMENTS(records),
+			     policy_open.record),
 	    .usb = flag(json, "usb", policy_open.usb),
 	    .watermark = flag(json, "watermark", policy_open.watermark),
 	    .bandwidth_kbit = number(json, "bandwidth_kbit"),
@@ -56,9 +62,10 @@ struct policy policy_of_json(json_t *json)
 
 json_t *policy_json(const struct policy *policy)
 {
-	return json_pack("{s:s, s:s, s:s, s:b, s:b, s:I, s:I}", "clipboard",
+	return json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:I, s:I}", "clipboard",
 			 ways[policy->clipboard], "files", ways[policy->files],
-			 "audio", sounds[policy->audio], "usb", policy->usb,
+			 "audio", sounds[policy->audio], "record",
+			 records[policy->record], "usb", policy->usb,
 			 "watermark", policy->watermark, "bandwidth_kbit",
 			 (json_int_t)policy->bandwidth_kbit, "idle_lock",
 			 (json_int_t)policy->idle_lock_s);
@@ -75,7 +82,7 @@ struct policy policy_of_text(const char *text)
 gboolean policy_same(const struct policy *a, const struct policy *b)
 {
 	return a->clipboard == b->clipboard && a->files == b->files &&
-	       a->audio == b->audio && !a->usb == !b->usb &&
+	       a->audio == b->audio && a->record == b->record && !a->usb == !b->usb &&
 	       !a->watermark == !b->watermark &&
 	       a->bandwidth_kbit == b->bandwidth_kbit &&
 	       a->idle_lock_s == b->idle_lock_s;
@@ -92,6 +99,7 @@ void policy_narrow(struct policy *policy, const struct policy *by)
 	policy->clipboard &= by->clipboard;
 	policy->files &= by->files;
 	policy->audio = MIN(policy->audio, by->audio);
+	policy->record = MAX(policy->record, by->record);
 	policy->usb = policy->usb && by->usb;
 	policy->watermark = policy->watermark || by->watermark;
 	policy->bandwidth_kbit =

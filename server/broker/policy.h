@@ -9,11 +9,14 @@
 #include "server/broker/internal.h"
 
 enum way { WAY_NONE = 0, WAY_IN = 1, WAY_OUT = 2, WAY_BOTH = 3 };
+/* told: who sits there is told of it */
+enum record { RECORD_NONE, RECORD_QUIET, RECORD_TOLD };
 enum sound { SOUND_NONE, SOUND_PLAY, SOUND_BOTH };
 
 struct policy {
 	enum way clipboard, files; /* into the guest, out of it */
 	enum sound audio;
+	enum record record; /* while somebody looks on */
 	gboolean usb, watermark;
 	gint64 bandwidth_kbit; /* 0: no limit */
 	gint64 idle_lock_s;    /* 0: never */

@@ -73,12 +73,15 @@ SHAPE(me, NULL, TEXT("user", .nullable = TRUE, .about = "null on admin.sock"),
       TEXT("role", .choices = roles));
 static const char *const ways[] = {"none", "in", "out", "both", NULL};
 static const char *const sounds[] = {"none", "play", "both", NULL};
+static const char *const records[] = {"none", "quiet", "told", NULL};
 #define POLICY_FIELDS                                                          \
 	TEXT("clipboard", .choices = ways, .low = 1, .high = 8,                \
 	     .about = "into the guest, out of it"),                            \
 	    TEXT("files", .choices = ways, .low = 1, .high = 8),               \
 	    TEXT("audio", .choices = sounds, .low = 1, .high = 8,              \
 		 .about = "play: no microphone"),                              \
+	    TEXT("record", .choices = records, .low = 1, .high = 8,             \
+		 .about = "while somebody looks on; told: and says so"),         \
 	    FLAG("usb"), FLAG("watermark", .about = "user and time"),          \
 	    INT("bandwidth_kbit", .low = 0, .high = 10000000,                  \
 		.about = "0: no limit"),                                       \
@@ -103,6 +106,8 @@ SHAPE(policy_put, "What is absent stays, or is allowed.", POLICY_FIELDS);
 SHAPE(schedule, "While it holds, so many spares; of several the most.",
       SCHEDULE_FIELDS);
 SHAPE(words, "What its user was told last.", TEXT("text"), INT("at"));
+SHAPE(recorded, "What a desktop shows is being recorded.", INT("since"),
+      TEXT("by", .about = "policy, or who began it"));
 SHAPE(told, "A client that looks at its desktop shows it in any case.",
       FLAG("guest", .about = "the guest has shown it"),
       OBJECT("error", &fault, .nullable = TRUE,
@@ -125,6 +130,8 @@ SHAPE(desktop, "A desktop, or with state none a pool that has none yet.",
 		   "connected"),
       OBJECT("message", &words, .nullable = TRUE,
 	     .about = "to its user, for ten minutes"),
+      OBJECT("recording", &recorded, .nullable = TRUE,
+	     .about = "where its user is to be told"),
       INT("serial", .about = "grows with every change"));
 static const char *const snapshot_states[] = {"taking", "ready", "reverting",
 					      "removing", NULL};
@@ -135,6 +142,16 @@ SHAPE(snapshot, "A state of a desktop's disk that one can go back to.",
       TEXT("state", .choices = snapshot_states),
       TEXT("cause", .nullable = TRUE, .about = "why it is in this state"),
       INT("since"), INT("created"));
+SHAPE(recording, "A WebM file; desktop and user as they were then.",
+      TEXT("id"), TEXT("host"), TEXT("machine", .about = "the desktop's id"),
+      TEXT("desktop"), TEXT("user", .nullable = TRUE),
+      TEXT("by", .about = "policy, or who began it"), INT("began"),
+      INT("ended", .nullable = TRUE, .about = "null: under way"),
+      INT("length_ms", .nullable = TRUE),
+      TEXT("why", .nullable = TRUE,
+	   .about = "it ended: asked, desktop, size, time, disk, error, lost"),
+      INT("bytes"));
+SHAPE(recordings, NULL, OBJECTS("recordings", &recording), TOTAL);
 SHAPE(snapshots, NULL, OBJECTS("snapshots", &snapshot),
       TEXT("stands_on", .nullable = TRUE,
 	   .about = "that was taken or gone back to last"));
@@ -389,6 +406,9 @@ SHAPE(all_query, NULL,
       PAGE);
 SHAPE(picture_query, NULL,
       INT("width", .low = 1, .high = 4096, .about = "at most so wide; 320"));
+SHAPE(offset_query, NULL,
+      INT("offset", .low = 0, .high = G_MAXINT64,
+	  .about = "from this byte on; 0"));
 SHAPE(version_query, NULL,
       INT("version", .low = 1, .high = G_MAXINT32, .about = "only this one"));
 SHAPE(events_query, NULL,
@@ -464,6 +484,9 @@ const struct shape *const shapes[] = {&fault,
 				      &home,
 				      &homes,
 				      &home_backup_body,
+				      &recorded,
+				      &recording,
+				      &recordings,
 				      &message_body,
 				      &told,
 				      &words,
@@ -545,6 +568,22 @@ const struct route routes[] = {
     {"POST", "/desktops/{id}/message", ROLE_HELPDESK, 200,
      "Show its user a message", .body = &message_body, .answer = &told,
      .errors = E(NOT_FOUND) | E(CONFLICT), .handle = handle_desktop_message},
+    {"POST", "/desktops/{id}/recording", ROLE_OPERATOR, 202,
+     "Record it until it ends or this is withdrawn; its user is told",
+     .answer = &desktop, .errors = E(NOT_FOUND) | E(CONFLICT) | E(UNAVAILABLE),
+     .handle = handle_recording_begin},
+    {"DELETE", "/desktops/{id}/recording", ROLE_OPERATOR, 202,
+     "Withdraw that; what its policy says goes on", .answer = &desktop,
+     .errors = E(NOT_FOUND) | E(UNAVAILABLE), .handle = handle_recording_end},
+    {"GET", "/recordings", ROLE_OPERATOR, 200, "What was recorded, oldest first",
+     .query = &page_query, .answer = &recordings, .handle = handle_recordings},
+    {"GET", "/recordings/{recording}", ROLE_ADMIN, 200,
+     "The file from an offset on, 1 MiB at most; empty at its end",
+     .query = &offset_query, .bytes = "video/webm",
+     .errors = E(NOT_FOUND) | E(UNAVAILABLE), .handle = handle_recording_read},
+    {"DELETE", "/recordings/{recording}", ROLE_ADMIN, 204, "Remove it",
+     .errors = E(NOT_FOUND) | E(CONFLICT) | E(UNAVAILABLE),
+     .handle = handle_recording_remove},
     {"GET", "/desktops/{id}/snapshots", ROLE_USER, 200, "Its snapshots",
      .answer = &snapshots, .errors = E(NOT_FOUND), .handle = handle_snapshots},
     {"POST", "/desktops/{id}/snapshots", ROLE_USER, 201,

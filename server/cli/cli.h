@@ -36,7 +36,7 @@ struct verb {
 extern const struct verb image_verbs[], desktop_verbs[], user_verbs[],
     pool_verbs[], task_verbs[], store_verbs[], group_verbs[], quota_verbs[],
     plan_verbs[], server_verbs[], session_verbs[], snapshot_verbs[],
-    home_verbs[];
+    home_verbs[], recording_verbs[];
 
 /* A desktop's id by its id, name or POOL/USER; new string. desktop.c. */
 char *cli_desktop(struct cli *cli, const char *wanted, GError **error);

@@ -32,7 +32,8 @@ json_t *policy_parse(const char *text, GError **error)
 			fault_set(error, FAULT_INVALID,
 				  "Write NAME=VALUE,NAME=VALUE: clipboard, "
 				  "files (none, in, out, both), audio (none, "
-				  "play, both), usb, watermark (on, off), "
+				  "play, both), record (none, quiet, told), "
+				  "usb, watermark (on, off), "
 				  "bandwidth-kbit, idle-lock (numbers); or "
 				  "'default'.",
 				  "'%s' is no part of a policy.", *part);
@@ -55,6 +56,11 @@ char *policy_text(json_t *policy)
 			g_string_append_printf(text, "%s%s %s",
 					       text->len ? ", " : "", named[i],
 					       text_of(policy, named[i]));
+	if (strcmp(text_of(policy, "record"), "quiet") == 0 ||
+	    strcmp(text_of(policy, "record"), "told") == 0)
+		g_string_append_printf(
+		    text, "%srecorded%s", text->len ? ", " : "",
+		    *text_of(policy, "record") == 'q' ? " quietly" : "");
 	if (json_is_false(json_object_get(policy, "usb")))
 		g_string_append_printf(text, "%sno usb", text->len ? ", " : "");
 	if (json_is_true(json_object_get(policy, "watermark")))

@@ -8,6 +8,7 @@
 #include "server/host/files.h"
 #include "server/host/hub-homes.h"
 #include "server/host/image.h"
+#include "server/host/recordings.h"
 
 #define EXEC_ARGS_MAX   256
 #define EXEC_MS_DEFAULT 30000
@@ -287,7 +288,53 @@ static void op_machine_policy(struct request *request)
 	if (error)
 		refuse(request, error);
 	else
-		machine_policy(machine, policy, on_answered, request);
+		machine_policy(machine, policy,
+			       json_string_value(json_object_get(
+				   request->message, "user")),
+			       on_answered, request);
+}
+
+static void op_machine_record(struct request *request)
+{
+	GError *error = NULL;
+	json_t *by = json_object_get(request->message, "by");
+	struct machine *machine = machine_of(request, &error);
+	if (machine && !json_is_null(by) && !json_is_string(by))
+		fault_set(&error, FAULT_INVALID, NULL,
+			  "Member 'by' must be a text or null.");
+	if (error)
+		refuse(request, error);
+	else
+		machine_record(machine, json_string_value(by), on_answered,
+			       request);
+}
+
+static void op_recording_list(struct request *request)
+{
+	reply(request, recordings_list(request->hub->root), NULL);
+}
+
+static void op_recording_read(struct request *request)
+{
+	GError *error = NULL;
+	gint64 offset = 0;
+	json_t *part = NULL;
+	const char *id =
+	    jsonline_string(request->message, "recording", &error);
+	if (id && jsonline_integer(request->message, "offset", 0, G_MAXINT64,
+				   &offset, &error))
+		part = recordings_read(request->hub->root, id, offset, &error);
+	reply(request, part, error);
+	g_clear_error(&error);
+}
+
+static void op_recording_remove(struct request *request)
+{
+	GError *error = NULL;
+	const char *id =
+	    jsonline_string(request->message, "recording", &error);
+	done(request,
+	     id && recordings_remove(request->hub->root, id, &error), &error);
 }
 
 static void op_machine_message(struct request *request)
@@ -413,6 +460,10 @@ static const struct {
     {"snapshot.remove", op_snapshot_remove},
     {"machine.policy", op_machine_policy},
     {"machine.message", op_machine_message},
+    {"machine.record", op_machine_record},
+    {"recording.list", op_recording_list},
+    {"recording.read", op_recording_read},
+    {"recording.remove", op_recording_remove},
     {"status", op_status},
 };
 

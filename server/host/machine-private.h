@@ -9,6 +9,7 @@
 #include "vmm/engine.h"
 
 struct start;
+struct machine_record;
 
 struct machine {
 	int refs;
@@ -31,6 +32,7 @@ struct machine {
 	struct engine_machine *vm;
 	struct qga *qga;
 	struct screen *screen;
+	struct machine_record *record;
 	struct start *start; /* while starting, and until its end is done */
 
 	guint report_timer;
@@ -104,5 +106,25 @@ void machine_screen_begin(struct machine *machine);
 gboolean machine_screen_adopt(struct machine *machine);
 /* Ends a process that an earlier role started and nobody can talk to. */
 void machine_end_lost(struct machine *machine);
+/* ---- machine-record.c ---- */
+
+struct machine_record *machine_record_new(struct machine *machine);
+void machine_record_free(struct machine_record *record);
+/* State, viewers or display have changed. */
+void machine_record_look(struct machine *machine);
+/* The display's event "recording", and what its status says (id or NULL). */
+void machine_record_ended(struct machine *machine, json_t *event);
+void machine_record_found(struct machine *machine, const char *id);
+/* The display process has ended; the machine's run has. */
+void machine_record_gone(struct machine *machine);
+void machine_record_over(struct machine *machine);
+/* An operator's; NULL: no longer. */
+void machine_record_wish(struct machine *machine, const char *by);
+/* user may be NULL: as before. */
+void machine_record_policy(struct machine *machine, json_t *policy,
+			   const char *user);
+/* New reference: {"id", "since", "by"} or null. */
+json_t *machine_record_json(const struct machine *machine);
+
 /* Begins shutting down or switching off what runs. */
 void machine_stop_begin(struct machine *machine, gboolean shutdown);

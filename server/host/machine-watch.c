@@ -187,6 +187,7 @@ static void on_first_frame(void *data)
 	/* another process than the one that was told; it began closed */
 	if (self->policy)
 		screen_policy(self->screen, self->policy, NULL, NULL);
+	machine_record_look(self);
 	admit_gateway(self);
 	if (self->start)
 		machine_start_picture(self);
@@ -198,6 +199,7 @@ static void on_viewers(unsigned count, void *data)
 	if (self->viewers == count)
 		return;
 	self->viewers = count;
+	machine_record_look(self);
 	machine_report_soon(self);
 }
 
@@ -220,6 +222,7 @@ static void on_newer_picture(void *data)
 static void on_screen_ended(const GError *why, void *data)
 {
 	struct machine *self = data;
+	machine_record_gone(self);
 	on_viewers(0, self);
 	screen_again(self, why);
 }
@@ -229,7 +232,19 @@ static void on_source_lost(void *data)
 	screen_again(data, NULL);
 }
 
+static void on_recording(json_t *event, void *data)
+{
+	machine_record_ended(data, event);
+}
+
+static void on_recording_found(const char *id, void *data)
+{
+	machine_record_found(data, id);
+}
+
 static const struct screen_handlers screen_handlers = {
+    .recording = on_recording,
+    .recording_found = on_recording_found,
     .first_frame = on_first_frame,
     .viewers = on_viewers,
     .picture = on_newer_picture,

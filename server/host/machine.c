@@ -28,6 +28,7 @@ void machine_unref(struct machine *self)
 	g_clear_error(&self->error);
 	g_clear_error(&self->warning);
 	json_decref(self->policy);
+	machine_record_free(self->record);
 	g_free(self->stage);
 	g_free(self->folder);
 	g_free(self->run_dir);
@@ -46,6 +47,7 @@ static struct machine *make(struct world *world, const char *id)
 	    g_build_filename(world->root->run, "desktops", id, NULL);
 	self->about.vm = self->id;
 	self->since = g_get_real_time() / G_USEC_PER_SEC;
+	self->record = machine_record_new(self);
 	return self;
 }
 
@@ -133,6 +135,9 @@ json_t *machine_describe(struct machine *self)
 		    out, "idle_s",
 		    json_integer((g_get_monotonic_time() - self->input_us) /
 				 G_USEC_PER_SEC));
+	if (self->life == LIFE_RUNNING)
+		json_object_set_new(out, "recording",
+				    machine_record_json(self));
 	if (self->engine)
 		json_object_set_new(
 		    out, "accelerator",
@@ -194,6 +199,7 @@ gboolean machine_step(struct machine *self, enum life_step step)
 		self->viewers = 0;
 		self->input_us = 0;
 		self->leaving = FALSE;
+		machine_record_over(self);
 		g_clear_pointer(&self->policy, json_decref);
 	}
 	g_clear_pointer(&self->stage, g_free);
@@ -439,7 +445,7 @@ static void on_policy(json_t *reply, const GError *error, void *data)
 	answer(data, error ? NULL : json_object(), error);
 }
 
-void machine_policy(struct machine *self, json_t *policy,
+void machine_policy(struct machine *self, json_t *policy, const char *user,
 		    machine_answered answered, void *data)
 {
 	struct question *question = ask(self, answered, data);
@@ -447,7 +453,22 @@ void machine_policy(struct machine *self, json_t *policy,
 		return;
 	json_decref(self->policy);
 	self->policy = json_deep_copy(policy);
+	machine_record_policy(self, policy, user);
 	screen_policy(self->screen, policy, on_policy, question);
+}
+
+void machine_record(struct machine *self, const char *by,
+		    machine_answered answered, void *data)
+{
+	if (!by && self->life != LIFE_RUNNING) {
+		answered(json_object(), NULL, data);
+		return;
+	}
+	struct question *question = ask(self, answered, data);
+	if (!question)
+		return;
+	machine_record_wish(self, by);
+	answer(question, json_object(), NULL);
 }
 
 static void on_message(GObject *source, GAsyncResult *result, void *data)

@@ -64,8 +64,13 @@ void machine_picture(struct machine *machine, unsigned width,
 void machine_disconnect(struct machine *machine, machine_answered answered,
 			void *data);
 /* Holds for this display process and those that follow it, until the machine
- * ends. policy: docs/api.md; borrowed. */
-void machine_policy(struct machine *machine, json_t *policy,
+ * ends. policy: docs/api.md; borrowed. user: whose it is, or NULL
+ * for as before. */
+void machine_policy(struct machine *machine, json_t *policy, const char *user,
+		    machine_answered answered, void *data);
+/* Records it for whom `by` names, for as long as it runs; NULL: no longer,
+ * unless the policy says so. */
+void machine_record(struct machine *machine, const char *by,
 		    machine_answered answered, void *data);
 /* Shows text to who sits there, by the image's /usr/lib/oriel/message. */
 void machine_message(struct machine *machine, const char *text,

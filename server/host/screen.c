@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/paths.h"
 #include "server/host/proc.h"
+#include "server/host/recordings.h"
 
 #define DIAL_FIRST_MS 15
 #define DIAL_AGAIN_MS 1000
@@ -166,6 +167,9 @@ static void on_event(struct jsonline *channel, const char *event,
 		tell_viewers(self, (guint64)MAX(count, 0));
 	} else if (strcmp(event, "input") == 0) {
 		tell_input(self, 0);
+	} else if (strcmp(event, "recording") == 0) {
+		if (self->handlers->recording)
+			self->handlers->recording(message, self->data);
 	} else if (strcmp(event, "picture") == 0) {
 		tell(self, self->handlers->picture);
 	} else if (strcmp(event, "source") == 0) {
@@ -217,6 +221,11 @@ static void on_status(struct jsonline *channel, json_t *reply,
 		tell_input(self, MAX(0, json_integer_value(idle)));
 	if (json_is_integer(json_object_get(reply, "first_frame_us")))
 		told_frame(self);
+	json_t *recording = json_object_get(reply, "recording");
+	if (self->handlers->recording_found)
+		self->handlers->recording_found(
+		    json_string_value(json_object_get(recording, "id")),
+		    self->data);
 	if (g_strcmp0(source, "lost") == 0)
 		tell(self, self->handlers->source_lost);
 	release(self);
@@ -383,6 +392,19 @@ void screen_policy(struct screen *self, json_t *policy,
 	json_t *message = json_copy(policy);
 	json_object_set_new(message, "op", json_string("policy"));
 	ask(self, message, -1, answered, data);
+}
+
+void screen_record(struct screen *self, gboolean on, const char *id,
+		   const char *title, int fd, screen_answered answered,
+		   void *data)
+{
+	json_t *message =
+	    json_pack("{s:s, s:b, s:s*, s:s*, s:I}", "op", "record", "on", on,
+		      "id", id, "title", title, "min_free_bytes",
+		      (json_int_t)RECORDINGS_SPARE_MIB << 20);
+	ask(self, message, fd, answered, data);
+	if (fd >= 0)
+		close(fd);
 }
 
 static void on_source(json_t *reply, const GError *error, void *data)

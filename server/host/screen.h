@@ -16,6 +16,10 @@ struct screen_handlers {
 	void (*viewers)(unsigned count, void *data);
 	void (*picture)(void *data);              /* a newer one can be had */
 	void (*input)(gint64 ago_ms, void *data); /* a viewer used it */
+	void (*recording)(json_t *event, void *data); /* it has ended */
+	/* What its status says, whenever it is (again) heard of; id NULL: it
+	 * does not record. */
+	void (*recording_found)(const char *id, void *data);
 	void (*source_lost)(void *data); /* its Display1 connection broke */
 	void (*ended)(const GError *why, void *data);
 };
@@ -49,6 +53,11 @@ void screen_disconnect(struct screen *screen, screen_answered answered,
 /* policy is docs/api.md's; borrowed. */
 void screen_policy(struct screen *screen, json_t *policy,
 		   screen_answered answered, void *data);
+
+/* Begins a recording into fd (taken), or ends it. */
+void screen_record(struct screen *screen, gboolean on, const char *id,
+		   const char *title, int fd, screen_answered answered,
+		   void *data);
 
 /* Ends the process: in order, and after 2 s by force; `ended` is not called.
  * Frees the object; the rest goes on by itself. */
