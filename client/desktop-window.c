@@ -5,6 +5,7 @@
 #include "client/app-help.h"
 #include "client/clipboard.h"
 #include "client/desktop-menu.h"
+#include "client/desktop-notes.h"
 #include "client/events.h"
 #include "client/file-drop.h"
 #include "client/folder-panel.h"
@@ -37,6 +38,7 @@ struct desktop_window {
 	struct file_drop *drop;
 	struct usb_panel *usb;
 	struct folder_panel *folder; /* NULL: a kiosk has no files */
+	struct desktop_notes *notes;
 	struct link *link;
 	struct session *session;
 	struct api *api;
@@ -176,6 +178,10 @@ static void on_status(const struct link_status *status, void *data)
 		if (before == LINK_UP)
 			hide_hint(self);
 	}
+	if (status->state == LINK_UP)
+		desktop_notes_follow(self->notes, link_desktop_id(self->link));
+	else if (status->state == LINK_ENDED)
+		desktop_notes_follow(self->notes, NULL);
 	show_status(self, status);
 	if (self->kiosk && status->state == LINK_ENDED && status->shut_down &&
 	    !self->leave)
@@ -622,6 +628,7 @@ static void on_destroy(GtkWidget *widget, struct desktop_window *self)
 	file_drop_free(self->drop);
 	usb_panel_free(self->usb);
 	folder_panel_free(self->folder);
+	desktop_notes_free(self->notes);
 	stats_overlay_free(self->stats);
 	notice_free(self->notice);
 	fullscreen_bar_free(self->bar);
@@ -715,6 +722,9 @@ static void build_body(struct desktop_window *self, const char *name)
 	self->drop = file_drop_new(self->viewer, say, self);
 	gtk_overlay_add_overlay(GTK_OVERLAY(self->overlay),
 				file_drop_widget(self->drop));
+
+	self->notes = desktop_notes_new(self->api);
+	desktop_notes_add_to(self->notes, GTK_OVERLAY(self->overlay));
 
 	self->bar = fullscreen_bar_new(name, self->kiosk);
 	gtk_overlay_add_overlay(GTK_OVERLAY(self->overlay),

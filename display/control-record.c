@@ -50,7 +50,7 @@ static void on_ended(const struct recorder_end *end, void *data)
 	    "why", end->why, "bytes", (json_int_t)end->bytes, "length_ms",
 	    (json_int_t)MAX(end->length_ms, 0));
 	if (self->id)
-		json_object_set_new(event, "id", json_string(self->id));
+		json_object_set_new(event, "recording", json_string(self->id));
 	if (end->error)
 		json_object_set_new(event, "error",
 				    jsonline_from_error(end->error));
@@ -110,7 +110,7 @@ static bool begin(struct control_record *self, json_t *message, int fd,
 		    recorder_new(self->display, fd, &settings, on_ended, self);
 		g_free(self->id);
 		self->id =
-		    g_strdup(json_string_value(json_object_get(message, "id")));
+		    g_strdup(json_string_value(json_object_get(message, "recording")));
 		self->since_unix_s = g_get_real_time() / G_USEC_PER_SEC;
 		return true;
 	}
@@ -141,5 +141,5 @@ json_t *control_record_status(const struct control_record *self)
 	if (!self->recorder)
 		return json_null();
 	return json_pack("{s:I, s:s?}", "since", (json_int_t)self->since_unix_s,
-			 "id", self->id);
+			 "recording", self->id);
 }

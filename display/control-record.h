@@ -18,5 +18,5 @@ void control_record_free(struct control_record *self);
 /* Takes fd (-1: none). */
 bool control_record_take(struct control_record *self, json_t *message, int fd,
 			 GError **error);
-/* New reference: {"since", "id"} or null. */
+/* New reference: {"since", "recording"} or null. */
 json_t *control_record_status(const struct control_record *self);

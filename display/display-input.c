@@ -30,6 +30,8 @@ gint64 display_input_us(const struct display *self)
 void display_key(struct viewer *viewer, unsigned keycode, bool down)
 {
 	guint8 *keys = viewer->keys;
+	if (viewer->view_only)
+		return;
 	display_note_input(viewer->display);
 	if (down)
 		viewer->display->pressed = viewer->display->input;
@@ -75,6 +77,8 @@ void display_pointer(struct viewer *viewer, unsigned x, unsigned y,
 {
 	struct display *self = viewer->display;
 	unsigned head, changed = viewer->buttons ^ buttons;
+	if (viewer->view_only)
+		return;
 	display_note_input(self);
 	if (changed)
 		self->pressed = self->input;

@@ -58,6 +58,9 @@ struct viewer {
 	gint64 since_unix_s;
 	guint64 bytes_sent;
 	bool attached;
+	/* It looks on: no input, sizes, clipboard or files of its own. Set
+	 * before display_attach(). */
+	bool view_only;
 	/* what this one holds down: released when it goes */
 	guint8 keys[32];
 	unsigned buttons;

@@ -19,14 +19,14 @@
 struct program {
 	GMainLoop *loop;
 	struct display *display;
-	struct rfb_server *rfb;
+	struct rfb_server *rfb, *view;
 	struct spice_server *spice;
 	struct windows *windows;
 	struct control *control;
 };
 
 static struct {
-	char *display1, *rfb, *spice, *windows, *control, *ticket_file, *name,
+	char *display1, *rfb, *view, *spice, *windows, *control, *ticket_file, *name,
 	    *vm;
 	gint display1_fd;
 	gboolean no_auth, closed, verbose, version;
@@ -39,6 +39,8 @@ static const GOptionEntry entries[] = {
      "A connected Display1 socket passed to this process", "N"},
     {"rfb", 0, 0, G_OPTION_ARG_STRING, &options.rfb, "Serve VNC viewers here",
      "unix:PATH|HOST:PORT"},
+    {"view", 0, 0, G_OPTION_ARG_STRING, &options.view,
+     "Serve VNC viewers that only look on here", "unix:PATH"},
     {"spice", 0, 0, G_OPTION_ARG_STRING, &options.spice,
      "Serve SPICE viewers here", "unix:PATH|HOST:PORT"},
     {"windows", 0, 0, G_OPTION_ARG_STRING, &options.windows,
@@ -188,6 +190,15 @@ static bool serve(struct program *self, GError **error)
 		if (!self->rfb)
 			return false;
 	}
+	if (options.view) {
+		if (!unix_path(options.view, "--view", error))
+			return false;
+		self->view = rfb_server_new(self->display, options.view, NULL,
+					    false, error);
+		if (!self->view)
+			return false;
+		rfb_server_view_only(self->view);
+	}
 	if (options.spice) {
 		self->spice = spice_server_new(self->display, options.spice,
 					       ticket, options.no_auth, error);
@@ -258,6 +269,7 @@ int main(int argc, char **argv)
 	control_free(self.control);
 	windows_free(self.windows);
 	spice_server_free(self.spice);
+	rfb_server_free(self.view);
 	rfb_server_free(self.rfb);
 	display_free(self.display);
 	g_main_loop_unref(self.loop);

@@ -192,6 +192,8 @@ static void take_latin1(struct rfb_client *self, const uint8_t *bytes,
 void rfb_clip_message(struct rfb_client *self,
 		      const struct rfb_message *message)
 {
+	if (!self->clip_joined)
+		return; /* it only looks on */
 	if (message->type == RFB_CUT_TEXT) {
 		take_latin1(self, message->text.bytes, message->text.length);
 		return;
@@ -225,6 +227,8 @@ void rfb_clip_message(struct rfb_client *self,
 
 void rfb_clip_extended(struct rfb_client *self)
 {
+	if (!self->clip_joined)
+		return;
 	/* text of any length is announced first, never sent unasked */
 	static const uint8_t sizes[4];
 	send_extended(self,
@@ -237,6 +241,8 @@ void rfb_clip_extended(struct rfb_client *self)
 
 void rfb_clip_init(struct rfb_client *self)
 {
+	if (self->viewer.view_only)
+		return;
 	self->party.ops = &clipboard_ops;
 	clipboard_join(display_clipboard(rfb_server_display(self->server)),
 		       &self->party);

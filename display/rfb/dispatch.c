@@ -214,6 +214,12 @@ static void set_desktop_size(struct rfb_client *self,
 	    [DISPLAY_RESIZE_INVALID] = 3,
 	    [DISPLAY_RESIZE_LOST] = 1,
 	};
+	if (self->viewer.view_only) {
+		self->size_status = 1;
+		self->size_reason = 1;
+		self->size_due = self->can_resize_extended;
+		return;
+	}
 	self->size_status =
 	    status[sane ? display_resize(rfb_server_display(self->server),
 					 heads, count)

@@ -9,6 +9,7 @@
 struct rfb_server {
 	struct display *display;
 	struct door *door;
+	bool view_only;
 };
 
 struct display *rfb_server_display(struct rfb_server *self)
@@ -46,6 +47,7 @@ void rfb_server_take(struct rfb_server *self, int fd)
 	}
 	struct rfb_client *client =
 	    rfb_client_new(self, fd, door_ticket(self->door) != NULL);
+	client->viewer.view_only = self->view_only;
 	if (!client->line.dead)
 		door_list(self->door, client);
 }
@@ -94,6 +96,11 @@ struct rfb_server *rfb_server_new(struct display *display, const char *address,
 		return self;
 	rfb_server_free(self);
 	return NULL;
+}
+
+void rfb_server_view_only(struct rfb_server *self)
+{
+	self->view_only = true;
 }
 
 void rfb_server_free(struct rfb_server *self)

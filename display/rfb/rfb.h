@@ -18,6 +18,9 @@ struct rfb_server;
 struct rfb_server *rfb_server_new(struct display *display, const char *address,
 				  const char *ticket, bool no_auth,
 				  GError **error);
+/* Whoever comes from now on only looks on: their input, sizes and clipboards
+ * are not the desktop's. */
+void rfb_server_view_only(struct rfb_server *self);
 void rfb_server_free(struct rfb_server *self);
 
 /* A client that is connected already, to be served without authentication;

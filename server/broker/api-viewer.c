@@ -87,6 +87,17 @@ static json_t *describe(const struct place *place,
 	    "fingerprint", json_object_get(place->facts, "fingerprint"));
 }
 
+json_t *request_viewer(struct request *request, struct desktop *desktop,
+		       const char *user, const char *ticket, GError **error)
+{
+	struct place place = {0};
+	json_t *answer = find_gateway(request, &place, error)
+			     ? describe(&place, desktop, user, ticket)
+			     : NULL;
+	place_clear(&place);
+	return answer;
+}
+
 void handle_desktop_viewer(struct request *request)
 {
 	struct desktop *desktop = request_desktop(request);

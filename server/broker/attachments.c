@@ -3,6 +3,7 @@
 #include "common/fault.h"
 #include "common/log.h"
 #include "server/broker/secrets.h"
+#include "server/broker/shadows.h"
 #include "server/broker/tunnels.h"
 
 /* Only words: what is forgotten here is refused all the same. */
@@ -11,7 +12,7 @@
 /* What `resume` needs, in memory too: a session with a desktop goes on while
  * the store is away. */
 struct held {
-	char *desktop, *user;
+	char *desktop, *user, *shadow;
 };
 
 static void held_free(void *data)
@@ -19,15 +20,24 @@ static void held_free(void *data)
 	struct held *held = data;
 	g_free(held->desktop);
 	g_free(held->user);
+	g_free(held->shadow);
 	g_free(held);
 }
 
+/* Of a session's column `session`: a shadow's mark, or NULL. */
+static const char *shadow_of(const char *session)
+{
+	return session && g_str_has_prefix(session, SHADOW_PREFIX) ? session
+								   : NULL;
+}
+
 static void hold(struct broker *broker, const char *hash, const char *desktop,
-		 const char *user)
+		 const char *user, const char *shadow)
 {
 	struct held *held = g_new0(struct held, 1);
 	held->desktop = g_strdup(desktop);
 	held->user = g_strdup(user);
+	held->shadow = g_strdup(shadow);
 	g_hash_table_insert(broker->attached, g_strdup(hash), held);
 }
 
@@ -37,12 +47,13 @@ gboolean attachments_load(struct broker *broker, GError **error)
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, held_free);
 	broker->taken =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	g_autoptr(store_rows) rows =
-	    store_query(broker->store, error,
-			"SELECT hash, desktop, user_name FROM attaches", NULL);
+	g_autoptr(store_rows) rows = store_query(
+	    broker->store, error,
+	    "SELECT hash, desktop, user_name, session FROM attaches", NULL);
 	for (gsize i = 0; rows && i < store_rows_count(rows); i++)
 		hold(broker, store_rows_text(rows, i, 0),
-		     store_rows_text(rows, i, 1), store_rows_text(rows, i, 2));
+		     store_rows_text(rows, i, 1), store_rows_text(rows, i, 2),
+		     shadow_of(store_rows_text(rows, i, 3)));
 	return rows != NULL;
 }
 
@@ -74,6 +85,7 @@ void attachment_clear(struct attachment *attach)
 	g_clear_pointer(&attach->hash, g_free);
 	g_clear_pointer(&attach->desktop, g_free);
 	g_clear_pointer(&attach->user, g_free);
+	g_clear_pointer(&attach->shadow, g_free);
 	g_clear_pointer(&attach->older, g_ptr_array_unref);
 }
 
@@ -107,6 +119,7 @@ static char *open_row(struct broker *broker, const char *desktop,
 	attach->hash = g_steal_pointer(&hash);
 	attach->desktop = g_strdup(desktop);
 	attach->user = g_strdup(user);
+	attach->shadow = g_strdup(shadow_of(session));
 	return g_steal_pointer(&secret);
 }
 
@@ -123,7 +136,8 @@ static void take_over(struct broker *broker, struct attachment *attach)
 		tunnels_revoke(broker->tunnels, hash,
 			       attach_cause_text(ATTACH_ELSEWHERE));
 	}
-	hold(broker, attach->hash, attach->desktop, attach->user);
+	hold(broker, attach->hash, attach->desktop, attach->user,
+	     attach->shadow);
 }
 
 static char *redeem(struct broker *broker, const char *ticket,
@@ -196,12 +210,13 @@ gboolean attachment_resume(struct broker *broker, const char *secret,
 		attach->hash = g_steal_pointer(&hash);
 		attach->desktop = g_strdup(held->desktop);
 		attach->user = g_strdup(held->user);
+		attach->shadow = g_strdup(held->shadow);
 		return TRUE;
 	}
 	g_autoptr(store_rows) rows = store_query(
 	    broker->store, error,
-	    "SELECT desktop, user_name FROM attaches WHERE hash = $1", "s",
-	    hash);
+	    "SELECT desktop, user_name, session FROM attaches WHERE hash = $1",
+	    "s", hash);
 	if (!rows)
 		return FALSE;
 	if (!store_rows_count(rows)) {
@@ -216,6 +231,7 @@ gboolean attachment_resume(struct broker *broker, const char *secret,
 	attach->hash = g_steal_pointer(&hash);
 	attach->desktop = g_strdup(store_rows_text(rows, 0, 0));
 	attach->user = g_strdup(store_rows_text(rows, 0, 1));
+	attach->shadow = g_strdup(shadow_of(store_rows_text(rows, 0, 2)));
 	return TRUE;
 }
 

@@ -20,6 +20,7 @@
 #include "server/broker/passwords.h"
 #include "server/broker/schema.h"
 #include "server/broker/store-tool.h"
+#include "server/broker/shadows.h"
 #include "server/broker/tasks.h"
 #include "server/broker/throttle.h"
 #include "server/broker/tunnels.h"
@@ -77,6 +78,7 @@ static gboolean build(struct broker *broker, const struct role_options *options,
 	       (broker->tasks = tasks_create(broker, error)) &&
 	       (broker->keeper = keeper_create(broker)) &&
 	       (broker->hosts = hosts_create(broker, error)) &&
+	       (broker->shadows = shadows_create(broker)) &&
 	       (broker->tunnels = tunnels_create(broker, error)) &&
 	       (broker->api = api_create(broker, error));
 }
@@ -96,6 +98,7 @@ static void tear_down(struct broker *broker)
 	store_settle(broker->store); /* its waiters are whose end comes now */
 	api_destroy(broker->api);
 	tunnels_destroy(broker->tunnels);
+	shadows_destroy(broker->shadows);
 	g_clear_pointer(&broker->keeper, keeper_destroy);
 	g_clear_pointer(&broker->hosts, hosts_destroy);
 	oidc_destroy(broker->oidc);

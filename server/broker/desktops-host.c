@@ -77,6 +77,8 @@ static void take_live(struct desktops *self, struct desktop *desktop,
 		desktop->address = text_of(message, "rfb");
 		g_free(desktop->windows);
 		desktop->windows = text_of(message, "windows");
+		g_free(desktop->view);
+		desktop->view = text_of(message, "view");
 		g_free(desktop->spice);
 		desktop->spice = text_of(message, "spice");
 	}

@@ -156,8 +156,8 @@ void desktops_recorded(struct desktops *self, struct desktop *desktop,
 	gboolean goes_on = id && desktop->recording;
 	g_clear_pointer(&desktop->recording, g_free);
 	if (!id) {
-		event_add(self->broker, "recording", desktop->id,
-			  desktop->user,
+		desktops_noted(self, desktop);
+		event_add(self->broker, "recording", desktop->id, desktop->user,
 			  "Desktop %s is no longer recorded.", desktop->name);
 		return;
 	}
@@ -169,9 +169,10 @@ void desktops_recorded(struct desktops *self, struct desktop *desktop,
 	event_add(self->broker, "recording", desktop->id, desktop->user,
 		  "Desktop %s is being recorded (%s): %s.", desktop->name,
 		  desktop->recorded_by, desktop->recording);
+	desktops_noted(self, desktop);
 	if (!goes_on && desktop_tells_recording(desktop))
-		desktop_tell(self, desktop,
-			     "This session is being recorded.", NULL, NULL);
+		desktop_tell(self, desktop, "This session is being recorded.",
+			     NULL, NULL);
 }
 
 /* ---- idleness ---- */
@@ -281,6 +282,12 @@ static void on_told(struct jsonline *channel, json_t *reply,
 		    const GError *error, void *data)
 {
 	struct telling *telling = data;
+	struct desktop *desktop = desktops_find(telling->owner, telling->id);
+	/* a client shows what the guest does not, and nothing twice */
+	if (desktop && error) {
+		desktop->message_due = TRUE;
+		desktops_noted(telling->owner, desktop);
+	}
 	if (telling->told)
 		telling->told(error, telling->data);
 	else if (error)
@@ -300,6 +307,7 @@ void desktop_tell(struct desktops *self, struct desktop *desktop,
 	g_free(desktop->message);
 	desktop->message = g_strdup(text);
 	desktop->message_at = store_now(self->broker->store);
+	desktop->message_due = FALSE;
 	desktops_touch(self, desktop);
 	hosts_call(self->broker->hosts, desktop->host,
 		   json_pack("{s:s, s:s, s:s}", "op", "machine.message",

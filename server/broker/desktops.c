@@ -12,6 +12,7 @@
 #include "server/broker/limits.h"
 #include "server/broker/pools.h"
 #include "server/broker/secrets.h"
+#include "server/broker/shadows.h"
 
 /* how long until a change that the store could not take is tried again */
 #define RETRY_S 10
@@ -36,6 +37,7 @@ static void desktop_free(void *data)
 	g_free(desktop->stage);
 	g_free(desktop->address);
 	g_free(desktop->windows);
+	g_free(desktop->view);
 	g_free(desktop->spice);
 	g_free(desktop->accelerator);
 	json_decref(desktop->error);
@@ -76,7 +78,7 @@ static struct desktop *add_row(struct desktops *self, store_rows *rows, gsize i)
 	desktop->floating =
 	    g_strcmp0(store_rows_text(rows, i, 14), "floating") == 0;
 	desktop->heard_us = g_get_monotonic_time();
-	desktop->serial = hub_serial(self->broker->hub);
+	desktop->serial = desktop->notes_serial = hub_serial(self->broker->hub);
 	g_hash_table_insert(self->by_id, desktop->id, desktop);
 	return desktop;
 }
@@ -223,6 +225,21 @@ char *desktop_stage(struct desktops *self, const struct desktop *desktop)
 	return g_strdup(doing);
 }
 
+static json_t *message_json(const struct desktop *desktop)
+{
+	return json_pack("{s:s, s:I}", "text", desktop->message, "at",
+			 (json_int_t)desktop->message_at);
+}
+
+static json_t *recording_json(const struct desktop *desktop)
+{
+	if (!desktop_tells_recording(desktop))
+		return json_null();
+	return json_pack("{s:I, s:s}", "since",
+			 (json_int_t)desktop->recorded_since, "by",
+			 desktop->recorded_by);
+}
+
 json_t *desktop_json(struct desktops *self, const struct desktop *desktop)
 {
 	g_autofree char *stage = desktop_stage(self, desktop);
@@ -233,7 +250,7 @@ json_t *desktop_json(struct desktops *self, const struct desktop *desktop)
 	    desktop->message && now - desktop->message_at < MESSAGE_S;
 	return json_pack(
 	    "{s:s, s:s, s:s, s:o, s:s, s:s, s:o, s:f, s:I, s:o, s:o, s:I,"
-	    " s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:I}",
+	    " s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
 	    "id", desktop->id, "name", desktop->name, "pool", desktop->pool,
 	    "user", json_text(spare ? NULL : desktop->user), "state",
 	    desktop_state_name(desktop->state), "cause",
@@ -249,16 +266,30 @@ json_t *desktop_json(struct desktops *self, const struct desktop *desktop)
 	    json_text(desktop->host), "accelerator",
 	    json_text(desktop->accelerator), "idle",
 	    idle_s >= 0 ? json_integer(idle_s) : json_null(), "message",
-	    recent ? json_pack("{s:s, s:I}", "text", desktop->message, "at",
-			       (json_int_t)desktop->message_at)
-		   : json_null(),
-	    "recording",
-	    desktop_tells_recording(desktop)
-		? json_pack("{s:I, s:s}", "since",
-			    (json_int_t)desktop->recorded_since, "by",
-			    desktop->recorded_by)
-		: json_null(),
-	    "serial", (json_int_t)desktop->serial);
+	    recent ? message_json(desktop) : json_null(), "recording",
+	    recording_json(desktop), "shadow",
+	    shadow_user_json(desktop->shadow), "serial",
+	    (json_int_t)desktop->serial);
+}
+
+json_t *desktop_notes_json(struct desktops *self, const struct desktop *desktop)
+{
+	gint64 now = store_now(self->broker->store);
+	gboolean due = desktop->message && desktop->message_due &&
+		       now - desktop->message_at < MESSAGE_S;
+	return json_pack("{s:o, s:o, s:o, s:I}", "message",
+			 due ? message_json(desktop) : json_null(), "recording",
+			 recording_json(desktop), "shadow",
+			 shadow_user_json(desktop->shadow), "serial",
+			 (json_int_t)desktop->notes_serial);
+}
+
+void desktops_noted(struct desktops *self, struct desktop *desktop)
+{
+	g_autofree char *key = g_strconcat(NOTES_KEY, desktop->id, NULL);
+	desktop->notes_serial = hub_serial(self->broker->hub);
+	hub_changed(self->broker->hub, key);
+	desktops_touch(self, desktop);
 }
 
 /* ---- changes ---- */
@@ -385,6 +416,7 @@ gboolean desktops_change(struct desktops *self, struct desktop *desktop,
 	if (to != DESKTOP_RUNNING) {
 		g_clear_pointer(&desktop->address, g_free);
 		g_clear_pointer(&desktop->windows, g_free);
+		g_clear_pointer(&desktop->view, g_free);
 		g_clear_pointer(&desktop->spice, g_free);
 		g_clear_pointer(&desktop->warning, json_decref);
 		desktop->viewers = 0;

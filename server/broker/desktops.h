@@ -28,6 +28,7 @@ struct desktop {
 	json_t *warning;
 	char *stage, *address, *accelerator;
 	char *windows; /* address of its windows' stream; NULL: none */
+	char *view;    /* address for who only looks on; NULL: none */
 	char *spice;   /* address; NULL where the display speaks none */
 	double fraction;
 	gint64 viewers;
@@ -56,9 +57,12 @@ struct desktop {
 	guint home_timer;
 	char *message; /* the last words to its user, or NULL */
 	gint64 message_at;
+	gboolean message_due; /* the guest has not shown it */
+	gint64 notes_serial;
 	char *recording;     /* its id; NULL: it is not recorded */
 	char *recorded_by;   /* policy, or who began it */
 	gint64 recorded_since;
+	const struct shadow *shadow; /* shadows.c's; NULL: none */
 	gboolean counted; /* keeper.c's: this failure has been */
 	void (*removed)(const GError *error, void *data); /* of a discard */
 	void *removed_data;
@@ -126,6 +130,11 @@ void desktop_discard_again(struct desktops *desktops, struct desktop *desktop);
 typedef void (*desktop_told)(const GError *error, void *data);
 void desktop_tell(struct desktops *desktops, struct desktop *desktop,
 		  const char *text, desktop_told told, void *data);
+/* What its user is to know at once (message, recording, shadow) is new. */
+void desktops_noted(struct desktops *desktops, struct desktop *desktop);
+json_t *desktop_notes_json(struct desktops *desktops,
+			   const struct desktop *desktop);
+#define NOTES_KEY "notes " /* in the hub, followed by the id */
 /* Whether its user is to know that it is recorded. */
 gboolean desktop_tells_recording(const struct desktop *desktop);
 /* Seconds without input while somebody is connected; -1 where unknown. */

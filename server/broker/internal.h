@@ -18,6 +18,7 @@ struct hosts;
 struct keeper;
 struct oidc;
 struct passwords;
+struct shadows;
 struct tasks;
 struct throttle;
 struct tunnels;
@@ -37,6 +38,7 @@ struct broker {
 	struct tasks *tasks;
 	struct hosts *hosts;
 	struct keeper *keeper;
+	struct shadows *shadows;
 	struct tunnels *tunnels;
 	struct api *api;
 	GHashTable *attached, *taken; /* attachments.c's */

@@ -8,6 +8,7 @@ const struct policy policy_open = {
     .files = WAY_BOTH,
     .audio = SOUND_BOTH,
     .usb = TRUE,
+    .shadow = TRUE,
 };
 
 static const char *const ways[] = {[WAY_NONE] = "none",
@@ -54,6 +55,7 @@ struct policy policy_of_json(json_t *json)
 	    .record = choice(json, "record", records, G_N_ELEMENTS(records),
 			     policy_open.record),
 	    .usb = flag(json, "usb", policy_open.usb),
+	    .shadow = flag(json, "shadow", policy_open.shadow),
 	    .watermark = flag(json, "watermark", policy_open.watermark),
 	    .bandwidth_kbit = number(json, "bandwidth_kbit"),
 	    .idle_lock_s = number(json, "idle_lock"),
@@ -62,11 +64,12 @@ struct policy policy_of_json(json_t *json)
 
 json_t *policy_json(const struct policy *policy)
 {
-	return json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:I, s:I}", "clipboard",
+	return json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:I, s:I}",
+			 "clipboard",
 			 ways[policy->clipboard], "files", ways[policy->files],
 			 "audio", sounds[policy->audio], "record",
 			 records[policy->record], "usb", policy->usb,
-			 "watermark", policy->watermark, "bandwidth_kbit",
+			 "shadow", policy->shadow, "watermark", policy->watermark, "bandwidth_kbit",
 			 (json_int_t)policy->bandwidth_kbit, "idle_lock",
 			 (json_int_t)policy->idle_lock_s);
 }
@@ -83,6 +86,7 @@ gboolean policy_same(const struct policy *a, const struct policy *b)
 {
 	return a->clipboard == b->clipboard && a->files == b->files &&
 	       a->audio == b->audio && a->record == b->record && !a->usb == !b->usb &&
+	       !a->shadow == !b->shadow &&
 	       !a->watermark == !b->watermark &&
 	       a->bandwidth_kbit == b->bandwidth_kbit &&
 	       a->idle_lock_s == b->idle_lock_s;
@@ -101,6 +105,7 @@ void policy_narrow(struct policy *policy, const struct policy *by)
 	policy->audio = MIN(policy->audio, by->audio);
 	policy->record = MAX(policy->record, by->record);
 	policy->usb = policy->usb && by->usb;
+	policy->shadow = policy->shadow && by->shadow;
 	policy->watermark = policy->watermark || by->watermark;
 	policy->bandwidth_kbit =
 	    lower(policy->bandwidth_kbit, by->bandwidth_kbit);

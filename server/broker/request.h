@@ -13,6 +13,7 @@
 
 #define REQUEST_PARAMS_MAX 2
 
+struct desktop;
 struct request;
 struct route {
 	const char *method;
@@ -62,6 +63,10 @@ enum role request_role(const struct request *request);
 struct desktop *request_desktop(struct request *request);
 /* The same where the helpdesk may, too. */
 struct desktop *request_own_desktop(struct request *request);
+/* What a stock VNC viewer needs (api-viewer.c) with that ticket; NULL: the
+ * gateway is not there. */
+json_t *request_viewer(struct request *request, struct desktop *desktop,
+		       const char *user, const char *ticket, GError **error);
 /* Under which name the caller reached us; new string. */
 char *request_host(const struct request *request);
 
@@ -109,6 +114,7 @@ void handle_pool_remove(struct request *request);
 void handle_desktops(struct request *request);
 void handle_desktop_obtain(struct request *request);
 void handle_desktop(struct request *request);
+void handle_desktop_notes(struct request *request);
 void handle_desktop_ticket(struct request *request);
 void handle_desktop_viewer(struct request *request);
 void handle_desktop_picture(struct request *request);
@@ -140,6 +146,13 @@ void handle_desktop_disconnect(struct request *request);
 void handle_desktop_message(struct request *request);
 void handle_desktop_remove(struct request *request);
 void handle_desktop_exec(struct request *request);
+void handle_shadow_ask(struct request *request);
+void handle_shadow(struct request *request);
+void handle_shadow_ticket(struct request *request);
+void handle_shadow_viewer(struct request *request);
+void handle_shadow_end(struct request *request);
+void handle_shadow_answer(struct request *request);
+void handle_shadow_send_away(struct request *request);
 void handle_recording_begin(struct request *request);
 void handle_recording_end(struct request *request);
 void handle_recordings(struct request *request);

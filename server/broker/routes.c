@@ -82,7 +82,9 @@ static const char *const records[] = {"none", "quiet", "told", NULL};
 		 .about = "play: no microphone"),                              \
 	    TEXT("record", .choices = records, .low = 1, .high = 8,             \
 		 .about = "while somebody looks on; told: and says so"),         \
-	    FLAG("usb"), FLAG("watermark", .about = "user and time"),          \
+	    FLAG("usb"),                                                      \
+	    FLAG("shadow", .about = "the helpdesk may ask to look on"),      \
+	    FLAG("watermark", .about = "user and time"),          \
 	    INT("bandwidth_kbit", .low = 0, .high = 10000000,                  \
 		.about = "0: no limit"),                                       \
 	    INT("idle_lock", .low = 0, .high = 86400,                          \
@@ -108,6 +110,28 @@ SHAPE(schedule, "While it holds, so many spares; of several the most.",
 SHAPE(words, "What its user was told last.", TEXT("text"), INT("at"));
 SHAPE(recorded, "What a desktop shows is being recorded.", INT("since"),
       TEXT("by", .about = "policy, or who began it"));
+static const char *const shadow_states[] = {"asked", "granted", "refused",
+					    "ended", NULL};
+SHAPE(shadow, "The helpdesk at somebody's desktop, with their consent.",
+      TEXT("id"), TEXT("desktop"), TEXT("user"), TEXT("helper"),
+      TEXT("state", .choices = shadow_states),
+      FLAG("asked_control", .about = "to take part, not only to look on"),
+      FLAG("control", .about = "the user allowed that"),
+      TEXT("why", .about = "it is in this state"), INT("since"),
+      INT("serial", .about = "grows with every change"));
+SHAPE(notes, "What its user is to know at once.",
+      OBJECT("message", &words, .nullable = TRUE,
+	     .about = "that its guest has not shown"),
+      OBJECT("recording", &recorded, .nullable = TRUE),
+      OBJECT("shadow", &shadow, .nullable = TRUE), INT("serial"));
+static const char *const answers[] = {"no", "view", "control", NULL};
+SHAPE(shadow_ask_body, NULL,
+      FLAG("control", .about = "to take part, not only to look on"),
+      NAME("as", USER_NAME_MAX,
+	   .about = "on admin.sock: who of the helpdesk will look on"));
+SHAPE(shadow_answer_body, NULL,
+      TEXT("allow", .required = TRUE, .choices = answers, .low = 1,
+	   .high = 16));
 SHAPE(told, "A client that looks at its desktop shows it in any case.",
       FLAG("guest", .about = "the guest has shown it"),
       OBJECT("error", &fault, .nullable = TRUE,
@@ -132,6 +156,8 @@ SHAPE(desktop, "A desktop, or with state none a pool that has none yet.",
 	     .about = "to its user, for ten minutes"),
       OBJECT("recording", &recorded, .nullable = TRUE,
 	     .about = "where its user is to be told"),
+      OBJECT("shadow", &shadow, .nullable = TRUE,
+	     .about = "somebody has asked to look on, or does"),
       INT("serial", .about = "grows with every change"));
 static const char *const snapshot_states[] = {"taking", "ready", "reverting",
 					      "removing", NULL};
@@ -484,6 +510,10 @@ const struct shape *const shapes[] = {&fault,
 				      &home,
 				      &homes,
 				      &home_backup_body,
+				      &shadow,
+				      &notes,
+				      &shadow_ask_body,
+				      &shadow_answer_body,
 				      &recorded,
 				      &recording,
 				      &recordings,
@@ -531,6 +561,9 @@ const struct route routes[] = {
      .handle = handle_desktop_obtain},
     {"GET", "/desktops/{id}", ROLE_USER, 200, "A desktop", .query = &wait_query,
      .answer = &desktop, .errors = E(NOT_FOUND), .handle = handle_desktop},
+    {"GET", "/desktops/{id}/notes", ROLE_USER, 200,
+     "What who sits there is to know at once", .query = &wait_query,
+     .answer = &notes, .errors = E(NOT_FOUND), .handle = handle_desktop_notes},
     {"POST", "/desktops/{id}/ticket", ROLE_USER, 201,
      "A ticket that opens the desktop once, within a minute", .answer = &ticket,
      .errors = E(NOT_FOUND) | E(CONFLICT), .handle = handle_desktop_ticket},
@@ -568,6 +601,30 @@ const struct route routes[] = {
     {"POST", "/desktops/{id}/message", ROLE_HELPDESK, 200,
      "Show its user a message", .body = &message_body, .answer = &told,
      .errors = E(NOT_FOUND) | E(CONFLICT), .handle = handle_desktop_message},
+    {"POST", "/desktops/{id}/shadow", ROLE_HELPDESK, 201,
+     "Ask its user to let one look on, or take part",
+     .body = &shadow_ask_body, .answer = &shadow,
+     .errors = E(NOT_FOUND) | E(CONFLICT) | E(BUSY),
+     .handle = handle_shadow_ask},
+    {"POST", "/desktops/{id}/shadow/answer", ROLE_USER, 200,
+     "Its user's answer; more than was asked for is not given",
+     .body = &shadow_answer_body, .answer = &desktop,
+     .errors = E(NOT_FOUND) | E(CONFLICT), .handle = handle_shadow_answer},
+    {"DELETE", "/desktops/{id}/shadow", ROLE_USER, 200,
+     "Its user sends them away", .answer = &desktop, .errors = E(NOT_FOUND),
+     .handle = handle_shadow_send_away},
+    {"GET", "/shadows/{shadow}", ROLE_HELPDESK, 200, "What became of it",
+     .query = &wait_query, .answer = &shadow, .errors = E(NOT_FOUND),
+     .handle = handle_shadow},
+    {"POST", "/shadows/{shadow}/ticket", ROLE_HELPDESK, 201,
+     "A ticket beside the user's session, once granted", .answer = &ticket,
+     .errors = E(NOT_FOUND) | E(CONFLICT), .handle = handle_shadow_ticket},
+    {"POST", "/shadows/{shadow}/viewer", ROLE_HELPDESK, 201,
+     "The same for a stock viewer", .answer = &viewer,
+     .errors = E(NOT_FOUND) | E(CONFLICT) | E(UNAVAILABLE),
+     .handle = handle_shadow_viewer},
+    {"DELETE", "/shadows/{shadow}", ROLE_HELPDESK, 204, "End it",
+     .errors = E(NOT_FOUND), .handle = handle_shadow_end},
     {"POST", "/desktops/{id}/recording", ROLE_OPERATOR, 202,
      "Record it until it ends or this is withdrawn; its user is told",
      .answer = &desktop, .errors = E(NOT_FOUND) | E(CONFLICT) | E(UNAVAILABLE),

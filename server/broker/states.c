@@ -330,6 +330,8 @@ static const struct rule attach_rules[ATTACH_CAUSES] = {
 			     A_LIVE, ATTACH_NONE},
     [ATTACH_IDLE] = {"idle", "Nobody used the desktop for too long.", A_LIVE,
 		     ATTACH_NONE},
+    [ATTACH_SHADOW_ENDED] = {"shadow-ended",
+			     "Looking on has ended.", A_LIVE, ATTACH_NONE},
     [ATTACH_NEVER_TOLD] = {"never-told",
 			   "Its terminal left before it was told.", A(OPEN),
 			   ATTACH_NONE},

@@ -153,6 +153,7 @@ enum attach_cause {
 	ATTACH_PASSWORD_CHANGED,
 	ATTACH_USER_REMOVED,
 	ATTACH_IDLE,
+	ATTACH_SHADOW_ENDED,
 	ATTACH_NEVER_TOLD, /* its terminal left before it knew the secret */
 	ATTACH_CAUSES,
 };

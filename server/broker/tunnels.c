@@ -12,6 +12,7 @@
 #include "server/broker/passwords.h"
 #include "server/broker/people.h"
 #include "server/broker/secrets.h"
+#include "server/broker/shadows.h"
 
 #define TUNNELS_MAX 4096u
 #define PEER_MAX    128
@@ -116,6 +117,8 @@ static const char *address_for(const struct tunnel *tunnel,
 							  : desktop->address;
 }
 
+static GError *no_display(const struct desktop *desktop);
+
 struct grant { /* that waits for the disk */
 	struct jsonline *channel;
 	json_int_t id;
@@ -149,9 +152,20 @@ static void grant(struct tunnel *tunnel, struct desktop *desktop)
 			return;
 		}
 	}
-	json_t *reply = json_pack("{s:s, s:s, s:s}", "desktop", desktop->id,
-				  "user", tunnel->attach.user, "address",
-				  address_for(tunnel, desktop));
+	const char *address =
+	    tunnel->attach.shadow
+		? shadows_address(self->broker->shadows, tunnel->attach.shadow,
+				  desktop, tunnel->protocol, &error)
+		: address_for(tunnel, desktop);
+	if (!address) {
+		if (!error)
+			error = no_display(desktop);
+		reject(tunnel, error);
+		return;
+	}
+	json_t *reply =
+	    json_pack("{s:s, s:s, s:s}", "desktop", desktop->id, "user",
+		      tunnel->attach.user, "address", address);
 	if (tunnel->secret)
 		json_object_set_new(reply, "session",
 				    json_string(tunnel->secret));
@@ -273,6 +287,7 @@ static gboolean join(struct tunnel *tunnel, const char *ticket, GError **error)
 		tunnel->attach.hash = g_strdup(first->attach.hash);
 		tunnel->attach.desktop = g_strdup(first->attach.desktop);
 		tunnel->attach.user = g_strdup(first->attach.user);
+		tunnel->attach.shadow = g_strdup(first->attach.shadow);
 		tunnel->secret = g_strdup(first->shared_secret);
 		return TRUE;
 	}
@@ -488,6 +503,31 @@ gboolean tunnels_connected(struct tunnels *self, const char *hash)
 	for (guint i = 0; i < self->list->len; i++) {
 		struct tunnel *tunnel = self->list->pdata[i];
 		if (g_strcmp0(tunnel->attach.hash, hash) == 0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+gboolean tunnels_user_connected(struct tunnels *self, const char *desktop,
+				const char *user, const char *but)
+{
+	for (guint i = 0; i < self->list->len; i++) {
+		const struct attachment *attach =
+		    &((struct tunnel *)self->list->pdata[i])->attach;
+		if (attach->hash && strcmp(attach->desktop, desktop) == 0 &&
+		    strcmp(attach->user, user) == 0 &&
+		    (!attach->shadow || g_strcmp0(attach->shadow, but) != 0))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+gboolean tunnels_mark_connected(struct tunnels *self, const char *mark)
+{
+	for (guint i = 0; i < self->list->len; i++) {
+		const struct tunnel *tunnel = self->list->pdata[i];
+		if (tunnel->attach.hash &&
+		    g_strcmp0(tunnel->attach.shadow, mark) == 0)
 			return TRUE;
 	}
 	return FALSE;

@@ -16,5 +16,10 @@ void tunnels_revoke(struct tunnels *tunnels, const char *hash,
 		    const char *cause);
 /* Whether the attach session with this hash has one at the moment. */
 gboolean tunnels_connected(struct tunnels *tunnels, const char *hash);
+/* Whether that user has one with that desktop, beside those of the shadow
+ * `but` (or NULL); whether a shadow's has. */
+gboolean tunnels_user_connected(struct tunnels *tunnels, const char *desktop,
+				const char *user, const char *but);
+gboolean tunnels_mark_connected(struct tunnels *tunnels, const char *mark);
 /* Tunnels held at the moment. */
 unsigned tunnels_count(struct tunnels *tunnels);

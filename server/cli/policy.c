@@ -33,7 +33,7 @@ json_t *policy_parse(const char *text, GError **error)
 				  "Write NAME=VALUE,NAME=VALUE: clipboard, "
 				  "files (none, in, out, both), audio (none, "
 				  "play, both), record (none, quiet, told), "
-				  "usb, watermark (on, off), "
+				  "usb, shadow, watermark (on, off), "
 				  "bandwidth-kbit, idle-lock (numbers); or "
 				  "'default'.",
 				  "'%s' is no part of a policy.", *part);
@@ -63,6 +63,9 @@ char *policy_text(json_t *policy)
 		    *text_of(policy, "record") == 'q' ? " quietly" : "");
 	if (json_is_false(json_object_get(policy, "usb")))
 		g_string_append_printf(text, "%sno usb", text->len ? ", " : "");
+	if (json_is_false(json_object_get(policy, "shadow")))
+		g_string_append_printf(text, "%snobody may look on",
+				       text->len ? ", " : "");
 	if (json_is_true(json_object_get(policy, "watermark")))
 		g_string_append_printf(text, "%swatermark",
 				       text->len ? ", " : "");

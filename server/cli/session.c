@@ -1,5 +1,6 @@
 #include "server/cli/cli.h"
 #include "server/cli/client.h"
+#include "server/cli/shadow.h"
 #include "server/cli/table.h"
 
 static gboolean list(struct cli *cli, GError **error)
@@ -47,5 +48,13 @@ const struct verb session_verbs[] = {
     {"session", "end", "USER", 1, 1,
      "Sign a user out everywhere; their desktops run on",
      "  oriel session end ada\n", NULL, sign_out, FALSE},
+    {"session", "shadow", "DESKTOP", 1, 1,
+     "Look on at somebody's desktop, if they permit it",
+     "  oriel session shadow office/ada --as carol\n"
+     "  oriel session shadow office/ada --as carol --control\n"
+     "  oriel session shadow office/ada --end\n"
+     "Its user is asked in Oriel's client, sees it as long as it lasts, and "
+     "ends it when they like; who does not answer for a minute has said no.\n",
+     shadow_options, shadow_run, FALSE},
     {0},
 };

@@ -211,7 +211,7 @@ void machine_record_wish(struct machine *machine, const char *by)
 void machine_record_ended(struct machine *machine, json_t *event)
 {
 	struct machine_record *self = machine->record;
-	const char *id = json_string_value(json_object_get(event, "id"));
+	const char *id = json_string_value(json_object_get(event, "recording"));
 	const char *why = json_string_value(json_object_get(event, "why"));
 	if (!id || !self->id || strcmp(id, self->id) != 0)
 		return;

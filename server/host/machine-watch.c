@@ -170,11 +170,13 @@ static void admit_gateway(struct machine *self)
 	g_autofree char *folder = g_path_get_dirname(self->run_dir);
 	g_autoptr(GError) error = NULL;
 	const char *rfb = screen_address(self->screen) + strlen("unix:");
+	const char *view = screen_view(self->screen) + strlen("unix:");
 	const char *spice = screen_spice(self->screen) + strlen("unix:");
 	const char *windows = screen_windows(self->screen) + strlen("unix:");
 	if (!paths_share(root, folder, "gateway", &error) ||
 	    !paths_share(root, self->run_dir, "gateway", &error) ||
 	    !paths_share(root, rfb, "gateway", &error) ||
+	    !paths_share(root, view, "gateway", &error) ||
 	    !paths_share(root, spice, "gateway", &error) ||
 	    !paths_share(root, windows, "gateway", &error))
 		log_fault(&self->about, error);

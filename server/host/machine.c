@@ -125,6 +125,8 @@ json_t *machine_describe(struct machine *self)
 	if (self->life == LIFE_RUNNING && self->screen) {
 		json_object_set_new(out, "rfb",
 				    json_string(screen_address(self->screen)));
+		json_object_set_new(out, "view",
+				    json_string(screen_view(self->screen)));
 		json_object_set_new(out, "spice",
 				    json_string(screen_spice(self->screen)));
 		json_object_set_new(out, "windows",

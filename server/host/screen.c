@@ -26,8 +26,9 @@
 /* Ref-counted inside: a handler may free the screen that calls it. */
 struct screen {
 	int refs;
-	char *id, *name, *log, *address, *spice_address, *windows_address;
-	char *pid_file, *rfb, *spice, *windows, *control;
+	char *id, *name, *log, *address, *spice_address, *windows_address,
+	    *view_address;
+	char *pid_file, *rfb, *view, *spice, *windows, *control;
 	const struct screen_handlers *handlers;
 	void *data;
 	pid_t pid;
@@ -52,6 +53,8 @@ struct screen *screen_new(const char *id, const char *name, const char *run_dir,
 	self->control = g_build_filename(run_dir, "control.sock", NULL);
 	self->pid_file = g_build_filename(run_dir, "display.pid", NULL);
 	self->address = g_strconcat("unix:", self->rfb, NULL);
+	self->view = g_build_filename(run_dir, "view.sock", NULL);
+	self->view_address = g_strconcat("unix:", self->view, NULL);
 	self->spice = g_build_filename(run_dir, "spice.sock", NULL);
 	self->spice_address = g_strconcat("unix:", self->spice, NULL);
 	self->windows = g_build_filename(run_dir, "windows.sock", NULL);
@@ -83,6 +86,8 @@ static void release(struct screen *self)
 	g_free(self->address);
 	g_free(self->spice_address);
 	g_free(self->windows_address);
+	g_free(self->view_address);
+	g_free(self->view);
 	g_free(self->spice);
 	g_free(self->windows);
 	g_free(self->rfb);
@@ -124,6 +129,11 @@ gboolean screen_alive(const struct screen *self)
 const char *screen_address(const struct screen *self)
 {
 	return self->address;
+}
+
+const char *screen_view(const struct screen *self)
+{
+	return self->view_address;
 }
 
 const char *screen_spice(const struct screen *self)
@@ -224,7 +234,7 @@ static void on_status(struct jsonline *channel, json_t *reply,
 	json_t *recording = json_object_get(reply, "recording");
 	if (self->handlers->recording_found)
 		self->handlers->recording_found(
-		    json_string_value(json_object_get(recording, "id")),
+		    json_string_value(json_object_get(recording, "recording")),
 		    self->data);
 	if (g_strcmp0(source, "lost") == 0)
 		tell(self, self->handlers->source_lost);
@@ -289,6 +299,7 @@ gboolean screen_start(struct screen *self, int fd, GError **error)
 	/* stale sockets would be dialled before the new ones are there */
 	unlink(self->control);
 	unlink(self->rfb);
+	unlink(self->view);
 	unlink(self->spice);
 	unlink(self->windows);
 	g_autofree char *program = paths_program("oriel-display");
@@ -298,6 +309,8 @@ gboolean screen_start(struct screen *self, int fd, GError **error)
 				    "3",
 				    "--rfb",
 				    self->address,
+				    "--view",
+				    self->view_address,
 				    "--spice",
 				    self->spice_address,
 				    "--windows",
@@ -400,7 +413,7 @@ void screen_record(struct screen *self, gboolean on, const char *id,
 {
 	json_t *message =
 	    json_pack("{s:s, s:b, s:s*, s:s*, s:I}", "op", "record", "on", on,
-		      "id", id, "title", title, "min_free_bytes",
+		      "recording", id, "title", title, "min_free_bytes",
 		      (json_int_t)RECORDINGS_SPARE_MIB << 20);
 	ask(self, message, fd, answered, data);
 	if (fd >= 0)
@@ -461,6 +474,7 @@ void screen_stop(struct screen *self)
 	unlink(self->pid_file);
 	unlink(self->control);
 	unlink(self->rfb);
+	unlink(self->view);
 	unlink(self->spice);
 	unlink(self->windows);
 	screen_free(self);

@@ -24,7 +24,7 @@ struct screen_handlers {
 	void (*ended)(const GError *why, void *data);
 };
 
-/* run_dir gets rfb.sock spice.sock windows.sock control.sock display.pid; log
+/* run_dir gets rfb.sock view.sock spice.sock windows.sock control.sock display.pid; log
  * is a file's path; name is what viewers show in their title. */
 struct screen *screen_new(const char *id, const char *name, const char *run_dir,
 			  const char *log,
@@ -36,6 +36,8 @@ gboolean screen_adopt(struct screen *screen);
 gboolean screen_alive(const struct screen *screen);
 /* "unix:PATH" of RFB. */
 const char *screen_address(const struct screen *screen);
+/* The same for those who only look on. */
+const char *screen_view(const struct screen *screen);
 /* The same of SPICE, and of the guest's windows. */
 const char *screen_spice(const struct screen *screen);
 const char *screen_windows(const struct screen *screen);

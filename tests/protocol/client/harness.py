@@ -313,6 +313,8 @@ class Gateway:
         self.spice = {}        # desktop id -> socket (or port) of its display for SPICE
         self.rfb = {}          # desktop id -> socket of its display for RFB, instead of the one here
         self.changed = threading.Condition()
+        self.notes = {}        # desktop id -> what GET .../notes says; see note()
+        self.answers = []      # "METHOD verb", body of what was answered there
         self.requests = []     # "METHOD path"
         self.policy = None     # of every ticket
         self.refuse = {}       # "METHOD /path" -> Refusal
@@ -449,6 +451,13 @@ class Gateway:
             desktop["serial"] += 1
             self.changed.notify_all()
 
+    def note(self, identity, **fields):
+        """What somebody at that desktop is to know from now on."""
+        with self.changed:
+            notes = self.notes.setdefault(identity, {"message": None, "recording": None, "shadow": None, "serial": 0})
+            notes.update(fields, serial=notes["serial"] + 1)
+            self.changed.notify_all()
+
     def start(self, desktop):
         if desktop["state"] in ("starting", "running"):
             return
@@ -511,7 +520,7 @@ class Gateway:
                     return 202, dict(desktop)
             raise Refusal(404, "not-found", "There is no pool '%s' for you" % match[1],
                           "Choose one from the list.")
-        match = re.fullmatch("/desktops/([^/]+)(?:/([a-z]+))?", path)
+        match = re.fullmatch("/desktops/([^/]+)(?:/([a-z/]+))?", path)
         desktop = next((d for d in self.desktops if match and d["id"] == match[1]), None)
         if not desktop:
             raise Refusal(404, "not-found", "There is no such desktop", "Look at the list again.")
@@ -520,6 +529,15 @@ class Gateway:
             if wait := re.search(r"wait=(\d+)", query):
                 with self.changed:
                     self.changed.wait_for(lambda: desktop["serial"] != int(wait[1]), 25)
+            return 200, dict(desktop)
+        if verb == "notes" and desktop["id"] in self.notes:
+            notes = self.notes[desktop["id"]]
+            if wait := re.search(r"wait=(\d+)", query):
+                with self.changed:
+                    self.changed.wait_for(lambda: notes["serial"] != int(wait[1]), 25)
+            return 200, dict(notes)
+        if verb in ("shadow", "shadow/answer"):
+            self.answers.append((method + " " + verb, body))
             return 200, dict(desktop)
         if verb == "picture":
             return 200, self.picture(self.displays[desktop["id"]])
