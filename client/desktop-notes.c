@@ -14,7 +14,8 @@ struct desktop_notes {
 	struct api *api;
 	char *id;
 	GCancellable *cancellable;
-	guint again, tick;
+	guint again, tick, telling;
+	unsigned revealed; /* that are to be told of, as bits */
 	GtkWidget *cards;
 	GtkWidget *states;   /* what is so for now: a row of pills */
 	GtkWidget *recorded; /* pill */
@@ -240,6 +241,8 @@ static void stop(struct desktop_notes *self)
 	g_clear_object(&self->cancellable);
 	g_clear_handle_id(&self->again, g_source_remove);
 	g_clear_handle_id(&self->tick, g_source_remove);
+	g_clear_handle_id(&self->telling, g_source_remove);
+	self->revealed = 0;
 	g_clear_pointer(&self->asked, g_free);
 	g_clear_pointer(&self->id, g_free);
 }
@@ -281,22 +284,38 @@ static json_t *place(GtkWidget *widget)
 	return json_pack("[i,i]", left + x, top + y);
 }
 
+/* Once everything has its place. */
+static gboolean on_placed(gpointer data)
+{
+	struct desktop_notes *self = data;
+	unsigned revealed = self->revealed;
+	self->telling = self->revealed = 0;
+	if (revealed & 1)
+		events_emit("question", "{s:o,s:o,s:o}", "no", place(self->no),
+			    "view", place(self->view), "control",
+			    place(self->control));
+	if (revealed & 2)
+		events_emit("looking", "{s:o}", "end", place(self->end));
+	if (revealed & 4)
+		events_emit("message", "{s:o}", "close", place(self->close));
+	if (revealed & 8)
+		events_emit("recorded", NULL);
+	return G_SOURCE_REMOVE;
+}
+
 static void on_revealed(GtkRevealer *revealer, GParamSpec *spec,
 			struct desktop_notes *self)
 {
 	GtkWidget *widget = GTK_WIDGET(revealer);
 	if (!gtk_revealer_get_child_revealed(revealer))
 		return;
-	if (widget == self->question)
-		events_emit("question", "{s:o,s:o,s:o}", "no", place(self->no),
-			    "view", place(self->view), "control",
-			    place(self->control));
-	else if (widget == self->looking)
-		events_emit("looking", "{s:o}", "end", place(self->end));
-	else if (widget == self->message)
-		events_emit("message", "{s:o}", "close", place(self->close));
-	else
-		events_emit("recorded", NULL);
+	self->revealed |= widget == self->question  ? 1
+			  : widget == self->looking ? 2
+			  : widget == self->message ? 4
+						    : 8;
+	if (!self->telling)
+		self->telling =
+		    g_idle_add_full(G_PRIORITY_LOW, on_placed, self, NULL);
 }
 
 /* In a revealer at the upper edge. */

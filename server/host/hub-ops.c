@@ -288,10 +288,10 @@ static void op_machine_policy(struct request *request)
 	if (error)
 		refuse(request, error);
 	else
-		machine_policy(machine, policy,
-			       json_string_value(json_object_get(
-				   request->message, "user")),
-			       on_answered, request);
+		machine_policy(
+		    machine, policy,
+		    json_string_value(json_object_get(policy, "user")),
+		    on_answered, request);
 }
 
 static void op_machine_record(struct request *request)
@@ -319,8 +319,7 @@ static void op_recording_read(struct request *request)
 	GError *error = NULL;
 	gint64 offset = 0;
 	json_t *part = NULL;
-	const char *id =
-	    jsonline_string(request->message, "recording", &error);
+	const char *id = jsonline_string(request->message, "recording", &error);
 	if (id && jsonline_integer(request->message, "offset", 0, G_MAXINT64,
 				   &offset, &error))
 		part = recordings_read(request->hub->root, id, offset, &error);
@@ -331,10 +330,9 @@ static void op_recording_read(struct request *request)
 static void op_recording_remove(struct request *request)
 {
 	GError *error = NULL;
-	const char *id =
-	    jsonline_string(request->message, "recording", &error);
-	done(request,
-	     id && recordings_remove(request->hub->root, id, &error), &error);
+	const char *id = jsonline_string(request->message, "recording", &error);
+	done(request, id && recordings_remove(request->hub->root, id, &error),
+	     &error);
 }
 
 static void op_machine_message(struct request *request)
