@@ -88,7 +88,7 @@ struct window {
 	uint32_t generation, drawn_width, drawn_height;
 	struct old_slot old[SLOTS_OLD];
 	unsigned n_old;
-	int64_t painted_us, changed_us, look_us, stir_us;
+	int64_t painted_us, changed_us, look_us, stir_us, used_us;
 	uint64_t last_sum; /* of the contents as they were taken last */
 	struct pixels pixels;
 
@@ -216,6 +216,8 @@ void paint_show(struct agent *agent, int x, int y, int width, int height);
 /* Takes pictures, paints, commits; returns when to come again. */
 int64_t paint_all(struct agent *agent, int64_t now);
 void paint_whole(struct window *self);
+/* Input went there: what it draws is looked for at once. */
+void paint_used(struct window *self);
 
 /* byport.c: contents by PIXELS, where the atlas has no room. */
 bool byport_begin(struct window *self, int width, int height);

@@ -157,6 +157,7 @@ void input_button(struct window *self, unsigned button, bool down)
 	else
 		agent->buttons &= ~bit;
 	put_button(button, down);
+	paint_used(self);
 	windows_stir(agent, self->hwnd);
 }
 
@@ -166,6 +167,7 @@ void input_axis(struct window *self, int32_t dx, int32_t dy)
 		put_mouse(MOUSEEVENTF_WHEEL, 0, 0, (DWORD)-dy);
 	if (dx)
 		put_mouse(MOUSEEVENTF_HWHEEL, 0, 0, (DWORD)dx);
+	paint_used(self);
 	windows_stir(self->agent, self->hwnd);
 }
 
@@ -242,6 +244,8 @@ void input_key(struct agent *agent, const struct seam_key *key)
 	else
 		*byte &= (uint8_t)~bit;
 	put_key(key->evdev, key->down);
+	if (agent->focus)
+		paint_used(agent->focus);
 	windows_stir(agent, agent->focus ? agent->focus->hwnd : NULL);
 }
 

@@ -58,4 +58,9 @@ win32-keys-test_SRC := tests/unit/win32-keys-test.c
 win32-keys-test_LIBS := win32-keys
 win32-keys-test_PKG := glib-2.0
 
+# and what compares pictures.
+TESTS += win32-damage-test
+win32-damage-test_SRC := tests/unit/win32-damage-test.c seamless/win32/damage.c
+win32-damage-test_PKG := glib-2.0
+
 -include $(shell find $(WIN32) -name "*.d" 2>/dev/null)

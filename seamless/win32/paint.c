@@ -19,6 +19,8 @@
 #define UNRELEASED_MAX 2u
 #define UNRELEASED_US  100000
 #define BUSY_US        300000 /* after a change: every frame */
+#define ANSWER_US      3000   /* to a key or click: no hint tells of it */
+#define USED_US        100000
 #define CALM_US        2000000
 #define CALM_WAIT_US   60000
 #define REST_WAIT_US   400000
@@ -99,11 +101,20 @@ void paint_whole(struct window *self)
 
 /* ---- when ---- */
 
+void paint_used(struct window *self)
+{
+	self->used_us = time_now();
+	if (self->look_us > self->used_us + ANSWER_US)
+		self->look_us = self->used_us + ANSWER_US;
+}
+
 static int64_t pace(const struct window *self, int64_t now)
 {
 	int64_t quiet =
 	    now - (self->stir_us > self->changed_us ? self->stir_us
 						    : self->changed_us);
+	if (self->used_us > self->changed_us && now < self->used_us + USED_US)
+		return ANSWER_US;
 	if (quiet < BUSY_US)
 		return FRAME_US;
 	if (quiet < CALM_US || self == self->agent->focus)

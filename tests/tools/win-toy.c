@@ -22,9 +22,8 @@
 #include <string.h>
 
 static const char help[] =
-    "window NAME X Y W H [fixed] [tool] [bare] [min]  a toplevel; min: at "
-    "least "
-    "200x150\n"
+    "window NAME X Y W H [fixed] [tool] [bare] [min] [keys]  a toplevel; "
+    "min: at least 200x150; keys: each draws it anew\n"
     "owned NAME OWNER X Y W H [hidden]   a toplevel with an owner\n"
     "popup NAME OWNER|- X Y W H [tip]\n"
     "many N W H                 windows many-0 ...\n"
@@ -45,6 +44,7 @@ struct toy {
 	HWND hwnd;
 	unsigned seed;
 	bool least; /* has a minimum size */
+	bool keys;  /* draws anew with each */
 	HICON icon;
 };
 
@@ -154,6 +154,12 @@ static LRESULT CALLBACK on_message(HWND hwnd, UINT message, WPARAM wparam,
 		say("wheel %s %d", toy->name, (short)HIWORD(wparam));
 		return 0;
 	case WM_KEYDOWN:
+		if (toy->keys) {
+			toy->seed++;
+			InvalidateRect(hwnd, NULL, FALSE);
+			UpdateWindow(hwnd);
+		}
+		/* fall through */
 	case WM_KEYUP:
 	case WM_SYSKEYDOWN:
 	case WM_SYSKEYUP:
@@ -242,6 +248,9 @@ static bool create(char **argv, int argc)
 		style = WS_POPUP | WS_SYSMENU | WS_MINIMIZEBOX;
 	make(argv[1], owner ? owner->hwnd : NULL, style, ex_style, at,
 	     has(argv, "min"), !has(argv, "hidden"));
+	struct toy *made = named(argv[1]);
+	if (made)
+		made->keys = has(argv, "keys");
 	return true;
 }
 
