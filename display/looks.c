@@ -37,8 +37,7 @@ static void compare(const uint32_t *at, __m128i lanes, __m128i *equal,
 	const __m128i soft = _mm_set1_epi8(LOOKS_SOFT);
 	__m128i a = _mm_loadu_si128((const __m128i *)at);
 	__m128i b = _mm_loadu_si128((const __m128i *)(at + 1));
-	__m128i apart =
-	    _mm_or_si128(_mm_subs_epu8(a, b), _mm_subs_epu8(b, a));
+	__m128i apart = _mm_or_si128(_mm_subs_epu8(a, b), _mm_subs_epu8(b, a));
 	__m128i beyond = _mm_subs_epu8(apart, soft);
 	const __m128i none = _mm_setzero_si128();
 	*equal = _mm_add_epi32(

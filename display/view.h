@@ -70,9 +70,9 @@ struct view_wish {
 	/* most pixels of a part, by what it is; one tile at least */
 	unsigned pixels[VIEW_EXACT + 1];
 	bool only_echo;
-	bool calm;  /* nothing of what moves without end, for now */
+	bool calm;       /* nothing of what moves without end, for now */
 	bool film_waits; /* its frame before has not gone out yet */
-	bool lossy; /* pictures may be sent inexactly, then exactly */
+	bool lossy;      /* pictures may be sent inexactly, then exactly */
 };
 
 /* Takes out what is best sent next. What is taken inexactly is noted. */

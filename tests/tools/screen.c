@@ -263,8 +263,7 @@ static void on_replayed(void *data, const struct recording_rect *rects,
 	struct small *small = g_new0(struct small, 1);
 	bool mapped = machine.use_map && head->map;
 	small->head = head;
-	small->rects =
-	    g_array_new(FALSE, FALSE, sizeof(struct recording_rect));
+	small->rects = g_array_new(FALSE, FALSE, sizeof(struct recording_rect));
 	for (unsigned i = 0; i < count; i++) {
 		const struct recording_rect *r = &rects[i];
 		if (!mapped || (unsigned)r->w * r->h <= SMALL_PIXELS) {
@@ -272,11 +271,10 @@ static void on_replayed(void *data, const struct recording_rect *rects,
 			continue;
 		}
 		small->calls++;
-		g_dbus_proxy_call(G_DBUS_PROXY(head->map), "UpdateMap",
-				  g_variant_new("(iiii)", r->x, r->y, r->w,
-						r->h),
-				  G_DBUS_CALL_FLAGS_NONE, 20000, NULL,
-				  on_large_sent, small);
+		g_dbus_proxy_call(
+		    G_DBUS_PROXY(head->map), "UpdateMap",
+		    g_variant_new("(iiii)", r->x, r->y, r->w, r->h),
+		    G_DBUS_CALL_FLAGS_NONE, 20000, NULL, on_large_sent, small);
 	}
 	if (small->calls)
 		return;
