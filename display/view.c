@@ -362,9 +362,10 @@ static bool take_part(const struct choice *choice, struct view_part *out)
 		for (unsigned x = column; x < column + wide; x++)
 			take_tile(view, x, y);
 	bool exact = kind != TILE_PICTURE || rect.w * rect.h < LOSSY_MIN_PIXELS;
-	if (!exact)
+	bool rough = exact && choice->wish->rough && choice->what == VIEW_FRESH;
+	if (!exact || rough)
 		damage_add(&view->lossy, &rect);
-	*out = (struct view_part){choice->what, rect, exact};
+	*out = (struct view_part){choice->what, rect, exact && !rough, rough};
 	return true;
 }
 
@@ -394,7 +395,7 @@ static bool take_film(const struct choice *choice, struct view_part *out)
 			damage_add_tile(&view->lossy, column, row);
 		}
 	view->film_us = choice->now_us;
-	*out = (struct view_part){VIEW_FILM, *film, false};
+	*out = (struct view_part){VIEW_FILM, *film, false, false};
 	return true;
 }
 
@@ -431,6 +432,8 @@ enum view_what view_next(struct view *self, const struct desktop *desktop,
 	for (unsigned i = 0; i < G_N_ELEMENTS(order); i++) {
 		choice.what = order[i];
 		if (wish->only_echo && order[i] != VIEW_ECHO)
+			continue;
+		if (wish->rough && order[i] == VIEW_EXACT)
 			continue;
 		if (wish->film_waits && order[i] == VIEW_FILM)
 			continue;

@@ -35,6 +35,7 @@ struct view_part {
 	enum view_what what;
 	struct rect rect;
 	bool exact; /* to be sent without loss */
+	bool rough; /* ... in fewer shades, and exactly later */
 };
 
 struct view {
@@ -70,7 +71,10 @@ struct view_wish {
 	/* most pixels of a part, by what it is; one tile at least */
 	unsigned pixels[VIEW_EXACT + 1];
 	bool only_echo;
-	bool calm;       /* nothing of what moves without end, for now */
+	bool calm; /* nothing of what moves without end, for now */
+	/* The whole first: what is new and no picture is sent in fewer shades,
+	 * and nothing is made exact. */
+	bool rough;
 	bool film_waits; /* its frame before has not gone out yet */
 	bool lossy;      /* pictures may be sent inexactly, then exactly */
 };

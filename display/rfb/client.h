@@ -40,7 +40,9 @@ struct rfb_client {
 	struct line line;
 	char label[16]; /* for the log */
 	enum rfb_state state;
-	int minor; /* of the protocol version: 3, 7 or 8 */
+	int minor;          /* of the protocol version: 3, 7 or 8 */
+	gint64 greeted_us;  /* handshake: what was said last */
+	gint64 greeting_us; /* and the quickest answer; 0: none yet */
 	bool authenticate;
 	uint8_t challenge[16];
 	uint64_t skip; /* bytes of what comes still to be thrown away */

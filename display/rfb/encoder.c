@@ -170,14 +170,47 @@ static bool encode_24(struct rfb_coder *self, const struct codec_view *view,
 	return tight_encode(self->tight, view, &options, exact, out);
 }
 
+/* Four shades of each channel, black and white among them: text stays text,
+ * in half the bytes. Returns whether anything was lost. */
+static bool roughen(const struct codec_view *view, uint32_t *out)
+{
+	uint32_t lost = 0;
+	for (unsigned y = 0; y < view->height; y++) {
+		const uint32_t *row =
+		    view->pixels + (size_t)y * view->stride_px;
+		for (unsigned x = 0; x < view->width; x++) {
+			uint32_t top = row[x] & 0xc0c0c0;
+			uint32_t pixel = top | top >> 2 | top >> 4 | top >> 6;
+			lost |= pixel ^ (row[x] & 0xffffff);
+			*out++ = pixel;
+		}
+	}
+	return lost;
+}
+
+static uint32_t encode_rough(const struct rfb_style *style,
+			     const struct codec_view *view, GByteArray *out)
+{
+	g_autofree uint32_t *pixels =
+	    g_new(uint32_t, (size_t)view->width * view->height);
+	struct rfb_style plain = *style;
+	bool lost = roughen(view, pixels);
+	plain.rough = plain.quality = 0;
+	return rfb_encode(&plain, pixels, view->width, view->width,
+			  view->height, out) |
+	       (lost ? RFB_OUTCOME_LOSSY : 0);
+}
+
 uint32_t rfb_encode(const struct rfb_style *style, const uint32_t *pixels,
 		    unsigned stride_px, unsigned w, unsigned h, GByteArray *out)
 {
 	g_return_val_if_fail(w <= RFB_RECT_WIDTH && h <= RFB_RECT_WIDTH &&
 				 w * h <= RFB_RECT_PIXELS,
 			     RFB_ENC_RAW);
-	struct rfb_coder *self = coder_of_thread(style);
 	struct codec_view view = {pixels, stride_px, w, h};
+	if (style->rough)
+		return encode_rough(style, &view, out);
+	struct rfb_coder *self = coder_of_thread(style);
 	guint at = out->len;
 	bool done = false, exact = true;
 	if (encode_24(self, &view, &exact, out))

@@ -65,6 +65,7 @@ struct rfb_style {
 	int8_t quality;     /* 1..100 for JPEG; 0: lossless */
 	int8_t full_colour; /* JPEG with all of the colours' detail */
 	int8_t gradient;    /* knows Tight's gradient filter */
+	int8_t rough;       /* lossless, of four shades a channel */
 	struct rfb_wire_format format;
 };
 

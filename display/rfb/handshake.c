@@ -142,8 +142,19 @@ static void send_server_init(struct rfb_client *self)
 	rfb_client_send(self, name, strlen(name));
 }
 
+/* How far away it is, before anything has been sent: the quickest answer. */
+static void note_answer(struct rfb_client *self)
+{
+	gint64 now = g_get_monotonic_time();
+	gint64 took = now - self->greeted_us;
+	if (!self->greeting_us || took < self->greeting_us)
+		self->greeting_us = MAX(took, 1);
+	self->greeted_us = now;
+}
+
 void rfb_handshake_begin(struct rfb_client *self)
 {
+	self->greeted_us = g_get_monotonic_time();
 	rfb_client_send(self, "RFB 003.008\n", 12);
 	line_flush(&self->line);
 }
@@ -159,6 +170,7 @@ bool rfb_handshake_step(struct rfb_client *self, const uint8_t *bytes,
 	};
 	if (length < need[self->state])
 		return false;
+	note_answer(self);
 	*used = need[self->state];
 	switch (self->state) {
 	case RFB_STATE_VERSION:

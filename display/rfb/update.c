@@ -42,6 +42,11 @@
 #define COARSE_TILES   1024u
 #define COARSE_QUALITY 80
 #define COARSE_AFAR    50
+/* Over a line that is that long and not known to carry more, text, too, is
+ * shown in fewer shades first: a screen of it is 200 KB, and a connection that
+ * has just begun carries 100 in three round trips. */
+#define FAR_US       5000
+#define WIDE_BYTES_S 5000000u
 /* JPEG below this quality gains nothing from full colour. */
 #define FULL_COLOUR_FROM 75
 /* An update takes so long on the line, and has so many bytes at least. */
@@ -190,6 +195,13 @@ static bool is_coarse(const struct rfb_client *self)
 	return damage_count(&self->view.stale) >= COARSE_TILES;
 }
 
+static bool is_far(const struct rfb_client *self)
+{
+	int64_t rtt = pacer_rtt_us(&self->pacer);
+	return (rtt ? rtt : self->greeting_us) >= FAR_US &&
+	       pacer_rate(&self->pacer) < WIDE_BYTES_S;
+}
+
 static void style_of(const struct rfb_client *self,
 		     const struct view_part *part, bool coarse,
 		     struct rfb_style *out)
@@ -199,7 +211,9 @@ static void style_of(const struct rfb_client *self,
 	out->encoding = (int8_t)self->encoding;
 	out->compress = (int8_t)self->compress;
 	out->gradient = self->can_gradient;
-	if (!part->exact && may_lose(self)) {
+	if (part->rough) {
+		out->rough = 1;
+	} else if (!part->exact && may_lose(self)) {
 		coarse = coarse && part->what == VIEW_FRESH;
 		int most = !coarse         ? 100
 			   : is_near(self) ? COARSE_QUALITY
@@ -291,7 +305,8 @@ static unsigned plan_all(struct rfb_client *self, GArray *parts)
 			    VIEW_FRESH,
 			    {x, y, MIN(RFB_RECT_SIDE, self->width - x),
 			     MIN(RFB_RECT_SIDE, self->height - y)},
-			    true};
+			    true,
+			    false};
 			g_array_append_val(parts, part);
 		}
 	return parts->len;
@@ -325,12 +340,13 @@ static bool plan_parts(struct rfb_client *self, GArray *parts,
 		batch = MIN(batch, NEAR_PIXELS);
 	if (room < ROOM_UNPACED)
 		batch = MIN(batch, (guint64)room * 4 + RFB_RECT_SIDE);
-	struct view_wish wish = {.only_echo =
-				     self->plan_in_front || has_enough(self),
-				 .within = within,
-				 .film_waits = rfb_plan_has_film(self),
-				 .side = RFB_RECT_WIDTH,
-				 .lossy = may_lose(self)};
+	struct view_wish wish = {
+	    .only_echo = self->plan_in_front || has_enough(self),
+	    .within = within,
+	    .rough = may_lose(self) && is_coarse(self) && is_far(self),
+	    .film_waits = rfb_plan_has_film(self),
+	    .side = RFB_RECT_WIDTH,
+	    .lossy = may_lose(self)};
 	wish.calm = self->can_fence &&
 		    (pacer_rate(&self->pacer)
 			 ? pacer_queue_us(&self->pacer) >= MOVING_QUEUE_US

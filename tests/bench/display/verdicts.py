@@ -178,13 +178,28 @@ def spice_video(all, ours, peer):
                "%.1f KB a frame at %.1f dB against %.0f (%s)" % (while_playing(ours), ours["psnr"], kb, how))
 
 
+def begun_line(bytes_, rtt_ms, kb_per_ms):
+    """ms from a request until so many bytes can have arrived over a connection
+    that has just begun: ten segments, then 2.89 times as many each round trip
+    (BBR; others double), no faster than the line."""
+    flight, left, arrived, trip = 14.6, bytes_ / 1000, 0, 1
+    while left > 0:
+        some = min(flight, left)
+        arrived = max(arrived, trip * rtt_ms) + some / kb_per_ms
+        left, flight, trip = left - some, flight * 2.89, trip + 1
+    return arrived
+
+
 def first_picture(all):
-    for line, rtt in (("none", 0), ("20 Mb/s", 40)):
-        rows = [r for r in all.of("terminal", "oriel", None, "exact", line)]
-        if rows:
-            worst = max(r["first_ms"] for r in rows)
-            yield ("first picture of a terminal at most 1 RTT + 100 ms%s" % (", 20 Mb/s" if rtt else ""), worst <= rtt + 100,
-                   "%.0f ms" % worst)
+    rows = all.of("terminal", "oriel")
+    if rows:
+        worst = max(r["first_ms"] for r in rows)
+        yield "first picture of a terminal at most 1 RTT + 100 ms", worst <= 100, "%.0f ms" % worst
+    for r in all.of("terminal", "oriel", None, "exact", "20 Mb/s"):
+        floor = begun_line(r["first_bytes"], 40, 2.5)
+        yield ("first picture of a terminal at most 1 RTT + 100 ms, 20 Mb/s (%s)" % r["profile"], r["first_ms"] <= 140,
+               "%.0f ms" % r["first_ms"] + ("; no TCP connection brings these %d KB before %.0f" % (
+                   r["first_bytes"] / 1000, floor) if r["profile"] == "lossless" else ""))
 
 
 def crowd(extra):
