@@ -66,6 +66,20 @@ static int take_words(struct apps_options *options, int argc, char **argv)
 	return EXIT_DONE;
 }
 
+/* One process per machine. */
+static char *instance_of(const struct apps_options *options)
+{
+	g_autofree char *key = options->stream
+				   ? g_strdup(options->stream)
+				   : server_url_key(&options->server);
+	g_autofree char *all = g_strdup_printf(
+	    "%s/%s/%s", key, options->server.pool ? options->server.pool : "",
+	    options->user ? options->user : "");
+	g_autofree char *digest =
+	    g_compute_checksum_for_string(G_CHECKSUM_SHA256, all, -1);
+	return g_strdup_printf("org.oriel.Client.Apps.m%.16s", digest);
+}
+
 static int run(struct apps_options *options)
 {
 	if (options->uninstall) {
@@ -84,6 +98,8 @@ static int run(struct apps_options *options)
 			"Start it in a graphical session, or set DISPLAY.\n");
 		return EXIT_NO_START;
 	}
+	g_autofree char *instance = instance_of(options);
+	options->instance = instance;
 	return apps_run(options);
 }
 

@@ -4,21 +4,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/apps-ending.h"
 #include "client/apps-files.h"
 #include "client/apps-install.h"
 #include "client/apps-launcher.h"
 #include "client/apps-link.h"
+#include "client/apps-list.h"
+#include "client/apps-trouble.h"
 #include "client/events.h"
 #include "client/seamless.h"
 #include "common/fault.h"
 #include "common/log.h"
-
-/* After the last window: an application that opens its next one only when
- * the first is closed (a splash, a sign-in) gets the time for it. */
-#define GRACE_MS 3000
-/* From an application's start to its first window: a large one on a machine
- * without hardware acceleration takes most of it. */
-#define EXPECT_MS (120 * 1000)
 
 /* Instead of an application, between calls: no id begins so. */
 #define CHOOSE "--choose"
@@ -40,11 +36,10 @@ struct runner {
 	GQueue wishes;
 	unsigned launching; /* launches without an answer */
 	unsigned windows;
-	unsigned troubles; /* dialogs that nobody has closed yet */
+	struct apps_troubles troubles;
 	gboolean synced, failed;
 	gboolean told; /* synced on this line */
-	guint grace;
-	guint expecting; /* runs while a window is to come; 0: none is */
+	struct apps_ending ending;
 };
 
 static void wish_free(gpointer data)
@@ -65,39 +60,19 @@ static void fail(struct runner *runner, const GError *error)
 
 /* ---- ending ---- */
 
-static gboolean on_grace_over(gpointer data)
+static gboolean needed(void *data)
 {
 	struct runner *runner = data;
-	runner->grace = 0;
-	g_application_quit(runner->gtk);
-	return G_SOURCE_REMOVE;
+	return !runner->synced || runner->launching || runner->launcher ||
+	       seamless_count(runner->seamless) > 0 ||
+	       apps_files_busy(runner->files) || runner->troubles.open ||
+	       !g_queue_is_empty(&runner->wishes);
 }
 
-static void consider_ending(struct runner *runner)
-{
-	gboolean needed = !runner->synced || runner->launching ||
-			  runner->expecting || runner->launcher ||
-			  seamless_count(runner->seamless) > 0 ||
-			  apps_files_busy(runner->files) || runner->troubles ||
-			  !g_queue_is_empty(&runner->wishes);
-	if (needed)
-		g_clear_handle_id(&runner->grace, g_source_remove);
-	else if (!runner->grace)
-		runner->grace = g_timeout_add(GRACE_MS, on_grace_over, runner);
-}
-
-static gboolean on_nothing_came(gpointer data)
+static void on_trouble_closed(void *data)
 {
 	struct runner *runner = data;
-	runner->expecting = 0;
-	consider_ending(runner);
-	return G_SOURCE_REMOVE;
-}
-
-static void expect_window(struct runner *runner)
-{
-	g_clear_handle_id(&runner->expecting, g_source_remove);
-	runner->expecting = g_timeout_add(EXPECT_MS, on_nothing_came, runner);
+	apps_ending_consider(&runner->ending);
 }
 
 /* ---- what the machine says ---- */
@@ -116,42 +91,24 @@ static void launch_wishes(struct runner *runner)
 		events_emit("launching", "{s:s}", "app", wish->app);
 		wish_free(wish);
 	}
-	consider_ending(runner);
-}
-
-static int by_name(gconstpointer a, gconstpointer b)
-{
-	const struct seamless_app *one = *(struct seamless_app *const *)a;
-	const struct seamless_app *two = *(struct seamless_app *const *)b;
-	return g_utf8_collate(one->name, two->name);
+	apps_ending_consider(&runner->ending);
 }
 
 /* `apps`: prints them, or makes them the user's own. */
 static void list_apps(struct runner *runner)
 {
-	struct apps_options *options = runner->options;
 	const GPtrArray *apps = seamless_apps(runner->seamless);
 	g_autoptr(GError) error = NULL;
-	if (options->install) {
-		const struct apps_place place = {
-		    &options->server, options->user, options->fingerprint};
-		unsigned count;
-		if (!apps_install(&place, apps, &count, &error)) {
-			fail(runner, error);
-			return;
-		}
-		printf("%u applications are among yours now.\n", count);
+	if (!runner->options->install) {
+		apps_list_print(apps);
 		return;
 	}
-	g_autoptr(GPtrArray) sorted =
-	    g_ptr_array_copy((GPtrArray *)apps, NULL, NULL);
-	g_ptr_array_set_free_func(sorted, NULL); /* they are not its own */
-	g_ptr_array_sort(sorted, by_name);
-	for (guint i = 0; i < sorted->len; i++) {
-		const struct seamless_app *app = sorted->pdata[i];
-		printf("%-32s %s\n", app->id, app->name);
-	}
-	fflush(stdout);
+	g_autofree char *text =
+	    apps_list_install(runner->options, apps, &error);
+	if (text)
+		printf("%s\n", text);
+	else
+		fail(runner, error);
 }
 
 /* ---- choosing ---- */
@@ -168,17 +125,10 @@ static void on_choice(const char *app, void *data)
 static void on_install(void *data)
 {
 	struct runner *runner = data;
-	struct apps_options *options = runner->options;
-	const struct apps_place place = {&options->server, options->user,
-					 options->fingerprint};
 	g_autoptr(GError) error = NULL;
-	unsigned count;
-	g_autofree char *text = NULL;
-	if (apps_install(&place, seamless_apps(runner->seamless), &count,
-			 &error))
-		text = g_strdup_printf("%u applications are among yours now.",
-				       count);
-	else
+	g_autofree char *text = apps_list_install(
+	    runner->options, seamless_apps(runner->seamless), &error);
+	if (!text)
 		text = fault_cause(error);
 	apps_launcher_say(runner->launcher, text);
 }
@@ -188,7 +138,7 @@ static void on_launcher_closed(void *data)
 	struct runner *runner = data;
 	runner->launcher = NULL;
 	runner->choose = FALSE;
-	consider_ending(runner);
+	apps_ending_consider(&runner->ending);
 }
 
 static void show_launcher(struct runner *runner)
@@ -237,32 +187,9 @@ static void on_windows(unsigned toplevels, void *data)
 	if (toplevels > runner->windows && runner->launcher)
 		apps_launcher_say(runner->launcher, "");
 	if (toplevels > runner->windows)
-		g_clear_handle_id(&runner->expecting, g_source_remove);
+		apps_ending_came(&runner->ending);
 	runner->windows = toplevels;
-	consider_ending(runner);
-}
-
-static void on_trouble_closed(GtkWidget *dialog, struct runner *runner)
-{
-	runner->troubles--;
-	consider_ending(runner);
-}
-
-static void show_trouble(struct runner *runner, const char *title,
-			 const char *text)
-{
-	GtkWidget *dialog = gtk_message_dialog_new(
-	    NULL, 0, GTK_MESSAGE_WARNING, GTK_BUTTONS_CLOSE, "%s", title);
-	if (text && *text)
-		gtk_message_dialog_format_secondary_text(
-		    GTK_MESSAGE_DIALOG(dialog), "%s", text);
-	g_signal_connect(dialog, "response", G_CALLBACK(gtk_widget_destroy),
-			 NULL);
-	/* it is to be read before all ends */
-	runner->troubles++;
-	g_signal_connect(dialog, "destroy", G_CALLBACK(on_trouble_closed),
-			 runner);
-	gtk_widget_show(dialog);
+	apps_ending_consider(&runner->ending);
 }
 
 /* ---- files ---- */
@@ -280,7 +207,7 @@ static void on_file_failed(const char *title, const char *text, void *data)
 	if (wish)
 		wish_free(wish);
 	if (title)
-		show_trouble(runner, title, text);
+		apps_trouble_show(&runner->troubles, title, text);
 	launch_wishes(runner);
 }
 
@@ -307,7 +234,7 @@ static void on_file_saved(const char *path, const char *backup,
 {
 	struct runner *runner = data;
 	apps_files_saved(runner->files, path, backup, error);
-	consider_ending(runner);
+	apps_ending_consider(&runner->ending);
 }
 
 static void on_launched(unsigned token, gboolean failed, const char *text,
@@ -318,10 +245,11 @@ static void on_launched(unsigned token, gboolean failed, const char *text,
 		runner->launching--;
 	events_emit("launched", "{s:b,s:s?}", "failed", failed, "text", text);
 	if (failed)
-		show_trouble(runner, "The application did not start", text);
+		apps_trouble_show(&runner->troubles,
+				  "The application did not start", text);
 	else if (!runner->windows) /* one that is there may be raised */
-		expect_window(runner);
-	consider_ending(runner);
+		apps_ending_expect(&runner->ending);
+	apps_ending_consider(&runner->ending);
 }
 
 static void on_trouble(unsigned fault, const char *text, void *data)
@@ -432,27 +360,17 @@ static int on_command_line(GApplication *gtk, GApplicationCommandLine *line,
 	return 0;
 }
 
-/* One process per machine. */
-static char *application_id(const struct apps_options *options)
-{
-	g_autofree char *key = options->stream
-				   ? g_strdup(options->stream)
-				   : server_url_key(&options->server);
-	g_autofree char *all = g_strdup_printf(
-	    "%s/%s/%s", key, options->server.pool ? options->server.pool : "",
-	    options->user ? options->user : "");
-	g_autofree char *digest =
-	    g_compute_checksum_for_string(G_CHECKSUM_SHA256, all, -1);
-	return g_strdup_printf("org.oriel.Client.Apps.m%.16s", digest);
-}
-
 int apps_run(struct apps_options *options)
 {
-	struct runner runner = {.options = options};
-	g_autofree char *id = application_id(options);
+	struct runner runner = {.options = options,
+				.troubles.closed = on_trouble_closed};
+	runner.troubles.data = &runner;
+	runner.ending = (struct apps_ending){.needed = needed, .data = &runner};
 	runner.gtk = G_APPLICATION(gtk_application_new(
-	    id, G_APPLICATION_HANDLES_COMMAND_LINE |
-		    (options->list ? G_APPLICATION_NON_UNIQUE : 0)));
+	    options->instance,
+	    G_APPLICATION_HANDLES_COMMAND_LINE |
+		(options->list ? G_APPLICATION_NON_UNIQUE : 0)));
+	runner.ending.gtk = runner.gtk;
 	g_signal_connect(runner.gtk, "command-line",
 			 G_CALLBACK(on_command_line), &runner);
 	g_autoptr(GPtrArray) words = g_ptr_array_new();
@@ -467,8 +385,7 @@ int apps_run(struct apps_options *options)
 	int status =
 	    g_application_run(runner.gtk, count, (char **)words->pdata);
 	events_emit("exit", "{s:i}", "status", runner.failed || status);
-	g_clear_handle_id(&runner.grace, g_source_remove);
-	g_clear_handle_id(&runner.expecting, g_source_remove);
+	apps_ending_clear(&runner.ending);
 	apps_launcher_free(runner.launcher);
 	apps_link_free(runner.link);
 	apps_files_free(runner.files);

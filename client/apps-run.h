@@ -12,7 +12,8 @@
 
 struct apps_options {
 	struct server_url server;
-	const char *stream; /* unix:PATH of a display process: no server */
+	const char *instance; /* its D-Bus name: one process per machine */
+	const char *stream;   /* unix:PATH of a display process: no server */
 	const char *user;
 	char *password; /* taken and wiped; NULL: ask */
 	char *session;  /* of a process that is signed in; as the password */
