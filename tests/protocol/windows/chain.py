@@ -76,8 +76,8 @@ class Chain:
         still = os.path.join(self.folder, "openbox.xml")  # nothing slides about
         with open("/etc/xdg/openbox/rc.xml") as rules, open(still, "w") as file:
             file.write(rules.read().replace("<animateIconify>yes", "<animateIconify>no"))
-        self.wm = self.run(self.user, "openbox", "--config-file", still)
-        wait_for("the window manager", lambda: "window id" in self.user.ask("xprop", "-root", "_NET_SUPPORTING_WM_CHECK"))
+        self.rules = still
+        self.start_manager()
         self.bridge = self.run(self.guest, BIN + "/x-machine", self.machine, self.guest.name, self.port, size + "+0+0",
                                stdin=subprocess.PIPE)
         wait_for("the machine", lambda: os.path.exists(self.machine))
@@ -89,6 +89,14 @@ class Chain:
         process = subprocess.Popen(words, env=screen.env, stdout=self.log, stderr=self.log, **more)
         self.processes.append(process)
         return process
+
+    def start_manager(self):
+        """Of the user's screen; it is there when it says so itself."""
+        def there():
+            found = re.search(r"# (0x\w+)", self.user.ask("xprop", "-root", "_NET_SUPPORTING_WM_CHECK"))
+            return found and "window id" in self.user.ask("xprop", "-id", found[1], "_NET_SUPPORTING_WM_CHECK")
+        self.wm = self.run(self.user, "openbox", "--config-file", self.rules)
+        wait_for("the window manager", there)
 
     def start_agent(self):
         self.agent = self.run(self.guest, BIN + "/oriel-agent", "--display", self.guest.name, "--socket", self.port, *self.atlas)

@@ -38,6 +38,7 @@ class FarLine:
     def __init__(self, path, target, rtt_ms=0):
         self.path, self.target, self.rtt_ms = path, target, rtt_ms
         self.loop = asyncio.new_event_loop()
+        self.loop.set_exception_handler(lambda loop, context: None)  # a line that is cut
         self.ready = threading.Event()
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
