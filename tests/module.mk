@@ -72,9 +72,15 @@ soak-services:
 .PHONY: soak-seamless
 soak: soak-seamless
 soak-seamless:
-	$(Q)data/deps.sh install build run headless test
+	$(Q)data/deps.sh install build run headless test soak
 	$(Q)$(MAKE) --no-print-directory tests
 	$(Q)BUILD=$(BUILD) tests/soak/seamless
+
+# Every parser of foreign bytes, an hour each; not part of `make soak`.
+.PHONY: soak-fuzz
+soak-fuzz:
+	$(Q)$(MAKE) --no-print-directory fuzz CC=clang
+	$(Q)tests/soak/fuzz $(ONLY)
 
 # Broker and host killed wherever they are, a hundred times.
 .PHONY: soak-walks

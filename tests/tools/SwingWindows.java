@@ -1,9 +1,10 @@
-/* The same for Java Swing: menu, combo box, tooltip, dialog. Prints as
+/* The same for Java Swing: menu, combo box, tooltip, dialog, drag. Prints as
  * gtk-windows does. Popups are windows of their own, as they are wherever
  * they do not fit into the frame. */
 import java.awt.*;
 import java.awt.event.*;
 import javax.swing.*;
+import javax.swing.event.*;
 
 public class SwingWindows {
 	static JFrame frame = new JFrame("Swing windows");
@@ -20,6 +21,10 @@ public class SwingWindows {
 				    .addActionListener(e -> System.out.println("chose " + label));
 			}
 		}
+	}
+
+	static void say(JTextField entry) {
+		System.out.println("text " + entry.getText());
 	}
 
 	static void tell(String what, Component of) {
@@ -54,10 +59,23 @@ public class SwingWindows {
 				dialog.setDefaultCloseOperation(JDialog.DISPOSE_ON_CLOSE);
 				dialog.setVisible(true);
 			});
-			JPanel panel = new JPanel(new GridLayout(3, 1));
+			entry.getDocument().addDocumentListener(new DocumentListener() {
+				public void insertUpdate(DocumentEvent e) { say(entry); }
+				public void removeUpdate(DocumentEvent e) { say(entry); }
+				public void changedUpdate(DocumentEvent e) { }
+			});
+			JLabel source = new JLabel("dragged");
+			source.setTransferHandler(new TransferHandler("text"));
+			source.addMouseMotionListener(new MouseMotionAdapter() {
+				public void mouseDragged(MouseEvent e) {
+					source.getTransferHandler().exportAsDrag(source, e, TransferHandler.COPY);
+				}
+			});
+			JPanel panel = new JPanel(new GridLayout(4, 1));
 			panel.add(combo);
 			panel.add(button);
 			panel.add(entry);
+			panel.add(source);
 			frame.add(panel);
 			frame.setSize(500, 400);
 			frame.setDefaultCloseOperation(JFrame.EXIT_ON_CLOSE);
@@ -69,6 +87,7 @@ public class SwingWindows {
 				tell("combo", combo);
 				tell("button", button);
 				tell("entry", entry);
+				tell("drag", source);
 				System.out.println("shown");
 			}).start();
 		});

@@ -1,6 +1,7 @@
-/* gtk-windows - a GTK program with a menu, a combo box, a tooltip and a
- * dialog, for tests. Prints "at WHAT X Y W H" for each of them (in the
- * window's pixels) once it is shown, and "chose N", "pressed". */
+/* gtk-windows - a GTK program with a menu, a combo box, a tooltip, a dialog
+ * and a text that can be dragged, for tests. Prints "at WHAT X Y W H" for each
+ * of them (in the window's pixels) once it is shown, and "chose N",
+ * "pressed", "text WHAT" as the entry's text changes. */
 #include <gtk/gtk.h>
 #include <stdio.h>
 
@@ -53,6 +54,30 @@ static void on_pressed(GtkButton *button, gpointer data)
 	fflush(stdout);
 }
 
+static void on_text(GtkEditable *entry, gpointer data)
+{
+	printf("text %s\n", gtk_entry_get_text(GTK_ENTRY(entry)));
+	fflush(stdout);
+}
+
+static void on_drag_get(GtkWidget *widget, GdkDragContext *context,
+			GtkSelectionData *selection, guint info, guint time,
+			gpointer data)
+{
+	gtk_selection_data_set_text(selection, "dragged", -1);
+}
+
+/* A label whose text can be dragged elsewhere. */
+static GtkWidget *make_source(void)
+{
+	GtkWidget *box = gtk_event_box_new();
+	gtk_container_add(GTK_CONTAINER(box), gtk_label_new("Drag this"));
+	gtk_drag_source_set(box, GDK_BUTTON1_MASK, NULL, 0, GDK_ACTION_COPY);
+	gtk_drag_source_add_text_targets(box);
+	g_signal_connect(box, "drag-data-get", G_CALLBACK(on_drag_get), NULL);
+	return box;
+}
+
 static gboolean tell_all(gpointer data)
 {
 	GtkWidget **widgets = data;
@@ -60,6 +85,7 @@ static gboolean tell_all(gpointer data)
 	tell("combo", widgets[1]);
 	tell("button", widgets[2]);
 	tell("entry", widgets[3]);
+	tell("drag", widgets[4]);
 	puts("shown");
 	fflush(stdout);
 	return G_SOURCE_REMOVE;
@@ -93,16 +119,20 @@ int main(int argc, char **argv)
 	gtk_widget_set_tooltip_text(button, "A tooltip of this button");
 	g_signal_connect(button, "clicked", G_CALLBACK(on_pressed), NULL);
 	GtkWidget *entry = gtk_entry_new();
+	g_signal_connect(entry, "changed", G_CALLBACK(on_text), NULL);
+	GtkWidget *source = make_source();
 	gtk_container_add(GTK_CONTAINER(window), box);
 	gtk_box_pack_start(GTK_BOX(box), bar, FALSE, FALSE, 0);
 	gtk_box_pack_start(GTK_BOX(box), combo, FALSE, FALSE, 0);
 	gtk_box_pack_start(GTK_BOX(box), button, FALSE, FALSE, 40);
-	gtk_box_pack_start(GTK_BOX(box), entry, FALSE, FALSE, 40);
-	static GtkWidget *widgets[4];
+	gtk_box_pack_start(GTK_BOX(box), entry, FALSE, FALSE, 20);
+	gtk_box_pack_start(GTK_BOX(box), source, FALSE, FALSE, 20);
+	static GtkWidget *widgets[5];
 	widgets[0] = file;
 	widgets[1] = combo;
 	widgets[2] = button;
 	widgets[3] = entry;
+	widgets[4] = source;
 	g_signal_connect(window, "map-event", G_CALLBACK(on_map), widgets);
 	g_signal_connect(window, "destroy", G_CALLBACK(gtk_main_quit), NULL);
 	gtk_widget_show_all(window);

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
-"""The same for Qt: menu, combo box, tooltip, dialog. Prints as gtk-windows does."""
+"""The same for Qt: menu, combo box, tooltip, dialog, drag. Prints as gtk-windows does."""
 import signal, sys
-from PyQt5.QtCore import QPoint, QTimer, Qt
-from PyQt5.QtWidgets import (QApplication, QComboBox, QLineEdit, QMainWindow, QMessageBox, QProxyStyle, QPushButton,
+from PyQt5.QtCore import QMimeData, QPoint, QTimer, Qt
+from PyQt5.QtGui import QDrag
+from PyQt5.QtWidgets import (QApplication, QComboBox, QLabel, QLineEdit, QMainWindow, QMessageBox, QProxyStyle, QPushButton,
                              QStyle, QVBoxLayout, QWidget)
 
 
@@ -11,6 +12,14 @@ class Style(QProxyStyle):
         if hint == QStyle.SH_ToolTip_WakeUpDelay:
             return 50
         return super().styleHint(hint, option, widget, data)
+
+
+class Source(QLabel):
+    def mouseMoveEvent(self, event):
+        drag, data = QDrag(self), QMimeData()
+        data.setText("dragged")
+        drag.setMimeData(data)
+        drag.exec_(Qt.CopyAction)
 
 
 def say(*words):
@@ -35,7 +44,8 @@ def fill(menu, depth):
 
 file_menu = window.menuBar().addMenu("File")
 fill(file_menu, 1)
-combo, button, entry = QComboBox(), QPushButton("Button"), QLineEdit()
+combo, button, entry, source = QComboBox(), QPushButton("Button"), QLineEdit(), Source("Drag this")
+entry.textChanged.connect(lambda text: say("text", text))
 combo.addItems(["Choice %d" % i for i in range(12)])
 combo.setCurrentIndex(3)
 button.setToolTip("A tooltip of this button")
@@ -50,7 +60,7 @@ def pressed():
 
 button.clicked.connect(pressed)
 central, layout = QWidget(), QVBoxLayout()
-for widget in (combo, button, entry):
+for widget in (combo, button, entry, source):
     layout.addWidget(widget)
 central.setLayout(layout)
 window.setCentralWidget(central)
@@ -63,7 +73,7 @@ def tell():
     area = bar.actionGeometry(file_menu.menuAction())
     at = bar.mapTo(window, area.topLeft())
     say("at menu", at.x(), at.y(), area.width(), area.height())
-    for name, widget in (("combo", combo), ("button", button), ("entry", entry)):
+    for name, widget in (("combo", combo), ("button", button), ("entry", entry), ("drag", source)):
         at = widget.mapTo(window, QPoint(0, 0))
         say("at", name, at.x(), at.y(), widget.width(), widget.height())
     say("shown")
