@@ -20,7 +20,7 @@
 #include <X11/extensions/Xdamage.h>
 #include <X11/extensions/Xrender.h>
 #include <X11/extensions/sync.h>
-#include <glib.h>
+#include <gio/gio.h>
 
 #include "seamless/agent/atlas.h"
 #include "seamless/agent/atoms.h"
@@ -158,6 +158,7 @@ struct agent {
 	int origin_x, origin_y; /* client coordinates of the guest's 0,0 */
 	struct seam_rect work;  /* guest coordinates */
 	int room_width, room_height;
+	unsigned scale; /* of SEAM_SCALE_ONE; 0: the guest's own */
 
 	/* input.c */
 	uint8_t keys[96]; /* evdev codes that are down */
@@ -306,6 +307,10 @@ void screen_outputs(struct agent *agent, struct seam_array outputs);
 void screen_default(struct agent *agent);
 void screen_to_guest(const struct agent *agent, const struct seam_rect *area,
 		     int *x, int *y);
+
+/* scale.c */
+void scale_set(struct agent *agent, unsigned scale);
+void scale_environment(const struct agent *agent, GAppLaunchContext *context);
 
 /* head.c */
 bool head_open(struct agent *agent, const char *spec, int head, GError **error);

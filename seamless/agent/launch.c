@@ -72,6 +72,7 @@ void launch_app(struct agent *agent, const struct seam_launch *launch)
 	g_app_launch_context_setenv(context, "DISPLAY",
 				    DisplayString(agent->display));
 	g_app_launch_context_setenv(context, "DESKTOP_STARTUP_ID", startup);
+	scale_environment(agent, context);
 	/* the applications' windows are X windows, whatever else is there */
 	g_app_launch_context_unsetenv(context, "WAYLAND_DISPLAY");
 	g_app_info_launch(G_APP_INFO(app), files, context, &error);

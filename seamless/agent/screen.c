@@ -92,11 +92,14 @@ void screen_outputs(struct agent *agent, struct seam_array outputs)
 	if (n == 0)
 		return;
 	int left = INT32_MAX, top = INT32_MAX;
+	unsigned scale = 0; /* of the sharpest */
 	for (uint32_t i = 0; i < n; i++) {
 		output[i] = seam_output_at(outputs, i);
 		left = MIN(left, output[i].area.x);
 		top = MIN(top, output[i].area.y);
+		scale = MAX(scale, output[i].scale);
 	}
+	scale_set(agent, scale);
 	agent->origin_x = left;
 	agent->origin_y = top;
 	/* one work area for all: EWMH has no more */

@@ -17,7 +17,7 @@ const char peer_help[] =
     "pointer ID X Y | button ID N DOWN | axis ID DX DY | key CODE DOWN MODS\n"
     "click ID X Y                     pointer, press, release\n"
     "touch ID FINGER PHASE X Y\n"
-    "outputs X,Y,W,H ...              screens\n"
+    "outputs X,Y,W,H[,SCALE] ...      screens\n"
     "keymap LAYOUT | launch TOKEN APP [FILE...] | ping N\n"
     "void                             the head is about to change\n"
     "verify                           atlas against pixmaps, each window\n"
@@ -45,10 +45,11 @@ static void send_outputs(char **argv)
 	size_t used = 0;
 	for (int i = 1; argv[i] && i <= 16; i++) {
 		int x, y;
-		unsigned w, h;
-		if (sscanf(argv[i], "%d,%d,%u,%u", &x, &y, &w, &h) != 4)
+		unsigned w, h, scale = SEAM_SCALE_ONE;
+		if (sscanf(argv[i], "%d,%d,%u,%u,%u", &x, &y, &w, &h, &scale) <
+		    4)
 			continue;
-		struct seam_output o = {{x, y, w, h}, {x, y, w, h}, 120};
+		struct seam_output o = {{x, y, w, h}, {x, y, w, h}, scale};
 		used += seam_output_put(wire + used, &o);
 		m.outputs.outputs.count++;
 	}
