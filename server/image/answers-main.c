@@ -135,29 +135,31 @@ static gboolean make(struct answers *answers, int password_fd, int key_fd,
 
 int main(int argc, char **argv)
 {
-	struct answers answers = {.locale = "en-US"};
-	g_autofree char *output = NULL;
+	struct answers answers = {0};
+	g_autofree char *output = NULL, *profile = NULL, *locale = NULL,
+			*keyboard = NULL, *zone = NULL, *edition = NULL,
+			*computer = NULL, *user = NULL;
 	int password_fd = -1, key_fd = -1;
 	const GOptionEntry entries[] = {
-	    {"profile", 0, 0, G_OPTION_ARG_STRING, &answers.profile,
+	    {"profile", 0, 0, G_OPTION_ARG_STRING, &profile,
 	     "windows-7, windows-10 or windows-11; without it the CD has only "
 	     "the agent's installer",
 	     "NAME"},
 	    {"output", 0, 0, G_OPTION_ARG_FILENAME, &output, "CD image to make",
 	     "FILE"},
-	    {"locale", 0, 0, G_OPTION_ARG_STRING, &answers.locale,
+	    {"locale", 0, 0, G_OPTION_ARG_STRING, &locale,
 	     "Language and country, en-US until told", "LOCALE"},
-	    {"keyboard", 0, 0, G_OPTION_ARG_STRING, &answers.keyboard,
+	    {"keyboard", 0, 0, G_OPTION_ARG_STRING, &keyboard,
 	     "Another keyboard than the locale's", "LOCALE|LLLL:KKKKKKKK"},
-	    {"timezone", 0, 0, G_OPTION_ARG_STRING, &answers.timezone,
+	    {"timezone", 0, 0, G_OPTION_ARG_STRING, &zone,
 	     "Windows' name of it, UTC until told", "NAME"},
-	    {"edition", 0, 0, G_OPTION_ARG_STRING, &answers.edition,
+	    {"edition", 0, 0, G_OPTION_ARG_STRING, &edition,
 	     "As the medium names it, Pro until told", "NAME"},
 	    {"index", 0, 0, G_OPTION_ARG_INT, &answers.index,
 	     "Or its number there", "N"},
-	    {"computer", 0, 0, G_OPTION_ARG_STRING, &answers.computer,
+	    {"computer", 0, 0, G_OPTION_ARG_STRING, &computer,
 	     "Its name, one of Windows' own until told", "NAME"},
-	    {"user", 0, 0, G_OPTION_ARG_STRING, &answers.user,
+	    {"user", 0, 0, G_OPTION_ARG_STRING, &user,
 	     "The administrator's account, 'user' until told", "NAME"},
 	    {"password-fd", 0, 0, G_OPTION_ARG_INT, &password_fd,
 	     "Its password, one line", "N"},
@@ -180,6 +182,13 @@ int main(int argc, char **argv)
 			error ? error->message : "--output FILE is needed.");
 		return 2;
 	}
+	answers.profile = profile;
+	answers.locale = locale ? locale : "en-US";
+	answers.keyboard = keyboard;
+	answers.timezone = zone;
+	answers.edition = edition;
+	answers.computer = computer;
+	answers.user = user;
 	if (make(&answers, password_fd, key_fd, output, &error))
 		return 0;
 	g_autofree char *cause = fault_cause(error);
