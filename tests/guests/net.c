@@ -49,7 +49,8 @@ static bool send(uint32_t bytes)
 	return queue_wait(&tx) == 0;
 }
 
-/* Each is taken when there is room for it, or vanishes; each comes back once. */
+/* Each is taken when there is room for it, or vanishes; each comes back once.
+ */
 static bool send_flood(void)
 {
 	for (int i = 0; i < FLOOD; i++) {
