@@ -8,21 +8,11 @@
 #include <unistd.h>
 
 #include "common/fault.h"
+#include "server/broker/store-clock.h"
 #include "server/broker/store-driver.h"
 
 /* 32: the widest table that is copied has 24 columns */
 #define PARAMETERS_MAX 32
-
-/* see store.h about time */
-#define CLOCK_LOOK_US   (60 * G_USEC_PER_SEC)
-#define CLOCK_FOLLOW_MS 2000
-#define CLOCK_DOUBT_US  (600 * G_USEC_PER_SEC)
-
-struct store_clock {
-	gint64 unix_ms, at_us; /* the time told when the boot clock was at_us */
-	gint64 looked_us;
-	gint64 off_ms, off_since_us; /* how far the database's is from it */
-};
 
 struct store {
 	const struct store_driver *driver;
@@ -184,40 +174,15 @@ static gint64 boot_us(void)
 	return now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000;
 }
 
-static void clock_set(struct store_clock *clock, gint64 unix_ms, gint64 now_us)
-{
-	clock->unix_ms = unix_ms;
-	clock->at_us = now_us;
-	clock->off_ms = 0;
-}
-
-static void clock_look(struct store *store, gint64 now_us)
-{
-	struct store_clock *clock = &store->clock;
-	gint64 theirs;
-	clock->looked_us = now_us;
-	if (!store->driver->clock_ms(store->handle, &theirs))
-		return;
-	gint64 ours = clock->unix_ms + (now_us - clock->at_us) / 1000;
-	gint64 off = theirs - ours;
-	if (!clock->at_us || ABS(off) <= CLOCK_FOLLOW_MS) {
-		clock_set(clock, theirs, now_us);
-	} else if (!clock->off_ms ||
-		   ABS(off - clock->off_ms) > CLOCK_FOLLOW_MS) {
-		clock->off_ms = off;
-		clock->off_since_us = now_us;
-	} else if (now_us - clock->off_since_us > CLOCK_DOUBT_US) {
-		clock_set(clock, theirs, now_us);
-	}
-}
-
 gint64 store_now(struct store *store)
 {
-	struct store_clock *clock = &store->clock;
-	gint64 now_us = boot_us();
-	if (!clock->at_us || now_us - clock->looked_us > CLOCK_LOOK_US)
-		clock_look(store, now_us);
-	return (clock->unix_ms + (now_us - clock->at_us) / 1000) / 1000;
+	gint64 now_us = boot_us(), theirs_ms = 0;
+	if (store_clock_wants_look(&store->clock, now_us)) {
+		gboolean known =
+		    store->driver->clock_ms(store->handle, &theirs_ms);
+		store_clock_look(&store->clock, known, theirs_ms, now_us);
+	}
+	return store_clock_ms(&store->clock, now_us) / 1000;
 }
 
 /* ---- opening ---- */

@@ -3,6 +3,7 @@
 
 #include "common/fault.h"
 #include "server/broker/schema.h"
+#include "server/broker/store-clock.h"
 #include "server/broker/store.h"
 
 static const struct store_migration steps[] = {
@@ -220,6 +221,60 @@ static void test_checkpoint(void)
 	place_finish(&place);
 }
 
+/* A database or machine whose clock is set ends nobody's session. */
+static void test_clock(void)
+{
+	const gint64 s = G_USEC_PER_SEC, day_ms = 86400000;
+	struct store_clock clock = {0};
+	gint64 wall = 1700000000000, now = 5 * s;
+	g_assert_true(store_clock_wants_look(&clock, now));
+	store_clock_look(&clock, TRUE, wall, now);
+	g_assert_cmpint(store_clock_ms(&clock, now), ==, wall);
+	g_assert_false(store_clock_wants_look(&clock, now + 30 * s));
+	g_assert_cmpint(store_clock_ms(&clock, now + 30 * s), ==, wall + 30000);
+	/* a little is followed at once */
+	now += 61 * s;
+	g_assert_true(store_clock_wants_look(&clock, now));
+	store_clock_look(&clock, TRUE, wall + 62500, now);
+	g_assert_cmpint(store_clock_ms(&clock, now), ==, wall + 62500);
+	wall += 1500; /* what it is ahead by, from the beginning */
+	/* a jump of a day there and back, either way: nothing is seen of it */
+	for (int way = -1; way <= 1; way += 2) {
+		for (int minute = 0; minute < 9; minute++) {
+			now += 60 * s;
+			gint64 right = wall + (now - 5 * s) / 1000;
+			store_clock_look(&clock, TRUE, right + way * day_ms,
+					 now);
+			g_assert_cmpint(store_clock_ms(&clock, now), ==, right);
+		}
+		now += 60 * s;
+		store_clock_look(&clock, TRUE, wall + (now - 5 * s) / 1000, now);
+	}
+	/* no answer, for an hour: it goes on */
+	for (int minute = 0; minute < 60; minute++) {
+		now += 60 * s;
+		store_clock_look(&clock, FALSE, 0, now);
+		g_assert_cmpint(store_clock_ms(&clock, now), ==,
+				wall + (now - 5 * s) / 1000);
+	}
+	/* one that was put right for good is believed after ten minutes */
+	gint64 right = 0;
+	for (int minute = 0; minute <= 11; minute++) {
+		now += 60 * s;
+		right = wall + (now - 5 * s) / 1000 + day_ms;
+		store_clock_look(&clock, TRUE, right, now);
+	}
+	g_assert_cmpint(store_clock_ms(&clock, now), ==, right);
+	/* one that jumps about never is */
+	for (int minute = 0; minute < 60; minute++) {
+		now += 60 * s;
+		right += 60000;
+		store_clock_look(&clock, TRUE, right + minute % 5 * day_ms + day_ms,
+				 now);
+		g_assert_cmpint(store_clock_ms(&clock, now), ==, right);
+	}
+}
+
 static void test_migrations(void)
 {
 	struct place place;
@@ -333,6 +388,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/store/values", test_values);
 	g_test_add_func("/store/transactions", test_transactions);
+	g_test_add_func("/store/clock", test_clock);
 	g_test_add_func("/store/kept", test_kept);
 	g_test_add_func("/store/checkpoint", test_checkpoint);
 	g_test_add_func("/store/migrations", test_migrations);
