@@ -259,8 +259,7 @@ static bool take_policy(struct control *self, json_t *message, GError **error)
 	int files = -1, audio = -1;
 	json_t *usb = json_object_get(message, "usb");
 	json_t *mark = json_object_get(message, "watermark");
-	const char *user =
-	    json_string_value(json_object_get(message, "user"));
+	const char *user = json_string_value(json_object_get(message, "user"));
 	gint64 kbit = -1;
 	const char *wanted = jsonline_string(message, "clipboard", error);
 	if (!wanted ||
@@ -290,8 +289,8 @@ static bool take_policy(struct control *self, json_t *message, GError **error)
 				    json_is_true(usb));
 		ports_allow(display_ports(self->display), PORT_CONSOLE, true);
 		if (mark) /* of nobody's name it has the time at least */
-			display_set_mark(self->display,
-					 json_is_true(mark) ? user ? user : ""
+			display_set_mark(self->display, json_is_true(mark)
+							    ? user ? user : ""
 							    : NULL);
 		if (kbit >= 0)
 			line_set_limit((uint64_t)kbit * 1000 / 8);

@@ -21,10 +21,10 @@ struct desktop {
 	struct damage damage, all; /* of the last commit */
 	struct moves *moves;
 	struct move moved[MOVES_MAX];
-	uint32_t frame;   /* counts commits */
-	uint32_t *frames; /* per tile: the last one that changed it */
-	uint16_t *rows;   /* per tile of `damage`: rows that differ */
-	uint32_t *row;    /* one converted row of a head */
+	uint32_t frame;    /* counts commits */
+	uint32_t *frames;  /* per tile: the last one that changed it */
+	uint16_t *rows;    /* per tile of `damage`: rows that differ */
+	uint32_t *row;     /* one converted row of a head */
 	struct mark *mark; /* over `painted`; NULL: none */
 };
 

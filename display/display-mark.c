@@ -33,9 +33,8 @@ void display_mark_again(struct display *self)
 	g_autoptr(GDateTime) now = g_date_time_new_now_local();
 	g_clear_handle_id(&self->mark_timer, g_source_remove);
 	if (self->marked)
-		self->mark_timer =
-		    g_timeout_add_seconds(60 - g_date_time_get_second(now) + 1,
-					  on_minute, self);
+		self->mark_timer = g_timeout_add_seconds(
+		    60 - g_date_time_get_second(now) + 1, on_minute, self);
 }
 
 void display_set_mark(struct display *self, const char *user)

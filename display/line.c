@@ -88,11 +88,10 @@ void line_is_up(struct line *self)
  * be a burst that somebody measures as the line's rate. */
 #define BURST_US    10000
 #define BURST_LEAST 3000
-#define LIMIT_MS    4
 
 static struct {
-	uint64_t rate;    /* bytes a second; 0: none */
-	int64_t allowed;  /* bytes that may go now */
+	uint64_t rate;   /* bytes a second; 0: none */
+	int64_t allowed; /* bytes that may go now */
 	int64_t at_us;
 } limit;
 
@@ -103,9 +102,9 @@ void line_set_limit(uint64_t rate)
 	limit.at_us = g_get_monotonic_time();
 }
 
-static size_t may_send(const struct line *self, size_t wanted)
+size_t line_limit_room(size_t wanted)
 {
-	if (!self->limited || !limit.rate)
+	if (!limit.rate)
 		return wanted;
 	int64_t now_us = g_get_monotonic_time();
 	/* after a second the burst is full whatever the rate */
@@ -118,6 +117,11 @@ static size_t may_send(const struct line *self, size_t wanted)
 		limit.at_us = now_us;
 	}
 	return MIN(wanted, (size_t)MAX(limit.allowed, 0));
+}
+
+void line_limit_used(size_t length)
+{
+	limit.allowed -= (int64_t)length;
 }
 
 /* ---- output ---- */
@@ -155,7 +159,9 @@ void line_flush(struct line *self)
 {
 	bool limited = false;
 	while (!self->dead && line_queued(self)) {
-		size_t most = may_send(self, line_queued(self));
+		size_t most = line_queued(self);
+		if (self->limited)
+			most = line_limit_room(most);
 		limited = !most;
 		if (limited)
 			break;
@@ -171,7 +177,7 @@ void line_flush(struct line *self)
 		}
 		self->out_at += n;
 		if (self->limited)
-			limit.allowed -= n;
+			line_limit_used(n);
 		if (self->ops->sent)
 			self->ops->sent(self->data, n);
 	}
@@ -192,7 +198,7 @@ void line_flush(struct line *self)
 		drop_source(&self->write_watch);
 		if (!self->limit_timer)
 			self->limit_timer =
-			    g_timeout_add(LIMIT_MS, on_allowed, self);
+			    g_timeout_add(LINE_LIMIT_MS, on_allowed, self);
 	} else if (!self->write_watch && !self->limit_timer) {
 		self->write_watch =
 		    g_unix_fd_add(self->fd, G_IO_OUT, on_writable, self);

@@ -66,6 +66,11 @@ void line_clear(struct line *self);
  * second; 0: as much as they like. What waits for it waits where a slow line
  * would let it wait, so that whoever measures the line paces by it. */
 void line_set_limit(uint64_t rate);
+/* For what is sent to viewers past a line: how much of it may go now (0: look
+ * again in LINE_LIMIT_MS), and that it went. */
+#define LINE_LIMIT_MS 4
+size_t line_limit_room(size_t wanted);
+void line_limit_used(size_t length);
 
 size_t line_queued(const struct line *self);
 /* Sends what is queued in `out`, as far as the socket takes it. May fail. */

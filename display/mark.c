@@ -3,14 +3,14 @@
 #include <glib.h>
 #include <string.h>
 
-#define TURN       0x202020u
-#define SCALE      2u
-#define GLYPH_W    5u
-#define GLYPH_H    7u
-#define CELL_W     ((GLYPH_W + 1) * SCALE)
-#define LINE_H     (GLYPH_H * SCALE)
-#define BAND_H     112u /* from one line of words to the next */
-#define GAP_W      72u
+#define TURN        0x202020u
+#define SCALE       2u
+#define GLYPH_W     5u
+#define GLYPH_H     7u
+#define CELL_W      ((GLYPH_W + 1) * SCALE)
+#define LINE_H      (GLYPH_H * SCALE)
+#define BAND_H      112u /* from one line of words to the next */
+#define GAP_W       72u
 #define LETTERS_MAX 60u
 
 struct glyph {
@@ -115,7 +115,8 @@ void mark_row(const struct mark *self, unsigned x, unsigned y, unsigned width,
 	for (unsigned i = 0; i < width; i++) {
 		unsigned letter = at / CELL_W, column = at % CELL_W / SCALE;
 		if (letter < self->count && column < GLYPH_W &&
-		    self->letters[letter]->rows[line] >> (GLYPH_W - 1 - column) &
+		    self->letters[letter]->rows[line] >>
+			    (GLYPH_W - 1 - column) &
 			1)
 			pixels[i] ^= TURN;
 		if (++at == self->period)

@@ -12,8 +12,7 @@ static void plugged(GTask *task)
 
 static void not_plugged(GTask *task)
 {
-	g_task_return_error(task,
-			    g_object_steal_data(G_OBJECT(task), "error"));
+	g_task_return_error(task, g_object_steal_data(G_OBJECT(task), "error"));
 	g_object_unref(task);
 }
 

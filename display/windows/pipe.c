@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "display/line.h"
+
 /* Messages handled before other sources of the loop get their turn. */
 #define READ_ROUND (256u << 10)
 
@@ -22,7 +24,7 @@ struct pipe {
 	size_t out_start; /* of out: where the message at out_done begins */
 	size_t drain_bytes;
 	guint64 sent;
-	bool held, deaf;
+	bool held, deaf, limited;
 	bool seeking; /* nothing counts before the next HELLO */
 	unsigned resets;
 };
@@ -36,6 +38,11 @@ static void release(struct pipe *self)
 	g_free(self->in);
 	g_byte_array_unref(self->out);
 	g_free(self);
+}
+
+void pipe_limit(struct pipe *self)
+{
+	self->limited = true;
 }
 
 void pipe_free(struct pipe *self)
@@ -92,19 +99,39 @@ static void count_sent(struct pipe *self)
 static bool write_some(struct pipe *self)
 {
 	while (pipe_queued(self)) {
-		ssize_t n =
-		    send(self->fd, self->out->data + self->out_done,
-			 pipe_queued(self), MSG_NOSIGNAL | MSG_DONTWAIT);
+		size_t most = pipe_queued(self);
+		if (self->limited)
+			most = line_limit_room(most);
+		if (!most)
+			return true;
+		ssize_t n = send(self->fd, self->out->data + self->out_done,
+				 most, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return errno == EAGAIN;
+		if (self->limited)
+			line_limit_used((size_t)n);
 		self->out_done += (size_t)n;
 		self->sent += (guint64)n;
 	}
 	g_byte_array_set_size(self->out, 0);
 	self->out_done = self->out_start = 0;
 	return true;
+}
+
+static gboolean on_writable(int fd, GIOCondition condition, void *data);
+
+static void watch_writing(struct pipe *self)
+{
+	self->write_watch =
+	    g_unix_fd_add(self->fd, G_IO_OUT, on_writable, self);
+}
+
+static gboolean on_waited(void *data)
+{
+	watch_writing(data);
+	return G_SOURCE_REMOVE;
 }
 
 static gboolean on_writable(int fd, GIOCondition condition, void *data)
@@ -128,10 +155,14 @@ static gboolean on_writable(int fd, GIOCondition condition, void *data)
 		self->handlers->drained(self->data);
 	gboolean more = G_SOURCE_REMOVE;
 	if (self->fd >= 0) {
-		if (pipe_queued(self))
+		bool wait =
+		    self->limited && pipe_queued(self) && !line_limit_room(1);
+		if (pipe_queued(self) && !wait)
 			more = G_SOURCE_CONTINUE;
 		else
-			self->write_watch = 0;
+			self->write_watch =
+			    wait ? g_timeout_add(LINE_LIMIT_MS, on_waited, self)
+				 : 0;
 	}
 	release(self);
 	return more;
@@ -143,8 +174,7 @@ void pipe_put(struct pipe *self, const uint8_t *bytes, size_t size)
 		return;
 	g_byte_array_append(self->out, bytes, (guint)size);
 	if (!self->write_watch)
-		self->write_watch =
-		    g_unix_fd_add(self->fd, G_IO_OUT, on_writable, self);
+		watch_writing(self);
 }
 
 bool pipe_send(struct pipe *self, const struct seam_message *message)

@@ -29,6 +29,8 @@ struct pipe_handlers {
 struct pipe *pipe_new(int fd, const struct pipe_handlers *handlers, void *data,
 		      size_t drain_bytes);
 void pipe_free(struct pipe *self);
+/* From now on it sends what line_set_limit() leaves it. */
+void pipe_limit(struct pipe *self);
 /* Nothing more is read until it is let go. */
 void pipe_hold(struct pipe *self, bool hold);
 

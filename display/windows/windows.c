@@ -275,6 +275,7 @@ void windows_take_client(struct windows *self, int fd)
 	windows_drop_client(self, SEAM_FAULT_TAKEN,
 			    "Another client has taken over these windows.");
 	self->client = pipe_new(fd, &client_handlers, self, CLIENT_QUEUE / 2);
+	pipe_limit(self->client);
 }
 
 void windows_take_port(struct windows *self, int fd)

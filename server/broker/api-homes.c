@@ -24,8 +24,8 @@ static void on_described(json_t *reply, const GError *error, void *data)
 	/* its host may be away: the rest is known all the same */
 	json_t *used = json_object_get(reply, "used_bytes");
 	json_t *backups = json_object_get(reply, "backups");
-	gboolean told = !error && json_is_integer(used) &&
-			json_is_array(backups);
+	gboolean told =
+	    !error && json_is_integer(used) && json_is_array(backups);
 	json_object_set_new(home, "used_bytes",
 			    told ? json_incref(used) : json_null());
 	json_object_set_new(home, "backups",

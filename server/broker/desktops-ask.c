@@ -204,8 +204,7 @@ static gboolean delete_row(struct desktops *self, struct desktop *desktop,
 		return FALSE;
 	gboolean ok =
 	    store_run(broker->store, NULL, error,
-		      "DELETE FROM desktops WHERE id = $1", "s",
-		      desktop->id) &&
+		      "DELETE FROM desktops WHERE id = $1", "s", desktop->id) &&
 	    homes_release(broker, desktop->id, error);
 	if (ok)
 		event_add(broker, "desktop", desktop->id, NULL,

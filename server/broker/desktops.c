@@ -207,7 +207,7 @@ char *desktop_stage(struct desktops *self, const struct desktop *desktop)
 			!hosts_connected(self->broker->hosts, desktop->host);
 	gint64 silent_s =
 	    (g_get_monotonic_time() - desktop->heard_us) / G_USEC_PER_SEC;
-	const char *doing = desktop->removing  ? "Being removed"
+	const char *doing = desktop->removing   ? "Being removed"
 			    : desktop->home_due ? "Bringing its user's home"
 						: desktop->stage;
 	if (away && desktop->removing)

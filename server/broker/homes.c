@@ -106,9 +106,8 @@ static gboolean take(struct broker *broker, const struct desktop *desktop,
 {
 	if (!store_begin(broker->store, error))
 		return FALSE;
-	g_autoptr(store_rows) rows =
-	    store_query(broker->store, error, find_sql, "ss", pool->name,
-			desktop->user);
+	g_autoptr(store_rows) rows = store_query(
+	    broker->store, error, find_sql, "ss", pool->name, desktop->user);
 	gboolean ok = rows && (store_rows_count(rows)
 				   ? lend(broker, desktop, rows, grant, error)
 				   : make(broker, desktop, pool, grant, error));
@@ -130,8 +129,8 @@ gboolean homes_place(struct broker *broker, const char *user,
 	*host = NULL;
 	if (!pool->home_mib || !pool->floating || !*user)
 		return TRUE;
-	g_autoptr(store_rows) rows = store_query(
-	    broker->store, error, find_sql, "ss", pool->name, user);
+	g_autoptr(store_rows) rows =
+	    store_query(broker->store, error, find_sql, "ss", pool->name, user);
 	if (!rows)
 		return FALSE;
 	*host = g_strdup(store_rows_text(rows, 0, 1));
@@ -263,15 +262,15 @@ void homes_forget(struct desktop *desktop)
 
 static json_t *home_json(store_rows *rows, gsize i)
 {
-	return json_pack(
-	    "{s:s, s:s, s:s, s:o, s:I, s:o, s:I, s:I}", "home",
-	    store_rows_text(rows, i, 0), "pool", store_rows_text(rows, i, 1),
-	    "user", store_rows_text(rows, i, 2), "host",
-	    json_text(store_rows_text(rows, i, 3)), "size_mib",
-	    (json_int_t)store_rows_int(rows, i, 4), "desktop",
-	    json_text(store_rows_text(rows, i, 5)), "since",
-	    (json_int_t)store_rows_int(rows, i, 6), "created",
-	    (json_int_t)store_rows_int(rows, i, 7));
+	return json_pack("{s:s, s:s, s:s, s:o, s:I, s:o, s:I, s:I}", "home",
+			 store_rows_text(rows, i, 0), "pool",
+			 store_rows_text(rows, i, 1), "user",
+			 store_rows_text(rows, i, 2), "host",
+			 json_text(store_rows_text(rows, i, 3)), "size_mib",
+			 (json_int_t)store_rows_int(rows, i, 4), "desktop",
+			 json_text(store_rows_text(rows, i, 5)), "since",
+			 (json_int_t)store_rows_int(rows, i, 6), "created",
+			 (json_int_t)store_rows_int(rows, i, 7));
 }
 
 static GError *no_such(const char *id)
@@ -375,10 +374,9 @@ void homes_ask(struct broker *broker, const char *id, enum home_wish wish,
 	       const char *name, const char *who, home_done done, void *data)
 {
 	g_autoptr(GError) error = NULL;
-	g_autoptr(store_rows) rows =
-	    store_query(broker->store, &error,
-			"SELECT host, desktop FROM homes WHERE id = $1", "s",
-			id);
+	g_autoptr(store_rows) rows = store_query(
+	    broker->store, &error,
+	    "SELECT host, desktop FROM homes WHERE id = $1", "s", id);
 	if (rows)
 		error = may_ask(rows, id, wish);
 	if (error) {

@@ -189,7 +189,7 @@ static const char *const tables[] = {
     "meta",           "quotas", "users",      "sessions", "images",
     "image_versions", "pools",  "pool_users", "desktops", "tickets",
     "attaches",       "tasks",  "events",     "groups",   "group_users",
-    "pool_groups",    "once",   "snapshots",  "homes",  NULL};
+    "pool_groups",    "once",   "snapshots",  "homes",    NULL};
 
 const struct store_schema schema = {schema_migrations,
 				    G_N_ELEMENTS(schema_migrations), tables};

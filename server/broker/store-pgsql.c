@@ -297,8 +297,7 @@ static PGresult *collect(struct pgsql *self, gint64 deadline_us, GError **error)
 		ExecStatusType status =
 		    next ? PQresultStatus(next) : PGRES_EMPTY_QUERY;
 		if (!next) {
-			lost = lost ||
-			       PQstatus(self->conn) != CONNECTION_OK;
+			lost = lost || PQstatus(self->conn) != CONNECTION_OK;
 		} else if (status == PGRES_PIPELINE_SYNC) {
 			over = TRUE;
 			PQclear(next);
@@ -491,10 +490,10 @@ static void pgsql_rollback(void *handle)
 {
 	struct pgsql *self = handle;
 	self->in_transaction = FALSE;
-	if (self->conn && (self->queued || PQtransactionStatus(self->conn) !=
-					       PQTRANS_IDLE))
-		PQclear(finish(self, send(self, "ROLLBACK"), PATIENCE_MS,
-			       NULL));
+	if (self->conn &&
+	    (self->queued || PQtransactionStatus(self->conn) != PQTRANS_IDLE))
+		PQclear(
+		    finish(self, send(self, "ROLLBACK"), PATIENCE_MS, NULL));
 }
 
 static gboolean pgsql_recount(void *handle, const char *table, GError **error)

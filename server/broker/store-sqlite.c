@@ -21,7 +21,7 @@ struct sqlite {
 	sqlite3 *db;
 	struct store_sync *sync; /* NULL of a reader */
 	gboolean brief;          /* the transaction under way */
-	GHashTable *statements; /* SQL text -> sqlite3_stmt */
+	GHashTable *statements;  /* SQL text -> sqlite3_stmt */
 };
 
 static const char full_remedy[] =

@@ -22,13 +22,13 @@ struct waiter {
 
 struct store_sync {
 	/* the main thread's */
-	guint64 committed;  /* the newest commit that somebody may wait for */
-	guint64 told;       /* all up to this one are kept */
-	GQueue waiters;     /* struct waiter, by number */
-	gboolean telling;   /* in order, also for who comes meanwhile */
-	int checkpoint_at;  /* pages */
-	gboolean refused;   /* `error`, as it is known here */
-	GSource *wake;      /* when the thread has news */
+	guint64 committed; /* the newest commit that somebody may wait for */
+	guint64 told;      /* all up to this one are kept */
+	GQueue waiters;    /* struct waiter, by number */
+	gboolean telling;  /* in order, also for who comes meanwhile */
+	int checkpoint_at; /* pages */
+	gboolean refused;  /* `error`, as it is known here */
+	GSource *wake;     /* when the thread has news */
 	/* both threads' */
 	GMutex mutex;
 	GCond cond;

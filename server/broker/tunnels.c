@@ -263,8 +263,8 @@ static void await_display(struct tunnel *tunnel)
 
 static gint64 display_by(const struct tunnel *tunnel)
 {
-	const struct desktop *desktop = desktops_find(
-	    tunnel->owner->broker->desktops, tunnel->desktop);
+	const struct desktop *desktop =
+	    desktops_find(tunnel->owner->broker->desktops, tunnel->desktop);
 	return g_get_monotonic_time() +
 	       (desktop && desktop->home_due ? HOME_WAIT_S : DISPLAY_WAIT_S) *
 		   G_USEC_PER_SEC;

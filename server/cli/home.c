@@ -58,7 +58,8 @@ static void show_one(json_t *home)
 	table_fact("Home", "%s", text_of(home, "home"));
 	table_fact("Pool and user", "%s, %s", text_of(home, "pool"),
 		   text_of(home, "user"));
-	table_fact("Size", "%s MiB, %lld of them used", text_of(home, "size_mib"),
+	table_fact("Size", "%s MiB, %lld of them used",
+		   text_of(home, "size_mib"),
 		   (long long)json_integer_value(
 		       json_object_get(home, "used_bytes")) >>
 		       20);
@@ -69,12 +70,11 @@ static void show_one(json_t *home)
 	gsize i;
 	json_t *each;
 	json_array_foreach(json_object_get(home, "backups"), i, each)
-	    table_fact(i ? "" : "Backups", "%s, %lld MiB, %s",
-		       text_of(each, "name"),
-		       (long long)json_integer_value(
-			   json_object_get(each, "bytes")) >>
-			   20,
-		       text_ago(each, "at"));
+	    table_fact(
+		i ? "" : "Backups", "%s, %lld MiB, %s", text_of(each, "name"),
+		(long long)json_integer_value(json_object_get(each, "bytes")) >>
+		    20,
+		text_ago(each, "at"));
 }
 
 static gboolean call(struct cli *cli, const char *method, const char *rest,
@@ -98,7 +98,7 @@ static gboolean show(struct cli *cli, GError **error)
 	return call(cli, "GET", "", NULL, TRUE, error);
 }
 
-static gboolean delete(struct cli *cli, GError **error)
+static gboolean delete (struct cli *cli, GError **error)
 {
 	if (!call(cli, "DELETE", "", NULL, FALSE, error))
 		return FALSE;
@@ -148,8 +148,7 @@ const struct verb home_verbs[] = {
      NULL, backup, FALSE},
     {"home", "restore", "HOME BACKUP", 2, 2,
      "Make a home what it was then; what came after is lost",
-     "  oriel home restore office/ada before-cleaning\n", NULL, restore,
-     FALSE},
+     "  oriel home restore office/ada before-cleaning\n", NULL, restore, FALSE},
     {"home", "delete-backup", "HOME BACKUP", 2, 2, "Delete a copy",
      "  oriel home delete-backup office/ada before-cleaning\n", NULL,
      delete_backup, FALSE},

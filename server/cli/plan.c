@@ -19,9 +19,9 @@ static const char *const user_members[] = {"role", "max_desktops", NULL};
 static const char *const group_members[] = {"users", "policy", NULL};
 static const char *const image_members[] = {"recipe", NULL};
 static const char *const pool_members[] = {
-    "image", "kind",   "cpus",       "memory_mib",       "heads",
-    "max",   "spares", "version",    "disconnect_after", "quota",
-    "users", "groups", "idle_after", "schedule",         "policy",
+    "image",    "kind",   "cpus",       "memory_mib",       "heads",
+    "max",      "spares", "version",    "disconnect_after", "quota",
+    "users",    "groups", "idle_after", "schedule",         "policy",
     "home_mib", NULL};
 
 struct kind {

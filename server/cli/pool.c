@@ -9,7 +9,8 @@
 
 static char *opt_image, *opt_users, *opt_groups, *opt_kind, *opt_quota;
 static int opt_cpus = -1, opt_memory = -1, opt_heads = -1, opt_max = -1;
-static int opt_spares = -1, opt_disconnect = -1, opt_idle = -1, opt_home = -1, opt_version;
+static int opt_spares = -1, opt_disconnect = -1, opt_idle = -1, opt_home = -1,
+	   opt_version;
 static char *opt_policy, *opt_schedule;
 static gboolean opt_now;
 
@@ -83,9 +84,9 @@ static json_t *wishes(GError **error)
 		const char *key;
 		int value;
 	} numbers[] = {
-	    {"cpus", opt_cpus},      {"memory_mib", opt_memory},
-	    {"heads", opt_heads},    {"max", opt_max},
-	    {"spares", opt_spares},  {"disconnect_after", opt_disconnect},
+	    {"cpus", opt_cpus},       {"memory_mib", opt_memory},
+	    {"heads", opt_heads},     {"max", opt_max},
+	    {"spares", opt_spares},   {"disconnect_after", opt_disconnect},
 	    {"idle_after", opt_idle}, {"home_mib", opt_home}};
 	for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
 		if (numbers[i].value >= 0)

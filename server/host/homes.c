@@ -46,9 +46,8 @@ gboolean home_lease_load(const struct paths_root *root, const char *home,
 	json_t *json = json_load_file(path, 0, NULL);
 	const char *machine;
 	json_int_t epoch;
-	gboolean valid =
-	    json && json_unpack(json, "{s:s, s:I}", "machine", &machine,
-				"epoch", &epoch) == 0;
+	gboolean valid = json && json_unpack(json, "{s:s, s:I}", "machine",
+					     &machine, "epoch", &epoch) == 0;
 	if (valid) {
 		lease->machine = *machine ? g_strdup(machine) : NULL;
 		lease->epoch = epoch;
@@ -195,10 +194,10 @@ static void tool_run(struct tool *tool, const char *const *argv)
 						    on_tool, tool);
 		return;
 	}
-	g_autoptr(GError) error = fault_new(
-	    FAULT_UNAVAILABLE,
-	    "Install it: apt-get install e2fsprogs qemu-utils.",
-	    "%s cannot be started: %s.", argv[0], why->message);
+	g_autoptr(GError) error =
+	    fault_new(FAULT_UNAVAILABLE,
+		      "Install it: apt-get install e2fsprogs qemu-utils.",
+		      "%s cannot be started: %s.", argv[0], why->message);
 	tool_end(tool, error);
 }
 
@@ -230,11 +229,11 @@ static void make_disk(const struct paths_root *root, const char *home,
 		answered(NULL, error, data);
 		return;
 	}
-	struct tool *tool = tool_new(home, home_path(root, home, "home.img"),
-				     "Making the home's file system", answered,
-				     data);
-	int fd = open(tool->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-		      0600);
+	struct tool *tool =
+	    tool_new(home, home_path(root, home, "home.img"),
+		     "Making the home's file system", answered, data);
+	int fd =
+	    open(tool->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0 || ftruncate(fd, (off_t)size_mib << 20) < 0)
 		fault_set(&error, FAULT_STORAGE, "Make room on that disk.",
 			  "'%s' cannot be made: %s.", tool->part,
@@ -247,20 +246,19 @@ static void make_disk(const struct paths_root *root, const char *home,
 	}
 	/* mke2fs is in sbin, which is not in everybody's PATH */
 	g_autofree char *found = g_find_program_in_path("mke2fs");
-	const char *argv[] = {
-	    found ? found : "/usr/sbin/mke2fs",
-	    "-q",
-	    "-F",
-	    "-t",
-	    "ext4",
-	    "-m",
-	    "0",
-	    "-L",
-	    "oriel-home",
-	    "-E",
-	    "lazy_itable_init=1,lazy_journal_init=1",
-	    tool->part,
-	    NULL};
+	const char *argv[] = {found ? found : "/usr/sbin/mke2fs",
+			      "-q",
+			      "-F",
+			      "-t",
+			      "ext4",
+			      "-m",
+			      "0",
+			      "-L",
+			      "oriel-home",
+			      "-E",
+			      "lazy_itable_init=1,lazy_journal_init=1",
+			      tool->part,
+			      NULL};
 	tool_run(tool, argv);
 }
 
@@ -433,10 +431,9 @@ void homes_copy(const struct paths_root *root, const char *home,
 		answered(NULL, error, data);
 		return;
 	}
-	struct tool *tool = tool_new(home, g_strdup(back ? disk : backup),
-				     back ? "Restoring the home"
-					  : "Copying the home",
-				     answered, data);
+	struct tool *tool = tool_new(
+	    home, g_strdup(back ? disk : backup),
+	    back ? "Restoring the home" : "Copying the home", answered, data);
 	/* neither is what a guest calls it: the format is said */
 	const char *argv[] = {"qemu-img",
 			      "convert",

@@ -50,8 +50,9 @@ static void attach(struct hub *hub, json_t *message, const char *home,
 	const char *id = jsonline_string(message, "machine", error);
 	struct machine *machine =
 	    id ? g_hash_table_lookup(hub->machines, id) : NULL;
-	if (!id || !jsonline_integer(message, "size_mib", 1, SIZE_MIB_MAX,
-				     &grant.size_mib, error) ||
+	if (!id ||
+	    !jsonline_integer(message, "size_mib", 1, SIZE_MIB_MAX,
+			      &grant.size_mib, error) ||
 	    !jsonline_integer(message, "epoch", 1, G_MAXINT64, &grant.epoch,
 			      error))
 		return;
@@ -114,7 +115,7 @@ static const struct {
 	void (*run)(struct hub *hub, json_t *message, const char *home,
 		    machine_answered answered, void *data, GError **error);
 } ops[] = {
-    {"home.attach", attach},  {"home.describe", describe},
+    {"home.attach", attach},      {"home.describe", describe},
     {"home.remove", remove_home}, {"home.backup", backup},
     {"home.restore", restore},    {"home.backup-remove", forget_backup},
 };

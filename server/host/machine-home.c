@@ -26,8 +26,8 @@ struct visit {
 	struct machine *machine;
 	struct engine_machine *vm;
 	struct qga *qga;
-	machine_home_done done;     /* of entering */
-	machine_home_left left;     /* of leaving */
+	machine_home_done done; /* of entering */
+	machine_home_left left; /* of leaving */
 	void *data;
 };
 
@@ -56,8 +56,7 @@ static void script(struct visit *visit, const char *word, unsigned patience_ms,
 		       visit);
 }
 
-static GError *said(struct visit *visit, GAsyncResult *result,
-		    const char *what)
+static GError *said(struct visit *visit, GAsyncResult *result, const char *what)
 {
 	GError *error = NULL;
 	g_autoptr(GBytes) err = NULL;

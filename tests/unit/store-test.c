@@ -248,7 +248,8 @@ static void test_clock(void)
 			g_assert_cmpint(store_clock_ms(&clock, now), ==, right);
 		}
 		now += 60 * s;
-		store_clock_look(&clock, TRUE, wall + (now - 5 * s) / 1000, now);
+		store_clock_look(&clock, TRUE, wall + (now - 5 * s) / 1000,
+				 now);
 	}
 	/* no answer, for an hour: it goes on */
 	for (int minute = 0; minute < 60; minute++) {
@@ -269,8 +270,8 @@ static void test_clock(void)
 	for (int minute = 0; minute < 60; minute++) {
 		now += 60 * s;
 		right += 60000;
-		store_clock_look(&clock, TRUE, right + minute % 5 * day_ms + day_ms,
-				 now);
+		store_clock_look(&clock, TRUE,
+				 right + minute % 5 * day_ms + day_ms, now);
 		g_assert_cmpint(store_clock_ms(&clock, now), ==, right);
 	}
 }

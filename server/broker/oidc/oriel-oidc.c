@@ -185,8 +185,8 @@ static char *exchange(struct helper *self, json_t *about, json_t *asked,
 	char *token =
 	    g_strdup(json_string_value(json_object_get(answer, "id_token")));
 	if (status == 200 && token && !said) {
-		*access = g_strdup(json_string_value(
-		    json_object_get(answer, "access_token")));
+		*access = g_strdup(
+		    json_string_value(json_object_get(answer, "access_token")));
 		json_decref(answer);
 		return token;
 	}
@@ -322,9 +322,8 @@ static json_t *answer_to(const char *op, json_t *message, void *data,
 		if (!jsonline_string(message, needed[i], error))
 			return NULL;
 	const char *ca = json_string_value(json_object_get(message, "ca"));
-	json_t *about = trust(self, ca, error)
-			    ? discover(self, issuer, error)
-			    : NULL;
+	json_t *about =
+	    trust(self, ca, error) ? discover(self, issuer, error) : NULL;
 	if (!about)
 		return NULL;
 	json_t *answer =
