@@ -75,7 +75,8 @@ class Source(QtWidgets.QLabel):
 app = QtWidgets.QApplication(sys.argv[:1])
 source = Source("Drag me")
 source.setWindowTitle("Source")
-source.setGeometry(880, 690, 120, 60)
+source.setWindowFlags(QtCore.Qt.WindowStaysOnTopHint)
+source.setGeometry(%s, 120, 60)
 source.show()
 app.exec_()
 """
@@ -84,7 +85,7 @@ app.exec_()
 def drop(x, path, to, taken):
     """Drags a file from another program's window to a place on the screen, as
     a person does, until taken() says so."""
-    source = subprocess.Popen(["/usr/bin/python3", "-c", SOURCE, path], env=x.env, stderr=subprocess.DEVNULL)
+    source = subprocess.Popen(["/usr/bin/python3", "-c", SOURCE % "880, 690", path], env=x.env, stderr=subprocess.DEVNULL)
     try:
         x.run("xdotool", "search", "--sync", "--onlyvisible", "--name", "^Source$")
         for _ in range(8):

@@ -1,9 +1,9 @@
 /* machine.h - a machine's display as contract B has it, played for tests.
  *
  * machine.c is the Display1 server: objects, listeners, input, one port.
- * machine-port.c is further ports, sound.c is its sound card, screen.c holds the heads' pixels and sends them.
- * What happens is told as lines on stdout by say(); display1-player.c reads the
- * commands.
+ * machine-port.c is further ports, sound.c is its sound card, screen.c holds
+ * the heads' pixels and sends them. What happens is told as lines on stdout by
+ * say(); display1-player.c reads the commands.
  *
  * Threads: the main loop's. Fails: a test's tool, so what it cannot do ends
  * it with a message; what the other side does wrong is told as a line. */
