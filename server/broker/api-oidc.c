@@ -39,7 +39,8 @@ void handle_oidc_begin(struct request *request)
 {
 	struct oidc *oidc = provider(request);
 	if (oidc)
-		oidc_begin(oidc, on_begun, request);
+		oidc_begin(oidc, request_text(request, "redirect"), on_begun,
+			   request);
 }
 
 static void on_redeemed(const struct oidc_person *person, const GError *why,
@@ -96,7 +97,8 @@ void handle_oidc_sign_in(struct request *request)
 	    request->broker->throttle, request_text(request, "state"),
 	    request->peer, g_get_monotonic_time());
 	if (!request->retry_after_s) {
-		oidc_redeem(oidc, request_text(request, "code"),
+		oidc_redeem(oidc, request_text(request, "redirect"),
+			    request_text(request, "code"),
 			    request_text(request, "state"),
 			    request_text(request, "key"), on_redeemed, request);
 		return;

@@ -95,6 +95,39 @@ static char *challenge_of(const char *verifier)
 	return text;
 }
 
+/* What somebody comes back with: bound to where they were sent from, so that a
+ * code meant for a program is of no use to a page, and the other way round. */
+static char *state_of(struct oidc *self, const char *key, const char *redirect)
+{
+	if (!redirect)
+		return derive(self, "state", key);
+	g_autofree char *both = g_strconcat(key, " ", redirect, NULL);
+	return derive(self, "state", both);
+}
+
+/* A program listens on this very computer; where else a code may go is the
+ * administrator's to say. */
+static gboolean is_loopback(const char *redirect)
+{
+	static const char start[] = "http://127.0.0.1:";
+	char *end = NULL;
+	if (!g_str_has_prefix(redirect, start) ||
+	    !g_ascii_isdigit(redirect[strlen(start)]))
+		return FALSE;
+	guint64 port = g_ascii_strtoull(redirect + strlen(start), &end, 10);
+	return port > 0 && port <= 65535 && strcmp(end, "/") == 0;
+}
+
+static GError *no_loopback(void)
+{
+	return fault_new(FAULT_INVALID,
+			 "Leave 'redirect' away, or listen on the computer "
+			 "where the browser is and give "
+			 "http://127.0.0.1:PORT/.",
+			 "'redirect' is no address of a program that signs in "
+			 "somebody who sits in front of it.");
+}
+
 /* "SECONDS.SECRET", seconds of the monotonic clock: it goes no further than
  * this process. */
 static char *new_key(void)
@@ -133,9 +166,10 @@ static GError *unknown_sign_in(void)
 			 "longer than ten minutes, or was used already.");
 }
 
-static gboolean is_ours(struct oidc *self, const char *state, const char *key)
+static gboolean is_ours(struct oidc *self, const char *redirect,
+			const char *state, const char *key)
 {
-	g_autofree char *right = derive(self, "state", key);
+	g_autofree char *right = state_of(self, key, redirect);
 	gint64 now = g_get_monotonic_time() / G_USEC_PER_SEC;
 	return same_secret(state, right) &&
 	       g_ascii_strtoll(key, NULL, 10) + AWAY_S > now &&
@@ -146,6 +180,7 @@ static gboolean is_ours(struct oidc *self, const char *state, const char *key)
 
 struct beginning {
 	struct oidc *owner;
+	char *redirect; /* NULL: the web page */
 	oidc_begun begun;
 	void *data;
 };
@@ -156,11 +191,12 @@ static void add(GString *url, const char *name, const char *value)
 	g_string_append_printf(url, "%s=%s", name, text);
 }
 
-static void send_away(struct oidc *self, oidc_begun begun, void *data)
+static void send_away(struct oidc *self, const char *redirect, oidc_begun begun,
+		      void *data)
 {
 	const struct oidc_settings *settings = self->settings;
 	g_autofree char *key = new_key();
-	g_autofree char *state = derive(self, "state", key);
+	g_autofree char *state = state_of(self, key, redirect);
 	g_autofree char *nonce = derive(self, "nonce", key);
 	g_autofree char *verifier = derive(self, "verifier", key);
 	g_autofree char *challenge = challenge_of(verifier);
@@ -168,7 +204,7 @@ static void send_away(struct oidc *self, oidc_begun begun, void *data)
 	add(url, strchr(url->str, '?') ? "&response_type" : "?response_type",
 	    "code");
 	add(url, "&client_id", settings->client_id);
-	add(url, "&redirect_uri", settings->url);
+	add(url, "&redirect_uri", redirect ? redirect : settings->url);
 	add(url, "&scope",
 	    settings->scopes ? settings->scopes : "openid profile");
 	add(url, "&state", state);
@@ -181,6 +217,7 @@ static void send_away(struct oidc *self, oidc_begun begun, void *data)
 static void on_discovered(json_t *reply, const GError *error, void *data)
 {
 	g_autofree struct beginning *beginning = data;
+	g_autofree char *redirect = beginning->redirect;
 	struct oidc *self = beginning->owner;
 	const char *url =
 	    json_string_value(json_object_get(reply, "authorization_endpoint"));
@@ -196,19 +233,26 @@ static void on_discovered(json_t *reply, const GError *error, void *data)
 	g_free(self->authorization);
 	self->authorization = g_strdup(url);
 	self->known_until_us = g_get_monotonic_time() + KNOWN_FOR_US;
-	send_away(self, beginning->begun, beginning->data);
+	send_away(self, redirect, beginning->begun, beginning->data);
 }
 
-void oidc_begin(struct oidc *self, oidc_begun begun, void *data)
+void oidc_begin(struct oidc *self, const char *redirect, oidc_begun begun,
+		void *data)
 {
+	if (redirect && !is_loopback(redirect)) {
+		g_autoptr(GError) error = no_loopback();
+		begun(NULL, NULL, NULL, error, data);
+		return;
+	}
 	/* whoever may press the button must not make us ask each time */
 	if (self->authorization &&
 	    g_get_monotonic_time() < self->known_until_us) {
-		send_away(self, begun, data);
+		send_away(self, redirect, begun, data);
 		return;
 	}
 	struct beginning *beginning = g_new0(struct beginning, 1);
 	beginning->owner = self;
+	beginning->redirect = g_strdup(redirect);
 	beginning->begun = begun;
 	beginning->data = data;
 	helper_ask(self->helper,
@@ -321,13 +365,16 @@ static void on_claims(json_t *reply, const GError *error, void *data)
 	redeeming_end(redeeming, NULL, unusable);
 }
 
-void oidc_redeem(struct oidc *self, const char *code, const char *state,
-		 const char *key, oidc_redeemed redeemed, void *data)
+void oidc_redeem(struct oidc *self, const char *redirect, const char *code,
+		 const char *state, const char *key, oidc_redeemed redeemed,
+		 void *data)
 {
 	const struct oidc_settings *settings = self->settings;
 	char secret[SECRET_BYTES];
 	g_autoptr(GError) error = NULL;
-	if (!is_ours(self, state, key))
+	if (redirect && !is_loopback(redirect))
+		error = no_loopback();
+	else if (!is_ours(self, redirect, state, key))
 		error = unknown_sign_in();
 	if (error || !read_secret(settings->secret_file, secret, &error)) {
 		redeemed(NULL, error, data);
@@ -346,7 +393,8 @@ void oidc_redeem(struct oidc *self, const char *code, const char *state,
 			     "op", "redeem", "issuer", settings->issuer,
 			     "client", settings->client_id, "secret",
 			     *secret ? secret : NULL, "code", code, "verifier",
-			     verifier, "redirect", settings->url, "nonce",
+			     verifier, "redirect",
+			     redirect ? redirect : settings->url, "nonce",
 			     nonce, "ca", settings->ca_file, "wanted",
 			     name_claim(self), groups_claim(self)),
 		   on_claims, redeeming);

@@ -26,9 +26,13 @@ const char *oidc_label(const struct oidc *oidc);
 
 /* url: where the browser is to go; with state it comes back; key is what it
  * has to show then, and nobody else may know. Borrowed. */
+/* redirect: where the browser comes back to; NULL for the web page, else a
+ * program's own "http://127.0.0.1:PORT/" (RFC 8252, 7.3), which has to be
+ * said again on coming back. */
 typedef void (*oidc_begun)(const char *url, const char *state, const char *key,
 			   const GError *error, void *data);
-void oidc_begin(struct oidc *oidc, oidc_begun begun, void *data);
+void oidc_begin(struct oidc *oidc, const char *redirect, oidc_begun begun,
+		void *data);
 
 struct oidc_person {
 	const char *name;    /* may be a user's; see shape.h */
@@ -38,5 +42,6 @@ struct oidc_person {
 /* person: borrowed; NULL with an error. */
 typedef void (*oidc_redeemed)(const struct oidc_person *person,
 			      const GError *error, void *data);
-void oidc_redeem(struct oidc *oidc, const char *code, const char *state,
-		 const char *key, oidc_redeemed redeemed, void *data);
+void oidc_redeem(struct oidc *oidc, const char *redirect, const char *code,
+		 const char *state, const char *key, oidc_redeemed redeemed,
+		 void *data);

@@ -301,10 +301,15 @@ SHAPE(sign_in, NULL, TEXT("user", .required = TRUE, .low = 1, .high = 128),
       TEXT("password", .required = TRUE, .low = 0, .high = PASSWORD_MAX),
       TEXT("code", .low = 0, .high = 16,
 	   .about = "of users who have one; or the password's last digits"));
+#define REDIRECT                                                               \
+	TEXT("redirect", .low = 1, .high = 64,                                 \
+	     .about = "http://127.0.0.1:PORT/ where a program waits for the "  \
+		      "browser; absent: the web page")
+SHAPE(oidc_from, NULL, REDIRECT);
 SHAPE(oidc_sign_in, NULL,
       TEXT("code", .required = TRUE, .low = 1, .high = OIDC_CODE_MAX),
       TEXT("state", .required = TRUE, .low = 1, .high = 128),
-      TEXT("key", .required = TRUE, .low = 1, .high = 128));
+      TEXT("key", .required = TRUE, .low = 1, .high = 128), REDIRECT);
 SHAPE(totp_code_body, NULL,
       TEXT("code", .required = TRUE, .low = 0, .high = 16));
 SHAPE(totp_begin, NULL,
@@ -452,6 +457,7 @@ const struct shape *const shapes[] = {&fault,
 				      &signed_in,
 				      &oidc,
 				      &oidc_away,
+				      &oidc_from,
 				      &oidc_sign_in,
 				      &me,
 				      &desktop,
@@ -536,7 +542,7 @@ const struct route routes[] = {
     {"GET", "/oidc", ROLE_ANYONE, 200, "Whether a sign-in provider is set up",
      .answer = &oidc, .handle = handle_oidc},
     {"POST", "/oidc", ROLE_ANYONE, 200, "Begin to sign in with the provider",
-     .answer = &oidc_away, .errors = E(NOT_FOUND) | E(BUSY),
+     .body = &oidc_from, .answer = &oidc_away, .errors = E(NOT_FOUND) | E(BUSY),
      .handle = handle_oidc_begin},
     {"POST", "/oidc/sessions", ROLE_ANYONE, 201,
      "Sign in with what the provider gave", .body = &oidc_sign_in,

@@ -46,6 +46,7 @@ class Provider(http.server.ThreadingHTTPServer):
     def __init__(self, back=BACK, certificate=None):
         super().__init__(("127.0.0.1", 0), Page)
         self.back = back  # the page that asks
+        self.programs = False  # they may ask for themselves, on any port of this computer
         self.issuer = "http%s://127.0.0.1:%d" % ("s" if certificate else "", self.server_port)
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -60,8 +61,11 @@ class Provider(http.server.ThreadingHTTPServer):
         parts = urllib.parse.urlsplit(url)
         query = dict(urllib.parse.parse_qsl(parts.query))
         equal(parts.path, "/authorize")
+        wanted = self.back
+        if self.programs and re.fullmatch(r"http://127\.0\.0\.1:\d+/", query["redirect_uri"]):
+            wanted = query["redirect_uri"]
         equal((query["response_type"], query["client_id"], query["redirect_uri"], query["code_challenge_method"]),
-              ("code", "oriel & co", self.back, "S256"))
+              ("code", "oriel & co", wanted, "S256"))
         assert "openid" in query["scope"].split(), query
         code = "code-%d" % len(self.codes)
         self.codes[code] = query
@@ -110,7 +114,7 @@ class Page(http.server.BaseHTTPRequestHandler):
             if not own.lies.get("refuses"):
                 code, state = own.visit(self.path)
                 back = dict(code=code, state=state, session_state="some.thing-0")
-            return self.answer({}, 302, Location=own.back + "?" + urllib.parse.urlencode(back))
+            return self.answer({}, 302, Location=query["redirect_uri"] + "?" + urllib.parse.urlencode(back))
         if self.path == "/userinfo":
             if self.headers.get("Authorization") != "Bearer x":
                 return self.answer(dict(error="invalid_token"), 401)
