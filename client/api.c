@@ -415,6 +415,16 @@ void api_sign_in(struct api *api, const char *user, const char *password,
 	      TRUE, cancellable, done, data);
 }
 
+void api_sign_in_elsewhere(struct api *api, const char *code, const char *state,
+			   const char *key, const char *redirect,
+			   GCancellable *cancellable, api_done done, void *data)
+{
+	start(api, "POST", "/oidc/sessions",
+	      json_pack("{s:s,s:s,s:s,s:s}", "code", code, "state", state,
+			"key", key, "redirect", redirect),
+	      TRUE, cancellable, done, data);
+}
+
 static void ignore(const struct api_answer *answer, const GError *error,
 		   void *data)
 {

@@ -66,6 +66,11 @@ void api_call(struct api *api, const char *method, const char *path,
 void api_sign_in(struct api *api, const char *user, const char *password,
 		 const char *code, GCancellable *cancellable, api_done done,
 		 void *data);
+/* The same with what a browser brought back from the provider. */
+void api_sign_in_elsewhere(struct api *api, const char *code, const char *state,
+			   const char *key, const char *redirect,
+			   GCancellable *cancellable, api_done done,
+			   void *data);
 /* Tells the server and forgets the token at once; no answer is waited for. */
 void api_sign_out(struct api *api);
 /* Signed in by a session of another process': what its api_session() said,

@@ -4,6 +4,7 @@
 
 #include "client/api.h"
 #include "client/app-help.h"
+#include "client/browser-signin.h"
 #include "client/certificate-dialog.h"
 #include "client/desktop-window.h"
 #include "client/desktops.h"
@@ -25,6 +26,9 @@ struct app {
 	struct desktops *desktops;
 	struct api *api;
 	GCancellable *cancellable; /* of signing in */
+	struct browser_signin *browser;
+	gboolean by_browser;    /* how somebody last tried */
+	GCancellable *probing;  /* of the question for a provider */
 	char *server_text;
 	GList *windows;
 	/* what to open after signing in, if anything; name too where known */
@@ -189,6 +193,17 @@ static const struct desktops_handlers desktops_handlers = {
 
 /* --- signing in ----------------------------------------------------- */
 
+static struct api *new_api(struct app *app, const struct server_url *url)
+{
+	const struct server_url *given = &app->options->server;
+	struct api *api = api_new(url, app->trust);
+	if (app->options->fingerprint &&
+	    (!given->host || (strcmp(given->host, url->host) == 0 &&
+			      given->port == url->port)))
+		api_trust(api, app->options->fingerprint);
+	return api;
+}
+
 static void signed_in(struct app *app)
 {
 	if (!app->options->kiosk)
@@ -207,6 +222,8 @@ static void signed_in(struct app *app)
 	desktops_start(app->desktops, app->api);
 }
 
+static void on_browse(const char *server, void *data);
+
 static void on_certificate(gboolean trusted, void *data)
 {
 	struct app *app = data;
@@ -223,7 +240,10 @@ static void on_certificate(gboolean trusted, void *data)
 		return;
 	}
 	events_emit("trusted", "{s:s}", "fingerprint", refused->offered);
-	signin_resubmit(app->signin);
+	if (app->by_browser)
+		on_browse(signin_server(app->signin), app);
+	else
+		signin_resubmit(app->signin);
 }
 
 static void on_signed_in(const struct api_answer *answer, const GError *error,
@@ -267,15 +287,14 @@ static void on_signed_in(const struct api_answer *answer, const GError *error,
 	signin_refused(app->signin, answer, error);
 }
 
-static void on_submit(const char *server, const char *user,
-		      const char *password, const char *code, void *data)
+/* Whose sign-in it will be: app->api. FALSE: it is no address. */
+static gboolean choose_server(struct app *app, const char *server)
 {
-	struct app *app = data;
 	struct server_url url;
 	g_autoptr(GError) error = NULL;
 	if (!server_url_parse(server, &url, &error)) {
 		signin_show_error(app->signin, error, 0);
-		return;
+		return FALSE;
 	}
 	if (url.pool) {
 		clear_target(app);
@@ -284,32 +303,108 @@ static void on_submit(const char *server, const char *user,
 	g_free(app->server_text);
 	app->server_text = server_url_text(&url);
 	api_unref(app->api);
-	app->api = api_new(&url, app->trust);
-	const struct server_url *given = &app->options->server;
-	if (app->options->fingerprint &&
-	    (!given->host ||
-	     (strcmp(given->host, url.host) == 0 && given->port == url.port)))
-		api_trust(app->api, app->options->fingerprint);
+	app->api = new_api(app, &url);
 	server_url_clear(&url);
 	g_clear_object(&app->cancellable);
 	app->cancellable = g_cancellable_new();
 	app->direct = TRUE;
 	signin_set_busy(app->signin, TRUE);
 	events_emit("signing-in", NULL);
-	api_sign_in(app->api, user, password, code, app->cancellable,
-		    on_signed_in, app);
+	return TRUE;
+}
+
+static void on_submit(const char *server, const char *user,
+		      const char *password, const char *code, void *data)
+{
+	struct app *app = data;
+	app->by_browser = FALSE;
+	if (choose_server(app, server))
+		api_sign_in(app->api, user, password, code, app->cancellable,
+			    on_signed_in, app);
+}
+
+static void on_browser_waiting(void *data)
+{
+	signin_set_waiting(((struct app *)data)->signin);
+}
+
+static void on_browser_done(const struct api_answer *answer,
+			    const GError *error, void *data)
+{
+	struct app *app = data;
+	app->browser = NULL;
+	on_signed_in(answer, error, app);
+	/* the person looks at the browser; desktops present themselves */
+	if (gtk_widget_get_visible(GTK_WIDGET(app->window)))
+		gtk_window_present(app->window);
+}
+
+static const struct browser_signin_handlers browser_handlers = {
+    .waiting = on_browser_waiting,
+    .done = on_browser_done,
+};
+
+static void on_browse(const char *server, void *data)
+{
+	struct app *app = data;
+	app->by_browser = TRUE;
+	if (choose_server(app, server))
+		app->browser =
+		    browser_signin_start(app->api, &browser_handlers, app);
+}
+
+static void on_provider(const struct api_answer *answer, const GError *error,
+			void *data)
+{
+	struct app *app = data;
+	if (error)
+		return; /* nobody knows; whoever tries is told */
+	json_t *label = json_object_get(answer->json, "label");
+	if (json_is_null(label))
+		signin_set_provider(app->signin, NULL);
+	else if (json_string_length(label) <= 64)
+		signin_set_provider(app->signin, json_string_value(label));
+}
+
+/* Servers that somebody knows are asked beforehand, so that the page shows
+ * what there is; strangers are not asked because of a few letters. */
+static void on_server(const char *server, void *data)
+{
+	struct app *app = data;
+	struct server_url url;
+	g_cancellable_cancel(app->probing);
+	g_clear_object(&app->probing);
+	if (!server_url_parse(server, &url, NULL))
+		return;
+	g_autofree char *text = server_url_text(&url);
+	const struct server_url *given = &app->options->server;
+	gboolean known =
+	    servers_user_of(app->servers, text) ||
+	    (given->host && strcmp(given->host, url.host) == 0 &&
+	     given->port == url.port);
+	if (known && !(app->api && api_signed_in(app->api))) {
+		struct api *api = new_api(app, &url);
+		app->probing = g_cancellable_new();
+		api_call(api, "GET", "/oidc", NULL, app->probing, on_provider,
+			 app);
+		api_unref(api);
+	}
+	server_url_clear(&url);
 }
 
 static void on_cancel(void *data)
 {
 	struct app *app = data;
 	g_cancellable_cancel(app->cancellable);
+	browser_signin_cancel(g_steal_pointer(&app->browser));
 	signin_set_busy(app->signin, FALSE);
 	events_emit("sign-in-cancelled", NULL);
 }
 
 static const struct signin_handlers signin_handlers = {
     .submit = on_submit,
+    .browse = on_browse,
+    .server = on_server,
     .cancel = on_cancel,
 };
 
@@ -560,6 +655,8 @@ int app_run(struct app_options *options)
 	g_object_unref(app.gtk);
 	clear_target(&app);
 	g_clear_object(&app.cancellable);
+	g_clear_object(&app.probing);
+	browser_signin_cancel(app.browser);
 	api_unref(app.api);
 	g_free(app.server_text);
 	servers_free(app.servers);

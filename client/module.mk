@@ -18,7 +18,9 @@ oriel-client_SRC := client/main.c $(CLIENT_RESOURCE)
 oriel-client_LIBS := client filecopy seamless-wire common
 oriel-client_DIR := bin
 
-FUZZERS += http-answer-fuzz rfb-clipboard-fuzz seamless-fuzz spice-tap-fuzz
+FUZZERS += http-answer-fuzz rfb-clipboard-fuzz seamless-fuzz spice-tap-fuzz loopback-fuzz
+loopback-fuzz_SRC := client/loopback-fuzz.c
+loopback-fuzz_LIBS := client filecopy seamless-wire common
 spice-tap-fuzz_SRC := client/spice-tap-fuzz.c
 spice-tap-fuzz_LIBS := client filecopy seamless-wire common
 seamless-fuzz_SRC := client/seamless-fuzz.c

@@ -8,6 +8,8 @@
 
 /* As the API bounds it. */
 #define CODE_MAX 16
+/* Somebody is still typing. */
+#define SETTLE_MS 400
 #define TITLE    "Your desktop, anywhere"
 
 struct signin {
@@ -15,14 +17,15 @@ struct signin {
 	const struct signin_handlers *handlers;
 	void *data;
 	GtkWidget *page, *title, *who, *code_step, *code, *server_box, *server,
-	    *user, *password, *caps, *button, *button_stack, *button_label, *spinner, *cancel, *back;
+	    *user, *password, *caps, *button, *button_stack, *button_label, *busy_label, *spinner, *cancel, *back, *browse,
+	    *no_browser, *other_ways;
 	struct inline_error *error;
 	GtkWidget *fields[3]; /* the first step's, with their captions */
 	gboolean busy;
 	gboolean asks_code; /* the second step */
 	gboolean fixed;     /* the server is not a person's to choose */
 	gint64 hold_until_us;
-	guint hold_timer;
+	guint hold_timer, server_timer;
 };
 
 static gboolean filled(struct signin *signin)
@@ -52,6 +55,9 @@ static void update_button(struct signin *signin)
 	g_object_set(signin->spinner, "active", signin->busy, NULL);
 	gtk_widget_set_visible(signin->back,
 			       signin->asks_code && !signin->busy);
+	gtk_widget_set_sensitive(
+	    signin->browse, !signin->busy && *gtk_entry_get_text(GTK_ENTRY(
+						 signin->server)));
 }
 
 static gboolean on_hold(gpointer data)
@@ -95,18 +101,37 @@ static void on_activate(GtkWidget *entry, struct signin *signin)
 		signin_focus(signin);
 }
 
+static gboolean on_settled(gpointer data)
+{
+	struct signin *signin = data;
+	signin->server_timer = 0;
+	signin->handlers->server(gtk_entry_get_text(GTK_ENTRY(signin->server)),
+				 signin->data);
+	return G_SOURCE_REMOVE;
+}
+
 static void on_server_changed(GtkWidget *widget, struct signin *signin)
 {
 	int index = gtk_combo_box_get_active(GTK_COMBO_BOX(signin->server_box));
 	if (index >= 0 && (guint)index < servers_count(signin->servers))
 		gtk_entry_set_text(GTK_ENTRY(signin->user),
 				   servers_user(signin->servers, (guint)index));
+	signin_set_provider(signin, "");
+	g_clear_handle_id(&signin->server_timer, g_source_remove);
+	signin->server_timer = g_timeout_add(SETTLE_MS, on_settled, signin);
 	update_button(signin);
 }
 
 static void on_changed(GtkWidget *widget, struct signin *signin)
 {
 	update_button(signin);
+}
+
+static void on_browse(GtkWidget *widget, struct signin *signin)
+{
+	signin_show_error(signin, NULL, 0);
+	signin->handlers->browse(gtk_entry_get_text(GTK_ENTRY(signin->server)),
+				 signin->data);
 }
 
 static void on_cancel(GtkWidget *widget, struct signin *signin)
@@ -199,6 +224,7 @@ static void set_step(struct signin *signin, gboolean asks_code)
 		gtk_widget_set_visible(signin->fields[i],
 				       !asks_code && (i || !signin->fixed));
 	gtk_widget_set_visible(signin->code_step, asks_code);
+	gtk_widget_set_visible(signin->other_ways, !asks_code);
 	gtk_label_set_text(GTK_LABEL(signin->title), asks_code ? "One more step"
 						     : signin->fixed
 							 ? bare_server(signin)
@@ -262,7 +288,8 @@ static GtkWidget *build_buttons(struct signin *signin)
 	gtk_widget_set_can_default(signin->button, TRUE);
 	GtkWidget *busy = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 12);
 	signin->spinner = gtk_spinner_new();
-	GtkWidget *words = gtk_label_new("Signing in…");
+	GtkWidget *words = signin->busy_label = gtk_label_new("Signing in…");
+	gtk_label_set_ellipsize(GTK_LABEL(words), PANGO_ELLIPSIZE_END);
 	signin->cancel = gtk_button_new_with_mnemonic("_Cancel");
 	gtk_box_pack_start(GTK_BOX(busy), signin->spinner, FALSE, FALSE, 0);
 	gtk_box_pack_start(GTK_BOX(busy), words, FALSE, FALSE, 0);
@@ -285,12 +312,41 @@ static GtkWidget *build_buttons(struct signin *signin)
 	return row;
 }
 
+static GtkWidget *build_other_ways(struct signin *signin)
+{
+	signin->other_ways = gtk_box_new(GTK_ORIENTATION_VERTICAL, 0);
+	signin->browse = gtk_button_new_with_mnemonic("");
+	gtk_style_context_add_class(
+	    gtk_widget_get_style_context(signin->browse), "flat");
+	gtk_widget_set_margin_top(signin->browse, 12);
+	gtk_widget_set_tooltip_text(signin->browse,
+				    "Opens the sign-in page in your browser; "
+				    "Oriel goes on by itself");
+	gtk_widget_set_no_show_all(signin->browse, TRUE);
+	g_signal_connect(signin->browse, "clicked", G_CALLBACK(on_browse),
+			 signin);
+	signin->no_browser = gtk_label_new(NULL);
+	gtk_label_set_line_wrap(GTK_LABEL(signin->no_browser), TRUE);
+	gtk_label_set_max_width_chars(GTK_LABEL(signin->no_browser), 40);
+	gtk_label_set_justify(GTK_LABEL(signin->no_browser),
+			      GTK_JUSTIFY_CENTER);
+	gtk_widget_set_margin_top(signin->no_browser, 12);
+	gtk_widget_set_no_show_all(signin->no_browser, TRUE);
+	gtk_style_context_add_class(
+	    gtk_widget_get_style_context(signin->no_browser), "dim-label");
+	gtk_container_add(GTK_CONTAINER(signin->other_ways), signin->browse);
+	gtk_container_add(GTK_CONTAINER(signin->other_ways),
+			  signin->no_browser);
+	return signin->other_ways;
+}
+
 static void on_destroy(GtkWidget *widget, struct signin *signin)
 {
 	GdkKeymap *keymap =
 	    gdk_keymap_get_for_display(gtk_widget_get_display(widget));
 	g_signal_handlers_disconnect_by_data(keymap, signin);
 	g_clear_handle_id(&signin->hold_timer, g_source_remove);
+	g_clear_handle_id(&signin->server_timer, g_source_remove);
 	g_free(signin);
 }
 
@@ -347,6 +403,7 @@ struct signin *signin_new(struct servers *servers,
 	gtk_container_add(GTK_CONTAINER(last),
 			  inline_error_widget(signin->error));
 	gtk_container_add(GTK_CONTAINER(last), build_buttons(signin));
+	gtk_container_add(GTK_CONTAINER(last), build_other_ways(signin));
 	gtk_container_add(GTK_CONTAINER(form), last);
 
 	signin->page = gtk_scrolled_window_new(NULL, NULL);
@@ -376,6 +433,7 @@ struct signin *signin_new(struct servers *servers,
 	    "state-changed", G_CALLBACK(on_keymap), signin);
 	g_signal_connect(signin->page, "destroy", G_CALLBACK(on_destroy),
 			 signin);
+	signin_set_provider(signin, "");
 	signin_reload_servers(signin);
 	if (servers_count(servers) > 0)
 		gtk_combo_box_set_active(GTK_COMBO_BOX(signin->server_box), 0);
@@ -424,6 +482,7 @@ const char *signin_server(struct signin *signin)
 void signin_fix_server(struct signin *signin)
 {
 	signin->fixed = TRUE;
+	signin_set_provider(signin, "");
 	set_step(signin, signin->asks_code);
 }
 
@@ -432,10 +491,36 @@ void signin_clear_user(struct signin *signin)
 	gtk_entry_set_text(GTK_ENTRY(signin->user), "");
 }
 
+void signin_set_waiting(struct signin *signin)
+{
+	gtk_label_set_text(GTK_LABEL(signin->busy_label),
+			   "Go on in your browser…");
+}
+
+void signin_set_provider(struct signin *signin, const char *label)
+{
+	/* a terminal that is nothing but its desktop has no browser */
+	gboolean kiosk = signin->fixed;
+	g_autofree char *text =
+	    label && *label ? g_strdup_printf("Sign in with %s…", label)
+			    : g_strdup("Sign in with the _browser…");
+	gtk_button_set_use_underline(GTK_BUTTON(signin->browse),
+				     !(label && *label));
+	gtk_button_set_label(GTK_BUTTON(signin->browse), text);
+	gtk_widget_set_visible(signin->browse, label && !kiosk);
+	g_autofree char *none = g_strdup_printf(
+	    "Accounts of %s cannot sign in at this terminal: it has no "
+	    "browser.",
+	    label ? label : "");
+	gtk_label_set_text(GTK_LABEL(signin->no_browser), none);
+	gtk_widget_set_visible(signin->no_browser, kiosk && label && *label);
+}
+
 void signin_set_busy(struct signin *signin, gboolean busy)
 {
 	gboolean was = signin->busy;
 	signin->busy = busy;
+	gtk_label_set_text(GTK_LABEL(signin->busy_label), "Signing in…");
 	GtkWidget *const entries[] = {signin->server_box, signin->user,
 				      signin->password, signin->code};
 	for (gsize i = 0; i < G_N_ELEMENTS(entries); i++)

@@ -18,6 +18,10 @@ struct signin_handlers {
 	/* Sign in, please. code: NULL in the first step. */
 	void (*submit)(const char *server, const char *user,
 		       const char *password, const char *code, void *data);
+	/* Sign in in the browser, please. */
+	void (*browse)(const char *server, void *data);
+	/* Another server stands in the entry, and has for a moment. */
+	void (*server)(const char *server, void *data);
 	void (*cancel)(void *data);
 };
 
@@ -35,6 +39,11 @@ void signin_fix_server(struct signin *signin);
 /* Who was here is forgotten. */
 void signin_clear_user(struct signin *signin);
 void signin_set_busy(struct signin *signin, gboolean busy);
+/* Busy, but it is somebody's turn in the browser. */
+void signin_set_waiting(struct signin *signin);
+/* Of the server in its entry: what its sign-in provider is called, "" where it
+ * is not known whether there is one, NULL where there is none. */
+void signin_set_provider(struct signin *signin, const char *label);
 /* error NULL takes the words away; retry_after_s > 0 holds the button. */
 void signin_show_error(struct signin *signin, const GError *error,
 		       unsigned retry_after_s);

@@ -316,6 +316,7 @@ class Gateway:
         self.notes = {}        # desktop id -> what GET .../notes says; see note()
         self.answers = []      # "METHOD verb", body of what was answered there
         self.requests = []     # "METHOD path"
+        self.provider = None   # what the sign-in provider is called
         self.policy = None     # of every ticket
         self.refuse = {}       # "METHOD /path" -> Refusal
         self.slow = {}         # "METHOD /path" -> seconds
@@ -505,6 +506,8 @@ class Gateway:
             self.tokens.add(token)
             self.sign_ins += 1
             return 201, {"token": token, "user": body["user"], "role": "user", "expires": 9999999999}
+        if (method, path) == ("GET", "/oidc"):
+            return 200, {"label": self.provider}
         token = headers.get("authorization", "").removeprefix("Bearer ")
         if token not in self.tokens:
             raise Refusal(401, "denied", "The sign-in is no longer valid", "Sign in again.")
