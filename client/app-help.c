@@ -33,8 +33,7 @@ static const struct {
 } groups[] = {
     {"In a desktop",
      {{"<Primary><Alt>g", "Send all keys to the desktop, or stop that"},
-      {"<Shift>F11", "Full screen"},
-      {"<Primary><Alt>Return", "Full screen"},
+      {"<Shift>F11 <Primary><Alt>Return", "Full screen"},
       {"<Primary><Alt>m", "Menu"},
       {"<Primary><Alt>s", "Statistics: frames, delay, bytes, encoding"},
       {"<Primary><Alt>h", "These shortcuts"}}},
@@ -66,7 +65,8 @@ void app_help_shortcuts(GtkWindow *parent)
 	}
 	GtkWidget *window =
 	    g_object_new(GTK_TYPE_SHORTCUTS_WINDOW, "transient-for", parent,
-			 "modal", TRUE, NULL);
+			 "modal", TRUE, "window-position",
+			 GTK_WIN_POS_CENTER_ON_PARENT, NULL);
 	gtk_container_add(GTK_CONTAINER(window), section);
 	gtk_widget_show_all(window);
 }

@@ -358,7 +358,7 @@ struct signin *signin_new(struct servers *servers,
 	signin->handlers = handlers;
 	signin->data = data;
 	GtkWidget *form = gtk_box_new(GTK_ORIENTATION_VERTICAL, 18);
-	gtk_widget_set_size_request(form, 340, -1);
+	gtk_widget_set_size_request(form, 380, -1);
 	gtk_widget_set_halign(form, GTK_ALIGN_CENTER);
 	gtk_widget_set_valign(form, GTK_ALIGN_CENTER);
 	g_object_set(form, "margin", 24, NULL);
