@@ -45,6 +45,22 @@ static const struct {
       {"<Primary>q", "Quit"}}},
 };
 
+/* It grows after it was placed. */
+static gboolean centre(gpointer data)
+{
+	GtkWindow *window = data;
+	GtkWindow *parent = gtk_window_get_transient_for(window);
+	int x, y, width, height, own_width, own_height;
+	if (!parent || !gtk_widget_get_mapped(data))
+		return G_SOURCE_REMOVE;
+	gtk_window_get_position(parent, &x, &y);
+	gtk_window_get_size(parent, &width, &height);
+	gtk_window_get_size(window, &own_width, &own_height);
+	gtk_window_move(window, MAX(0, x + (width - own_width) / 2),
+			MAX(0, y + (height - own_height) / 2));
+	return G_SOURCE_REMOVE;
+}
+
 void app_help_shortcuts(GtkWindow *parent)
 {
 	GtkWidget *section =
@@ -69,6 +85,8 @@ void app_help_shortcuts(GtkWindow *parent)
 			 GTK_WIN_POS_CENTER_ON_PARENT, NULL);
 	gtk_container_add(GTK_CONTAINER(window), section);
 	gtk_widget_show_all(window);
+	g_idle_add_full(G_PRIORITY_LOW, centre, g_object_ref(window),
+			g_object_unref);
 }
 
 void app_help_about(GtkWindow *parent)

@@ -212,7 +212,7 @@ static GMenuModel *main_menu(void)
 	g_menu_append_section(menu, NULL, G_MENU_MODEL(things));
 	g_object_unref(things);
 	GMenu *last = g_menu_new();
-	g_menu_append(last, "Keyboard _Shortcuts", "desktop.shortcuts");
+	g_menu_append(last, "Keyboard Sh_ortcuts", "desktop.shortcuts");
 	g_menu_append(last, "_Disconnect", "desktop.disconnect");
 	g_menu_append_section(menu, NULL, G_MENU_MODEL(last));
 	g_object_unref(size);

@@ -37,3 +37,7 @@ client-test_LIBS := client filecopy seamless-wire common
 TESTS += seamless-client-test
 seamless-client-test_SRC := tests/unit/seamless-client-test.c
 seamless-client-test_LIBS := client filecopy seamless-wire common
+
+TESTS += client-access-test
+client-access-test_SRC := tests/unit/client-access-test.c
+client-access-test_LIBS := client filecopy seamless-wire common
