@@ -79,10 +79,9 @@ void app_help_shortcuts(GtkWindow *parent)
 		}
 		gtk_container_add(GTK_CONTAINER(section), group);
 	}
-	GtkWidget *window =
-	    g_object_new(GTK_TYPE_SHORTCUTS_WINDOW, "transient-for", parent,
-			 "modal", TRUE, "window-position",
-			 GTK_WIN_POS_CENTER_ON_PARENT, NULL);
+	GtkWidget *window = g_object_new(
+	    GTK_TYPE_SHORTCUTS_WINDOW, "transient-for", parent, "modal", TRUE,
+	    "window-position", GTK_WIN_POS_CENTER_ON_PARENT, NULL);
 	gtk_container_add(GTK_CONTAINER(window), section);
 	gtk_widget_show_all(window);
 	g_idle_add_full(G_PRIORITY_LOW, centre, g_object_ref(window),

@@ -27,8 +27,8 @@ struct app {
 	struct api *api;
 	GCancellable *cancellable; /* of signing in */
 	struct browser_signin *browser;
-	gboolean by_browser;    /* how somebody last tried */
-	GCancellable *probing;  /* of the question for a provider */
+	gboolean by_browser;   /* how somebody last tried */
+	GCancellable *probing; /* of the question for a provider */
 	char *server_text;
 	GList *windows;
 	/* what to open after signing in, if anything; name too where known */
@@ -198,8 +198,8 @@ static struct api *new_api(struct app *app, const struct server_url *url)
 	const struct server_url *given = &app->options->server;
 	struct api *api = api_new(url, app->trust);
 	if (app->options->fingerprint &&
-	    (!given->host || (strcmp(given->host, url->host) == 0 &&
-			      given->port == url->port)))
+	    (!given->host ||
+	     (strcmp(given->host, url->host) == 0 && given->port == url->port)))
 		api_trust(api, app->options->fingerprint);
 	return api;
 }
@@ -378,10 +378,9 @@ static void on_server(const char *server, void *data)
 		return;
 	g_autofree char *text = server_url_text(&url);
 	const struct server_url *given = &app->options->server;
-	gboolean known =
-	    servers_user_of(app->servers, text) ||
-	    (given->host && strcmp(given->host, url.host) == 0 &&
-	     given->port == url.port);
+	gboolean known = servers_user_of(app->servers, text) ||
+			 (given->host && strcmp(given->host, url.host) == 0 &&
+			  given->port == url.port);
 	if (known && !(app->api && api_signed_in(app->api))) {
 		struct api *api = new_api(app, &url);
 		app->probing = g_cancellable_new();

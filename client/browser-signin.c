@@ -105,10 +105,9 @@ static void on_came(const struct loopback_answer *answer, void *data)
 /* The server's word goes to whatever this computer opens addresses with. */
 static gboolean is_page(const char *url)
 {
-	g_autoptr(GUri) uri =
-	    url && strlen(url) <= 8192
-		? g_uri_parse(url, G_URI_FLAGS_ENCODED, NULL)
-		: NULL;
+	g_autoptr(GUri) uri = url && strlen(url) <= 8192
+				  ? g_uri_parse(url, G_URI_FLAGS_ENCODED, NULL)
+				  : NULL;
 	const char *host = uri ? g_uri_get_host(uri) : NULL;
 	if (!host || !*host)
 		return FALSE;
@@ -137,8 +136,9 @@ static void on_begun(const struct api_answer *answer, const GError *error,
 	    json_string_value(json_object_get(answer->json, "key"));
 	g_autoptr(GError) why = NULL;
 	if (!is_page(url) || !state || !*state || !key) {
-		fail(self, "Ask the administrator to look at [oidc] in "
-			   "oriel.conf.",
+		fail(self,
+		     "Ask the administrator to look at [oidc] in "
+		     "oriel.conf.",
 		     "The server gave no address of a sign-in provider");
 		return;
 	}
@@ -162,8 +162,7 @@ static void on_label(const struct api_answer *answer, const GError *error,
 		     void *data)
 {
 	struct browser_signin *self = data;
-	if (!error &&
-	    json_is_null(json_object_get(answer->json, "label"))) {
+	if (!error && json_is_null(json_object_get(answer->json, "label"))) {
 		fail(self, "Sign in with user name and password.",
 		     "This server has no sign-in provider");
 		return;
@@ -172,10 +171,10 @@ static void on_label(const struct api_answer *answer, const GError *error,
 		end(self, answer, error);
 		return;
 	}
-	api_call(self->api, "POST", "/oidc",
-		 json_pack("{s:s}", "redirect",
-			   loopback_address(self->loopback)),
-		 self->cancellable, on_begun, self);
+	api_call(
+	    self->api, "POST", "/oidc",
+	    json_pack("{s:s}", "redirect", loopback_address(self->loopback)),
+	    self->cancellable, on_begun, self);
 }
 
 struct browser_signin *browser_signin_start(

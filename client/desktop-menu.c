@@ -25,9 +25,8 @@ static const struct {
     {"f7", "Ctrl+Alt+F_7", {GDK_KEY_Control_L, GDK_KEY_Alt_L, GDK_KEY_F7}},
 };
 
-static const char *const not_in_kiosk[] = {"screenshot", "fullscreen",
-					   "add-screen", "all-monitors",
-					   "folder"};
+static const char *const not_in_kiosk[] = {
+    "screenshot", "fullscreen", "add-screen", "all-monitors", "folder"};
 
 static const char *const mode_names[] = {"follow", "fit", "actual"};
 

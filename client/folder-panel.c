@@ -75,9 +75,9 @@ static void share(struct folder_panel *panel)
 
 static const char *status_of(struct folder_panel *panel)
 {
-	enum session_share state =
-	    panel->session ? session_folder(panel->session, NULL)
-			   : SESSION_SHARE_NEVER;
+	enum session_share state = panel->session
+				       ? session_folder(panel->session, NULL)
+				       : SESSION_SHARE_NEVER;
 	if (!panel->session)
 		return "Not connected. What you choose holds from the next "
 		       "connection on.";
@@ -102,9 +102,9 @@ static void fill(struct folder_panel *panel)
 {
 	if (!panel->dialog)
 		return;
-	enum session_share state =
-	    panel->session ? session_folder(panel->session, NULL)
-			   : SESSION_SHARE_NEVER;
+	enum session_share state = panel->session
+				       ? session_folder(panel->session, NULL)
+				       : SESSION_SHARE_NEVER;
 	gboolean barred = state == SESSION_SHARE_BARRED;
 	gboolean only = state == SESSION_SHARE_READ_ONLY;
 	panel->filling = TRUE;
@@ -195,10 +195,10 @@ void folder_panel_open(struct folder_panel *panel)
 		gtk_window_present(GTK_WINDOW(panel->dialog));
 		return;
 	}
-	panel->dialog = g_object_new(
-	    GTK_TYPE_DIALOG, "use-header-bar", TRUE, "transient-for",
-	    panel->desktop, "modal", TRUE, "resizable", FALSE, "title",
-	    "Shared Folder", NULL);
+	panel->dialog =
+	    g_object_new(GTK_TYPE_DIALOG, "use-header-bar", TRUE,
+			 "transient-for", panel->desktop, "modal", TRUE,
+			 "resizable", FALSE, "title", "Shared Folder", NULL);
 	GtkWidget *box = gtk_box_new(GTK_ORIENTATION_VERTICAL, 18);
 	g_object_set(box, "margin", 24, NULL);
 	panel->toggle = gtk_switch_new();
@@ -210,8 +210,8 @@ void folder_panel_open(struct folder_panel *panel)
 	if (panel->path)
 		gtk_file_chooser_set_filename(GTK_FILE_CHOOSER(panel->chooser),
 					      panel->path);
-	panel->only = gtk_check_button_new_with_mnemonic(
-	    "The desktop may _only read it");
+	panel->only =
+	    gtk_check_button_new_with_mnemonic("The desktop may _only read it");
 	panel->status = gtk_label_new(NULL);
 	gtk_label_set_xalign(GTK_LABEL(panel->status), 0);
 	gtk_label_set_line_wrap(GTK_LABEL(panel->status), TRUE);
@@ -221,8 +221,7 @@ void folder_panel_open(struct folder_panel *panel)
 				    "dim-label");
 	atk_object_set_role(gtk_widget_get_accessible(panel->status),
 			    ATK_ROLE_NOTIFICATION);
-	gtk_container_add(GTK_CONTAINER(box),
-			  line("_Folder", panel->chooser));
+	gtk_container_add(GTK_CONTAINER(box), line("_Folder", panel->chooser));
 	gtk_container_add(GTK_CONTAINER(box),
 			  line("_Share it with this desktop", panel->toggle));
 	gtk_container_add(GTK_CONTAINER(box), panel->only);

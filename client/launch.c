@@ -63,8 +63,8 @@ static struct session_policy read_policy(json_t *json)
 	const char *files = json_string_value(json_object_get(json, "files"));
 	return (struct session_policy){
 	    .no_usb = json_is_false(usb),
-	    .no_folder = files && strcmp(files, "both") != 0 &&
-			 strcmp(files, "in") != 0,
+	    .no_folder =
+		files && strcmp(files, "both") != 0 && strcmp(files, "in") != 0,
 	    .folder_read_only = g_strcmp0(files, "in") == 0,
 	};
 }

@@ -24,7 +24,7 @@ struct link {
 	char *secret, *protocol;
 	char *wanted_protocol; /* NULL: the best on offer */
 	struct session_policy policy;
-	gint64 since;          /* of the desktop the secret is for */
+	gint64 since; /* of the desktop the secret is for */
 	unsigned attempt, refused_tickets;
 	guint timer;
 	gint64 retry_at_us;

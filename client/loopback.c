@@ -73,9 +73,8 @@ gboolean loopback_parse(const char *line, gsize length, const char *state,
 	if (!state || !tail || !g_str_has_prefix(text, start))
 		return FALSE;
 	*tail = 0;
-	g_autoptr(GHashTable) given =
-	    g_uri_parse_params(text + strlen(start), -1, "&",
-			       G_URI_PARAMS_WWW_FORM, NULL);
+	g_autoptr(GHashTable) given = g_uri_parse_params(
+	    text + strlen(start), -1, "&", G_URI_PARAMS_WWW_FORM, NULL);
 	const char *is = given ? g_hash_table_lookup(given, "state") : NULL;
 	const char *code = given ? g_hash_table_lookup(given, "code") : NULL;
 	const char *error = given ? g_hash_table_lookup(given, "error") : NULL;
@@ -149,8 +148,8 @@ static void take(struct guest *guest)
 static void on_read(GObject *source, GAsyncResult *result, gpointer data)
 {
 	struct guest *guest = data;
-	gssize got = g_input_stream_read_finish(G_INPUT_STREAM(source), result,
-						NULL);
+	gssize got =
+	    g_input_stream_read_finish(G_INPUT_STREAM(source), result, NULL);
 	if (got <= 0 || !guest->loopback ||
 	    guest->head->len + (gsize)got > LOOPBACK_HEAD) {
 		free_guest(guest);

@@ -9,9 +9,9 @@
 
 #include "client/rfb-session.h"
 
-#define RFB_SOUND_RATE	   48000u
+#define RFB_SOUND_RATE     48000u
 #define RFB_SOUND_CHANNELS 2u
-#define RFB_SOUND_PIECE	   (1u << 20)
+#define RFB_SOUND_PIECE    (1u << 20)
 #define RFB_SOUND_WAITING  (RFB_SOUND_RATE * RFB_SOUND_CHANNELS) /* 0.5 s */
 
 void rfb_sound_open(struct rfb_session *self);

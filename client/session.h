@@ -61,8 +61,8 @@ struct session_stats {
 
 /* Whether a desktop can have something of this computer. */
 enum session_share {
-	SESSION_SHARE_NEVER,  /* protocol or desktop have no way for it */
-	SESSION_SHARE_BARRED, /* by the policy */
+	SESSION_SHARE_NEVER,     /* protocol or desktop have no way for it */
+	SESSION_SHARE_BARRED,    /* by the policy */
 	SESSION_SHARE_READ_ONLY, /* of folders: ready, but for changes */
 	SESSION_SHARE_READY,
 };
@@ -72,7 +72,7 @@ struct session_usb_device {
 	char *name;  /* for people */
 	char *cause; /* why it cannot be attached just now; NULL: it can */
 	gboolean attached, busy; /* busy: on its way in or out */
-	gboolean disc; /* a file; gone as soon as it is taken back */
+	gboolean disc;           /* a file; gone as soon as it is taken back */
 };
 
 /* While files are sent; then once how it went (NULL: well). */

@@ -10,15 +10,16 @@
 #define CODE_MAX 16
 /* Somebody is still typing. */
 #define SETTLE_MS 400
-#define TITLE    "Your desktop, anywhere"
+#define TITLE     "Your desktop, anywhere"
 
 struct signin {
 	struct servers *servers;
 	const struct signin_handlers *handlers;
 	void *data;
 	GtkWidget *page, *title, *who, *code_step, *code, *server_box, *server,
-	    *user, *password, *caps, *button, *button_stack, *button_label, *busy_label, *spinner, *cancel, *back, *browse,
-	    *no_browser, *other_ways;
+	    *user, *password, *caps, *button, *button_stack, *button_label,
+	    *busy_label, *spinner, *cancel, *back, *browse, *no_browser,
+	    *other_ways;
 	struct inline_error *error;
 	GtkWidget *fields[3]; /* the first step's, with their captions */
 	gboolean busy;
@@ -56,8 +57,8 @@ static void update_button(struct signin *signin)
 	gtk_widget_set_visible(signin->back,
 			       signin->asks_code && !signin->busy);
 	gtk_widget_set_sensitive(
-	    signin->browse, !signin->busy && *gtk_entry_get_text(GTK_ENTRY(
-						 signin->server)));
+	    signin->browse,
+	    !signin->busy && *gtk_entry_get_text(GTK_ENTRY(signin->server)));
 }
 
 static gboolean on_hold(gpointer data)
@@ -501,9 +502,9 @@ void signin_set_provider(struct signin *signin, const char *label)
 {
 	/* a terminal that is nothing but its desktop has no browser */
 	gboolean kiosk = signin->fixed;
-	g_autofree char *text =
-	    label && *label ? g_strdup_printf("Sign in with %s…", label)
-			    : g_strdup("Sign in with the _browser…");
+	g_autofree char *text = label && *label
+				    ? g_strdup_printf("Sign in with %s…", label)
+				    : g_strdup("Sign in with the _browser…");
 	gtk_button_set_use_underline(GTK_BUTTON(signin->browse),
 				     !(label && *label));
 	gtk_button_set_label(GTK_BUTTON(signin->browse), text);

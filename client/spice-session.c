@@ -94,8 +94,8 @@ static void on_channel_new(SpiceSession *spice, SpiceChannel *channel,
 	/* what is told twice, or beyond what we show */
 	if (id >= ids_of(type))
 		return;
-	self->lines = g_slist_prepend(self->lines,
-				      spice_line_new(self, channel, type));
+	self->lines =
+	    g_slist_prepend(self->lines, spice_line_new(self, channel, type));
 	switch (type) {
 	case SPICE_CHANNEL_MAIN:
 		self->main = SPICE_MAIN_CHANNEL(channel);

@@ -1,10 +1,10 @@
 /* spice-session.h - internals shared by the files of the SPICE session.
  *
- * spice-session.c owns the session and its channels, spice-line.c their tunnels;
- * spice-display.c the pictures of its heads; spice-input.c keys, pointer and
- * cursor; spice-agent.c clipboard, files and sizes, which go by the guest's
- * agent; spice-sound.c sound; spice-usb.c USB devices;
- * spice-folder.c the shared folder.
+ * spice-session.c owns the session and its channels, spice-line.c their
+ * tunnels; spice-display.c the pictures of its heads; spice-input.c keys,
+ * pointer and cursor; spice-agent.c clipboard, files and sizes, which go by the
+ * guest's agent; spice-sound.c sound; spice-usb.c USB devices; spice-folder.c
+ * the shared folder.
  *
  * spice-client-glib decodes; it runs on the main thread, in coroutines that
  * never block it. Each channel is a tunnel of its own, connected on a thread.

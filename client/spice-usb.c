@@ -92,7 +92,8 @@ struct spice_usb *spice_usb_new(struct spice_session *self)
 	struct spice_usb *usb = g_new0(struct spice_usb, 1);
 	usb->session = self;
 	usb->manager = manager;
-	usb->busy = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	usb->busy =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	usb->cancellable = g_cancellable_new();
 	g_object_set(manager, "auto-connect", FALSE, NULL);
 	g_signal_connect(manager, "device-added", G_CALLBACK(on_listed), usb);
@@ -127,8 +128,8 @@ static struct session_usb_device *describe(struct spice_usb *usb,
 	g_autoptr(GError) error = NULL;
 	is->id = id_of(device);
 	is->name = name_of(device);
-	is->disc = spice_usb_device_manager_is_device_shared_cd(usb->manager,
-								device);
+	is->disc =
+	    spice_usb_device_manager_is_device_shared_cd(usb->manager, device);
 	is->busy = g_hash_table_contains(usb->busy, is->id);
 	is->attached =
 	    spice_usb_device_manager_is_device_connected(usb->manager, device);
@@ -162,11 +163,11 @@ static void on_moved(GObject *source, GAsyncResult *result, gpointer data)
 	struct moving *moving = data;
 	g_autoptr(GError) error = NULL;
 	SpiceUsbDeviceManager *manager = SPICE_USB_DEVICE_MANAGER(source);
-	gboolean done =
-	    moving->attach ? spice_usb_device_manager_connect_device_finish(
-				 manager, result, &error)
-			   : spice_usb_device_manager_disconnect_device_finish(
-				 manager, result, &error);
+	gboolean done = moving->attach
+			    ? spice_usb_device_manager_connect_device_finish(
+				  manager, result, &error)
+			    : spice_usb_device_manager_disconnect_device_finish(
+				  manager, result, &error);
 	if (!g_cancellable_is_cancelled(moving->cancellable)) {
 		struct spice_usb *usb = moving->usb;
 		g_hash_table_remove(usb->busy, moving->id);
@@ -180,8 +181,8 @@ static void on_moved(GObject *source, GAsyncResult *result, gpointer data)
 	g_free(moving);
 }
 
-static void move(struct spice_usb *usb, SpiceUsbDevice *device,
-		 const char *id, gboolean attach)
+static void move(struct spice_usb *usb, SpiceUsbDevice *device, const char *id,
+		 gboolean attach)
 {
 	struct moving *moving = g_new0(struct moving, 1);
 	moving->usb = usb;
@@ -230,7 +231,7 @@ gboolean spice_usb_add_disc(struct session *session, const char *path,
 	fault_set(error, FAULT_INVALID,
 		  "Choose a file that can be read and is a disc's image "
 		  "(ISO 9660).",
-		  "The desktop cannot have this as a disc%s%s",
-		  why ? ": " : "", why ? why->message : "");
+		  "The desktop cannot have this as a disc%s%s", why ? ": " : "",
+		  why ? why->message : "");
 	return FALSE;
 }

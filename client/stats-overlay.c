@@ -84,8 +84,8 @@ static gboolean on_tick(gpointer data)
 		g_string_append_printf(text, "\n%s", is.encoding);
 	gtk_label_set_text(GTK_LABEL(stats->label), text->str);
 	if (s > 0)
-		events_emit("statistics", "{s:f,s:f,s:f,s:i,s:i,s:s}", "fps", fps,
-			    "bytes_in_per_s", in, "bytes_out_per_s", out,
+		events_emit("statistics", "{s:f,s:f,s:f,s:i,s:i,s:s}", "fps",
+			    fps, "bytes_in_per_s", in, "bytes_out_per_s", out,
 			    "rtt_us", (int)is.rtt_us, "sound_ms",
 			    (int)is.sound_ms, "encoding", is.encoding);
 	stats->last = is;

@@ -85,13 +85,12 @@ static GtkWidget *new_row(struct usb_panel *panel,
 	    g_strdup_printf("Give %s to the desktop", device->name);
 	atk_object_set_name(gtk_widget_get_accessible(toggle), what);
 	gtk_widget_set_valign(toggle, GTK_ALIGN_CENTER);
-	gtk_switch_set_active(GTK_SWITCH(toggle),
-			      device->busy ? g_hash_table_contains(
-						 panel->wanted, device->id)
-					   : device->attached);
-	gtk_widget_set_sensitive(toggle,
-				 !device->busy &&
-				     (device->attached || !device->cause));
+	gtk_switch_set_active(
+	    GTK_SWITCH(toggle),
+	    device->busy ? g_hash_table_contains(panel->wanted, device->id)
+			 : device->attached);
+	gtk_widget_set_sensitive(
+	    toggle, !device->busy && (device->attached || !device->cause));
 	g_object_set_data_full(G_OBJECT(toggle), "id", g_strdup(device->id),
 			       g_free);
 	if (device->disc)
@@ -142,9 +141,9 @@ static void show_empty(struct usb_panel *panel, const char *icon,
 static void show_list(struct usb_panel *panel, const GPtrArray *devices)
 {
 	/* not where somebody was sent because the list was away */
-	gboolean away = g_strcmp0(gtk_stack_get_visible_child_name(
-				      GTK_STACK(panel->stack)),
-				  "list") != 0;
+	gboolean away =
+	    g_strcmp0(gtk_stack_get_visible_child_name(GTK_STACK(panel->stack)),
+		      "list") != 0;
 	GtkWidget *focus =
 	    away ? NULL : gtk_window_get_focus(GTK_WINDOW(panel->dialog));
 	g_autofree char *focused =
@@ -172,9 +171,9 @@ static void fill(struct usb_panel *panel)
 	if (!panel->dialog)
 		return;
 	g_autoptr(GPtrArray) devices = session_usb_devices_new();
-	enum session_share state =
-	    panel->session ? session_usb(panel->session, devices)
-			   : SESSION_SHARE_NEVER;
+	enum session_share state = panel->session
+				       ? session_usb(panel->session, devices)
+				       : SESSION_SHARE_NEVER;
 	gtk_widget_set_visible(panel->foot, state == SESSION_SHARE_READY);
 	if (!panel->session)
 		show_empty(panel, "network-offline-symbolic", "Not connected",
@@ -300,8 +299,7 @@ void usb_panel_open(struct usb_panel *panel)
 	gtk_label_set_xalign(GTK_LABEL(hint), 0);
 	gtk_style_context_add_class(gtk_widget_get_style_context(hint),
 				    "card-state");
-	GtkWidget *add =
-	    gtk_button_new_with_mnemonic("Insert a _Disc Image…");
+	GtkWidget *add = gtk_button_new_with_mnemonic("Insert a _Disc Image…");
 	gtk_widget_set_no_show_all(add, panel->kiosk);
 	gtk_widget_set_valign(add, GTK_ALIGN_CENTER);
 	g_signal_connect(add, "clicked", G_CALLBACK(on_add), panel);

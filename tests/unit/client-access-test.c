@@ -23,8 +23,8 @@ static gboolean has_name(AtkObject *object)
 	if (name && *name)
 		return TRUE;
 	AtkRelationSet *set = atk_object_ref_relation_set(object);
-	AtkRelation *by =
-	    atk_relation_set_get_relation_by_type(set, ATK_RELATION_LABELLED_BY);
+	AtkRelation *by = atk_relation_set_get_relation_by_type(
+	    set, ATK_RELATION_LABELLED_BY);
 	GPtrArray *targets = by ? atk_relation_get_target(by) : NULL;
 	gboolean named = FALSE;
 	for (guint i = 0; targets && i < targets->len; i++) {
@@ -42,13 +42,11 @@ static void look(GtkWidget *widget, gpointer mnemonics)
 		return; /* or another page of a menu */
 	AtkObject *object = gtk_widget_get_accessible(widget);
 	/* what only holds others, or is reached by them, needs no name */
-	gboolean holds =
-	    (GTK_IS_CONTAINER(widget) && !GTK_IS_BUTTON(widget) &&
-	     !GTK_IS_LIST_BOX_ROW(widget)) ||
-	    GTK_IS_COMBO_BOX(widget) ||
-	    GTK_IS_LABEL(widget) ||
-	    (GTK_IS_BUTTON(widget) &&
-	     gtk_widget_get_ancestor(widget, GTK_TYPE_COMBO_BOX));
+	gboolean holds = (GTK_IS_CONTAINER(widget) && !GTK_IS_BUTTON(widget) &&
+			  !GTK_IS_LIST_BOX_ROW(widget)) ||
+			 GTK_IS_COMBO_BOX(widget) || GTK_IS_LABEL(widget) ||
+			 (GTK_IS_BUTTON(widget) &&
+			  gtk_widget_get_ancestor(widget, GTK_TYPE_COMBO_BOX));
 	if (gtk_widget_get_can_focus(widget) && !holds) {
 		if (!has_name(object))
 			g_error("a %s without a name",
@@ -135,8 +133,8 @@ static void on_nothing(void *data)
 
 static void test_sign_in(void)
 {
-	static const struct signin_handlers handlers = {
-	    on_submit, on_text, on_text, on_nothing};
+	static const struct signin_handlers handlers = {on_submit, on_text,
+							on_text, on_nothing};
 	struct servers *servers = no_servers();
 	struct signin *signin = signin_new(servers, &handlers, NULL);
 	window_with(signin_widget(signin));
@@ -154,7 +152,8 @@ static void test_sign_in(void)
 static enum session_share one_device(struct session *session,
 				     GPtrArray *devices)
 {
-	struct session_usb_device *device = g_new0(struct session_usb_device, 1);
+	struct session_usb_device *device =
+	    g_new0(struct session_usb_device, 1);
 	device->id = g_strdup("1-2");
 	device->name = g_strdup("A stick");
 	g_ptr_array_add(devices, device);
@@ -178,9 +177,8 @@ static void test_folder(void)
 {
 	struct servers *servers = no_servers();
 	GtkWidget *desktop = window_with(NULL);
-	struct folder_panel *panel =
-	    folder_panel_new(GTK_WINDOW(desktop), servers, "ada@desk/office",
-			     on_text, NULL);
+	struct folder_panel *panel = folder_panel_new(
+	    GTK_WINDOW(desktop), servers, "ada@desk/office", on_text, NULL);
 	folder_panel_open(panel);
 	look_at_windows(2);
 	folder_panel_free(panel);
