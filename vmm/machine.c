@@ -163,13 +163,11 @@ void machine_clean(struct engine_machine *self)
 	    g_build_filename(self->spec.run_dir, NET_SOCKET, NULL);
 	g_autofree char *net_pid =
 	    g_build_filename(self->spec.run_dir, NET_PID_FILE, NULL);
-	g_autofree char *tpm_pid =
-	    g_build_filename(self->spec.run_dir, TPM_PID_FILE, NULL);
 	g_unlink(self->qmp_path);
 	g_unlink(self->qga_path);
 	g_unlink(net);
 	g_unlink(net_pid);
-	g_unlink(tpm_pid);
+	tpm_end(self->spec.run_dir);
 	g_unlink(self->pid_path);
 }
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -56,4 +57,15 @@ gboolean tpm_start(const char *folder, const char *run_dir, const char *log,
 	process_unref(process); /* its end follows the machine's */
 	*fd = pair[0];
 	return TRUE;
+}
+
+void tpm_end(const char *run_dir)
+{
+	g_autofree char *pid = g_build_filename(run_dir, TPM_PID_FILE, NULL);
+	struct process *process = process_adopt(pid, NULL);
+	if (process) {
+		process_signal(process, SIGTERM);
+		process_unref(process);
+	}
+	g_unlink(pid);
 }

@@ -13,3 +13,6 @@
  * when swtpm is not installed. */
 gboolean tpm_start(const char *folder, const char *run_dir, const char *log,
 		   int *fd, GError **error);
+/* swtpm ends by itself once it has been spoken to; one whose machine died
+ * before that is ended here. Also forgets its pid file. */
+void tpm_end(const char *run_dir);
