@@ -35,7 +35,7 @@ struct activity {
 	struct tile *tiles;
 	struct damage hot;
 	struct damage warm; /* likely to change with the next frame */
-	uint32_t now_ms;
+	uint32_t now_ms, cooled_ms;
 };
 
 struct activity *activity_new(void)
@@ -137,6 +137,10 @@ static void cool_tile(struct activity *self, unsigned column, unsigned row)
 void activity_cool(struct activity *self, int64_t now_us)
 {
 	self->now_ms = now_us / 1000;
+	/* each viewer asks for it, for every part */
+	if (self->cooled_ms == self->now_ms)
+		return;
+	self->cooled_ms = self->now_ms;
 	for (unsigned row = 0; row < self->warm.rows; row++)
 		for (unsigned i = 0; i < self->warm.words; i++) {
 			size_t word = (size_t)row * self->warm.words + i;
