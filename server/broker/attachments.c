@@ -201,6 +201,22 @@ char *attachment_open(struct broker *broker, const char *desktop,
 	return NULL;
 }
 
+gint64 attachment_signed_in(struct broker *broker,
+			    const struct attachment *attach)
+{
+	if (!attach->hash || attach->shadow)
+		return 0;
+	g_autoptr(store_rows) rows = store_query(
+	    broker->store, NULL,
+	    "SELECT a.session, a.created, s.created FROM attaches a"
+	    " LEFT JOIN sessions s ON s.hash = a.session WHERE a.hash = $1",
+	    "s", attach->hash);
+	if (!rows || !store_rows_count(rows))
+		return 0;
+	/* without an API session it was a viewer's password, at that moment */
+	return store_rows_int(rows, 0, store_rows_text(rows, 0, 0) ? 2 : 1);
+}
+
 gboolean attachment_resume(struct broker *broker, const char *secret,
 			   struct attachment *attach, GError **error)
 {

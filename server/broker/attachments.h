@@ -39,6 +39,10 @@ char *attachment_redeem(struct broker *broker, const char *ticket,
 char *attachment_open(struct broker *broker, const char *desktop,
 		      const char *user, const char *protocol, const char *peer,
 		      struct attachment *attach, GError **error);
+/* When the sign-in that this session came from was; 0: unknown, or a shadow's.
+ */
+gint64 attachment_signed_in(struct broker *broker,
+			    const struct attachment *attach);
 gboolean attachment_resume(struct broker *broker, const char *secret,
 			   struct attachment *attach, GError **error);
 void attachment_drop(struct broker *broker, const char *hash);

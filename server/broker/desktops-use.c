@@ -130,6 +130,7 @@ void desktops_forget_use(struct desktop *desktop)
 	homes_forget(desktop);
 	desktop->input_us = 0;
 	desktop->warned = desktop->locked = FALSE;
+	desktop->locked_at = 0;
 	g_clear_pointer(&desktop->recording, g_free);
 	g_clear_pointer(&desktop->recorded_by, g_free);
 	g_clear_pointer(&desktop->message, g_free);
@@ -207,6 +208,7 @@ static void on_locked(struct jsonline *channel, json_t *reply,
 static void lock(struct desktops *self, struct desktop *desktop)
 {
 	desktop->locked = TRUE;
+	desktop->locked_at = store_now(self->broker->store);
 	event_add(self->broker, "desktop", desktop->id, desktop->user,
 		  "Nobody used desktop %s for %" G_GINT64_FORMAT
 		  " s: its session was told to lock.",
@@ -215,6 +217,23 @@ static void lock(struct desktops *self, struct desktop *desktop)
 		   json_pack("{s:s, s:s, s:[ss], s:i}", "op", "machine.exec",
 			     "machine", desktop->id, "argv", "loginctl",
 			     "lock-sessions", "timeout_ms", LOCK_MS),
+		   LOCK_MS + 5000, on_locked, call_new(self, desktop));
+}
+
+void desktop_unlock(struct desktops *self, struct desktop *desktop,
+		    gint64 proven_at)
+{
+	/* whoever finds a terminal that was left signed in gains nothing */
+	if (!desktop->locked_at || proven_at < desktop->locked_at)
+		return;
+	desktop->locked_at = 0;
+	event_add(self->broker, "desktop", desktop->id, desktop->user,
+		  "%s signed in: the session of desktop %s was told to unlock.",
+		  desktop->user, desktop->name);
+	hosts_call(self->broker->hosts, desktop->host,
+		   json_pack("{s:s, s:s, s:[ss], s:i}", "op", "machine.exec",
+			     "machine", desktop->id, "argv", "loginctl",
+			     "unlock-sessions", "timeout_ms", LOCK_MS),
 		   LOCK_MS + 5000, on_locked, call_new(self, desktop));
 }
 

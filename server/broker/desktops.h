@@ -50,6 +50,7 @@ struct desktop {
 	guint policy_timer;
 	gint64 input_us; /* of the newest; 0: none known */
 	gboolean warned, locked;
+	gint64 locked_at; /* since when its session is; 0: not by us */
 	/* homes.c's */
 	gboolean home_due;   /* not there yet: nobody comes in */
 	gboolean home_asked; /* of its host, which has not answered */
@@ -139,6 +140,11 @@ json_t *desktop_notes_json(struct desktops *desktops,
 gboolean desktop_tells_recording(const struct desktop *desktop);
 /* Seconds without input while somebody is connected; -1 where unknown. */
 gint64 desktop_idle_s(const struct desktop *desktop);
+/* Its user has just come in, having proven at `proven_at` who they are: a
+ * session that was locked before that is unlocked, so that nobody does it
+ * twice. */
+void desktop_unlock(struct desktops *desktops, struct desktop *desktop,
+		    gint64 proven_at);
 /* Locks, warns and disconnects as policy and pool say. */
 void desktops_look_at_idleness(struct desktops *desktops,
 			       struct desktop *desktop,

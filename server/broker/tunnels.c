@@ -163,6 +163,12 @@ static void grant(struct tunnel *tunnel, struct desktop *desktop)
 		reject(tunnel, error);
 		return;
 	}
+	/* not of one that only comes back: its terminal may stand alone */
+	if (tunnel->secret && desktop->locked_at &&
+	    strcmp(tunnel->attach.user, desktop->user) == 0)
+		desktop_unlock(
+		    self->broker->desktops, desktop,
+		    attachment_signed_in(self->broker, &tunnel->attach));
 	json_t *reply =
 	    json_pack("{s:s, s:s, s:s}", "desktop", desktop->id, "user",
 		      tunnel->attach.user, "address", address);
