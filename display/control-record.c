@@ -109,8 +109,8 @@ static bool begin(struct control_record *self, json_t *message, int fd,
 		self->recorder =
 		    recorder_new(self->display, fd, &settings, on_ended, self);
 		g_free(self->id);
-		self->id =
-		    g_strdup(json_string_value(json_object_get(message, "recording")));
+		self->id = g_strdup(
+		    json_string_value(json_object_get(message, "recording")));
 		self->since_unix_s = g_get_real_time() / G_USEC_PER_SEC;
 		return true;
 	}

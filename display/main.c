@@ -26,8 +26,8 @@ struct program {
 };
 
 static struct {
-	char *display1, *rfb, *view, *spice, *windows, *control, *ticket_file, *name,
-	    *vm;
+	char *display1, *rfb, *view, *spice, *windows, *control, *ticket_file,
+	    *name, *vm;
 	gint display1_fd;
 	gboolean no_auth, closed, verbose, version;
 } options = {.display1_fd = -1};
