@@ -80,11 +80,11 @@ static const char *const records[] = {"none", "quiet", "told", NULL};
 	    TEXT("files", .choices = ways, .low = 1, .high = 8),               \
 	    TEXT("audio", .choices = sounds, .low = 1, .high = 8,              \
 		 .about = "play: no microphone"),                              \
-	    TEXT("record", .choices = records, .low = 1, .high = 8,             \
-		 .about = "while somebody looks on; told: and says so"),         \
-	    FLAG("usb"),                                                      \
-	    FLAG("shadow", .about = "the helpdesk may ask to look on"),      \
-	    FLAG("watermark", .about = "user and time"),          \
+	    TEXT("record", .choices = records, .low = 1, .high = 8,            \
+		 .about = "while somebody looks on; told: and says so"),       \
+	    FLAG("usb"),                                                       \
+	    FLAG("shadow", .about = "the helpdesk may ask to look on"),        \
+	    FLAG("watermark", .about = "user and time"),                       \
 	    INT("bandwidth_kbit", .low = 0, .high = 10000000,                  \
 		.about = "0: no limit"),                                       \
 	    INT("idle_lock", .low = 0, .high = 86400,                          \
@@ -168,8 +168,8 @@ SHAPE(snapshot, "A state of a desktop's disk that one can go back to.",
       TEXT("state", .choices = snapshot_states),
       TEXT("cause", .nullable = TRUE, .about = "why it is in this state"),
       INT("since"), INT("created"));
-SHAPE(recording, "A WebM file; desktop and user as they were then.",
-      TEXT("id"), TEXT("host"), TEXT("machine", .about = "the desktop's id"),
+SHAPE(recording, "A WebM file; desktop and user as they were then.", TEXT("id"),
+      TEXT("host"), TEXT("machine", .about = "the desktop's id"),
       TEXT("desktop"), TEXT("user", .nullable = TRUE),
       TEXT("by", .about = "policy, or who began it"), INT("began"),
       INT("ended", .nullable = TRUE, .about = "null: under way"),
@@ -607,9 +607,8 @@ const struct route routes[] = {
      "Show its user a message", .body = &message_body, .answer = &told,
      .errors = E(NOT_FOUND) | E(CONFLICT), .handle = handle_desktop_message},
     {"POST", "/desktops/{id}/shadow", ROLE_HELPDESK, 201,
-     "Ask its user to let one look on, or take part",
-     .body = &shadow_ask_body, .answer = &shadow,
-     .errors = E(NOT_FOUND) | E(CONFLICT) | E(BUSY),
+     "Ask its user to let one look on, or take part", .body = &shadow_ask_body,
+     .answer = &shadow, .errors = E(NOT_FOUND) | E(CONFLICT) | E(BUSY),
      .handle = handle_shadow_ask},
     {"POST", "/desktops/{id}/shadow/answer", ROLE_USER, 200,
      "Its user's answer; more than was asked for is not given",
@@ -637,8 +636,9 @@ const struct route routes[] = {
     {"DELETE", "/desktops/{id}/recording", ROLE_OPERATOR, 202,
      "Withdraw that; what its policy says goes on", .answer = &desktop,
      .errors = E(NOT_FOUND) | E(UNAVAILABLE), .handle = handle_recording_end},
-    {"GET", "/recordings", ROLE_OPERATOR, 200, "What was recorded, oldest first",
-     .query = &page_query, .answer = &recordings, .handle = handle_recordings},
+    {"GET", "/recordings", ROLE_OPERATOR, 200,
+     "What was recorded, oldest first", .query = &page_query,
+     .answer = &recordings, .handle = handle_recordings},
     {"GET", "/recordings/{recording}", ROLE_ADMIN, 200,
      "The file from an offset on, 1 MiB at most; empty at its end",
      .query = &offset_query, .bytes = "video/webm",
