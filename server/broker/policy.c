@@ -18,9 +18,8 @@ static const char *const ways[] = {[WAY_NONE] = "none",
 static const char *const sounds[] = {
     [SOUND_NONE] = "none", [SOUND_PLAY] = "play", [SOUND_BOTH] = "both"};
 
-static const char *const records[] = {[RECORD_NONE] = "none",
-				      [RECORD_QUIET] = "quiet",
-				      [RECORD_TOLD] = "told"};
+static const char *const records[] = {
+    [RECORD_NONE] = "none", [RECORD_QUIET] = "quiet", [RECORD_TOLD] = "told"};
 
 static unsigned choice(json_t *json, const char *key, const char *const *names,
 		       unsigned count, unsigned otherwise)
@@ -65,11 +64,11 @@ struct policy policy_of_json(json_t *json)
 json_t *policy_json(const struct policy *policy)
 {
 	return json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:I, s:I}",
-			 "clipboard",
-			 ways[policy->clipboard], "files", ways[policy->files],
-			 "audio", sounds[policy->audio], "record",
-			 records[policy->record], "usb", policy->usb,
-			 "shadow", policy->shadow, "watermark", policy->watermark, "bandwidth_kbit",
+			 "clipboard", ways[policy->clipboard], "files",
+			 ways[policy->files], "audio", sounds[policy->audio],
+			 "record", records[policy->record], "usb", policy->usb,
+			 "shadow", policy->shadow, "watermark",
+			 policy->watermark, "bandwidth_kbit",
 			 (json_int_t)policy->bandwidth_kbit, "idle_lock",
 			 (json_int_t)policy->idle_lock_s);
 }
@@ -85,8 +84,8 @@ struct policy policy_of_text(const char *text)
 gboolean policy_same(const struct policy *a, const struct policy *b)
 {
 	return a->clipboard == b->clipboard && a->files == b->files &&
-	       a->audio == b->audio && a->record == b->record && !a->usb == !b->usb &&
-	       !a->shadow == !b->shadow &&
+	       a->audio == b->audio && a->record == b->record &&
+	       !a->usb == !b->usb && !a->shadow == !b->shadow &&
 	       !a->watermark == !b->watermark &&
 	       a->bandwidth_kbit == b->bandwidth_kbit &&
 	       a->idle_lock_s == b->idle_lock_s;
