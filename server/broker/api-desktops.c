@@ -57,14 +57,14 @@ static void answer(struct request *request, int status,
 static json_t *none_yet(struct request *request, const char *pool,
 			const char *image)
 {
-	return json_pack("{s:n, s:s, s:s, s:s, s:s, s:n, s:n, s:f, s:n, s:n,"
-			 " s:n, s:i, s:s, s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:i}",
-			 "id", "name", pool, "pool", pool, "user",
-			 request_who(request), "state", "none", "cause",
-			 "stage", "fraction", 0.0, "since", "error", "warning",
-			 "viewers", 0, "image", image, "version", "host",
-			 "accelerator", "idle", "message", "recording", "shadow",
-			 "serial", 0);
+	return json_pack(
+	    "{s:n, s:s, s:s, s:s, s:s, s:n, s:n, s:f, s:n, s:n,"
+	    " s:n, s:i, s:s, s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:i}",
+	    "id", "name", pool, "pool", pool, "user", request_who(request),
+	    "state", "none", "cause", "stage", "fraction", 0.0, "since",
+	    "error", "warning", "viewers", 0, "image", image, "version", "host",
+	    "accelerator", "idle", "message", "recording", "shadow", "serial",
+	    0);
 }
 
 static json_t *list_all(struct request *request)

@@ -22,7 +22,7 @@ struct attachment {
 	char *hash;
 	char *desktop;
 	char *user;
-	char *shadow; /* its mark (shadows.h); NULL: it is none */
+	char *shadow;     /* its mark (shadows.h); NULL: it is none */
 	GPtrArray *older; /* hashes it takes over from; NULL of a resume */
 };
 void attachment_clear(struct attachment *attach);

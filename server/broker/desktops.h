@@ -60,11 +60,11 @@ struct desktop {
 	gint64 message_at;
 	gboolean message_due; /* the guest has not shown it */
 	gint64 notes_serial;
-	char *recording;     /* its id; NULL: it is not recorded */
-	char *recorded_by;   /* policy, or who began it */
+	char *recording;   /* its id; NULL: it is not recorded */
+	char *recorded_by; /* policy, or who began it */
 	gint64 recorded_since;
 	const struct shadow *shadow; /* shadows.c's; NULL: none */
-	gboolean counted; /* keeper.c's: this failure has been */
+	gboolean counted;            /* keeper.c's: this failure has been */
 	void (*removed)(const GError *error, void *data); /* of a discard */
 	void *removed_data;
 };

@@ -18,7 +18,7 @@ struct policy {
 	enum sound audio;
 	enum record record; /* while somebody looks on */
 	gboolean usb, watermark;
-	gboolean shadow; /* the helpdesk may ask to look on */
+	gboolean shadow;       /* the helpdesk may ask to look on */
 	gint64 bandwidth_kbit; /* 0: no limit */
 	gint64 idle_lock_s;    /* 0: never */
 };

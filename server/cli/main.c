@@ -10,10 +10,9 @@
 #include "server/cli/client.h"
 
 static const struct verb *const nouns[] = {
-    image_verbs, desktop_verbs, user_verbs,    pool_verbs,
-    task_verbs,  store_verbs,   group_verbs,   quota_verbs,
-    plan_verbs,  server_verbs,  session_verbs, snapshot_verbs, home_verbs,
-    recording_verbs,
+    image_verbs,   desktop_verbs,  user_verbs,  pool_verbs,      task_verbs,
+    store_verbs,   group_verbs,    quota_verbs, plan_verbs,      server_verbs,
+    session_verbs, snapshot_verbs, home_verbs,  recording_verbs,
 };
 
 /* The place in the list is the exit status, less 1; oriel(1) has it too. */

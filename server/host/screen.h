@@ -24,8 +24,9 @@ struct screen_handlers {
 	void (*ended)(const GError *why, void *data);
 };
 
-/* run_dir gets rfb.sock view.sock spice.sock windows.sock control.sock display.pid; log
- * is a file's path; name is what viewers show in their title. */
+/* run_dir gets rfb.sock view.sock spice.sock windows.sock control.sock
+ * display.pid; log is a file's path; name is what viewers show in their title.
+ */
 struct screen *screen_new(const char *id, const char *name, const char *run_dir,
 			  const char *log,
 			  const struct screen_handlers *handlers, void *data);
