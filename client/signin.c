@@ -119,7 +119,9 @@ static void on_server_changed(GtkWidget *widget, struct signin *signin)
 				   servers_user(signin->servers, (guint)index));
 	signin_set_provider(signin, "");
 	g_clear_handle_id(&signin->server_timer, g_source_remove);
-	signin->server_timer = g_timeout_add(SETTLE_MS, on_settled, signin);
+	if (signin->handlers->browse)
+		signin->server_timer =
+		    g_timeout_add(SETTLE_MS, on_settled, signin);
 	update_button(signin);
 }
 
@@ -508,7 +510,8 @@ void signin_set_provider(struct signin *signin, const char *label)
 	gtk_button_set_use_underline(GTK_BUTTON(signin->browse),
 				     !(label && *label));
 	gtk_button_set_label(GTK_BUTTON(signin->browse), text);
-	gtk_widget_set_visible(signin->browse, label && !kiosk);
+	gtk_widget_set_visible(signin->browse,
+			       signin->handlers->browse && label && !kiosk);
 	g_autofree char *none = g_strdup_printf(
 	    "Accounts of %s cannot sign in at this terminal: it has no "
 	    "browser.",

@@ -18,7 +18,8 @@ struct signin_handlers {
 	/* Sign in, please. code: NULL in the first step. */
 	void (*submit)(const char *server, const char *user,
 		       const char *password, const char *code, void *data);
-	/* Sign in in the browser, please. */
+	/* Sign in in the browser, please. NULL where that is not offered;
+	 * then server is not called. */
 	void (*browse)(const char *server, void *data);
 	/* Another server stands in the entry, and has for a moment. */
 	void (*server)(const char *server, void *data);
