@@ -1,7 +1,7 @@
 """The whole chain without a machine: applications and oriel-agent on one X
 server, x-machine and oriel-display between, oriel-client on another X server
 with a window manager. Both sides are asked by xwininfo, xprop and wmctrl."""
-import os, re, shutil, subprocess, sys, tempfile, time
+import os, re, shutil, signal, subprocess, sys, tempfile, threading, time
 
 ROOT = os.environ.get("ORIEL_ROOT", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../.."))
 BIN = os.path.join(ROOT, os.environ.get("BUILD", "build"), "bin")
@@ -66,6 +66,7 @@ class Chain:
         self.atlas = ("--atlas", atlas) if atlas else ()
         self.folder = tempfile.mkdtemp(prefix="oriel-chain-")
         self.processes = []
+        self.closing = False
         self.log = open(os.path.join(self.folder, "log"), "w+")
         self.guest, self.user = Screen(self, size), Screen(self, user)
         self.stream = os.path.join(self.folder, "windows.sock")
@@ -97,6 +98,14 @@ class Chain:
             return found and "window id" in self.user.ask("xprop", "-id", found[1], "_NET_SUPPORTING_WM_CHECK")
         self.wm = self.run(self.user, "openbox", "--config-file", self.rules)
         wait_for("the window manager", there)
+        threading.Thread(target=self.keep_manager, args=(self.wm,), daemon=True).start()
+
+    def keep_manager(self, wm):
+        """Openbox 3.6 aborts by its own timer where a window that it lets blink
+        is destroyed (frame_adjust_focus); a session begins it anew, and so does this."""
+        if wm.wait() == -signal.SIGABRT and not self.closing:
+            print("# openbox died of a fault of its own, and is begun anew", flush=True)
+            self.start_manager()
 
     def start_agent(self):
         self.agent = self.run(self.guest, BIN + "/oriel-agent", "--display", self.guest.name, "--socket", self.port, *self.atlas)
@@ -108,8 +117,10 @@ class Chain:
 
     def pair(self, title):
         """Both sides' windows of that title."""
-        return wait_for("a window '%s' on both sides" % title, lambda: title in self.guest.windows() and
-                        title in self.user.windows() and (self.guest.windows()[title], self.user.windows()[title]))
+        def both():
+            there, here = self.guest.windows(), self.user.windows()
+            return title in there and title in here and (there[title], here[title])
+        return wait_for("a window '%s' on both sides" % title, both)
 
     def said(self):
         self.log.flush()
@@ -117,6 +128,7 @@ class Chain:
             return file.read()
 
     def close(self):
+        self.closing = True
         for process in reversed(self.processes):
             if process.poll() is None:
                 process.terminate()
