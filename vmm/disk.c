@@ -42,6 +42,31 @@ static gboolean run_qemu_img(const char *const *argv, const char *path,
 	return FALSE;
 }
 
+/* argv makes the file `part`, which then takes its place. */
+static gboolean make(const char *const *argv, const char *part,
+		     const char *target, GError **error)
+{
+	if (run_qemu_img(argv, target, error)) {
+		if (g_rename(part, target) == 0)
+			return TRUE;
+		fault_set(error, FAULT_STORAGE, NULL,
+			  "Disk '%s' cannot be made: %s.", target,
+			  g_strerror(errno));
+	}
+	g_unlink(part);
+	return FALSE;
+}
+
+gboolean engine_disk_create(const char *path, unsigned gib, GError **error)
+{
+	g_autofree char *target = g_canonicalize_filename(path, NULL);
+	g_autofree char *part = g_strconcat(target, ".part", NULL);
+	g_autofree char *size = g_strdup_printf("%uG", gib);
+	const char *const argv[] = {"qemu-img", "create", "-q", "-f",
+				    "qcow2",    part,     size, NULL};
+	return make(argv, part, target, error);
+}
+
 gboolean engine_overlay_create(const char *base, const char *path,
 			       GError **error)
 {
@@ -57,14 +82,5 @@ gboolean engine_overlay_create(const char *base, const char *path,
 	const char *const argv[] = {
 	    "qemu-img", "create",           "-q", "-f", "qcow2", "-b", whole,
 	    "-F",       disk_format(whole), part, NULL};
-	gboolean made = run_qemu_img(argv, path, error);
-	if (made && g_rename(part, target) != 0) {
-		fault_set(error, FAULT_STORAGE, NULL,
-			  "Disk '%s' cannot be made: %s.", path,
-			  g_strerror(errno));
-		made = FALSE;
-	}
-	if (!made)
-		g_unlink(part);
-	return made;
+	return make(argv, part, target, error);
 }

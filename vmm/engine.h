@@ -180,6 +180,9 @@ void engine_machine_snapshot_async(struct engine_machine *machine,
 void engine_machine_plug_async(struct engine_machine *machine, const char *disk,
 			       const char *serial, GAsyncReadyCallback callback,
 			       void *data);
+/* Presses and lets go of a key, by QEMU's name for it ("ret"); qemu only. */
+void engine_machine_key_async(struct engine_machine *machine, const char *key,
+			      GAsyncReadyCallback callback, void *data);
 /* Presses the power button; whether the guest obeys is seen by watching. */
 void engine_machine_powerdown_async(struct engine_machine *machine,
 				    GAsyncReadyCallback callback, void *data);
@@ -207,3 +210,5 @@ int engine_machine_display_finish(struct engine_machine *machine,
 /* New qcow2 overlay on base (qcow2 or raw), written beside and renamed. */
 gboolean engine_overlay_create(const char *base, const char *path,
 			       GError **error);
+/* The same for an empty one. */
+gboolean engine_disk_create(const char *path, unsigned gib, GError **error);

@@ -110,6 +110,16 @@ void engine_machine_reset_async(struct engine_machine *self,
 	act(self, "system_reset", callback, data);
 }
 
+void engine_machine_key_async(struct engine_machine *self, const char *key,
+			      GAsyncReadyCallback callback, void *data)
+{
+	GTask *task = g_task_new(NULL, NULL, callback, data);
+	machine_do(
+	    self, task, "send-key",
+	    json_pack("{s:[{s:s, s:s}]}", "keys", "type", "qcode", "data", key),
+	    -1, MACHINE_CALL_MS, done, NULL);
+}
+
 void engine_machine_snapshot_async(struct engine_machine *self,
 				   const char *name, gboolean forget,
 				   GAsyncReadyCallback callback, void *data)
