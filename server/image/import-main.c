@@ -42,13 +42,23 @@ static void on_told(const char *stage, unsigned done, void *data)
 
 int main(int argc, char **argv)
 {
-	g_autofree char *file = NULL, *output = NULL;
+	g_autofree char *file = NULL, *output = NULL, *title = NULL;
+	g_autofree char *profile = NULL, *firmware = NULL;
+	gboolean plain = FALSE;
 	int fd = -1;
 	const GOptionEntry entries[] = {
 	    {"file", 0, 0, G_OPTION_ARG_FILENAME, &file,
 	     "Disk: qcow2 raw img vmdk vhd vhdx vdi ova, by its name", "FILE"},
 	    {"output", 0, 0, G_OPTION_ARG_FILENAME, &output,
 	     "Folder to make; must not be there yet", "DIR"},
+	    {"profile", 0, 0, G_OPTION_ARG_STRING, &profile,
+	     "It was installed on such a machine", "NAME"},
+	    {"firmware", 0, 0, G_OPTION_ARG_STRING, &firmware,
+	     "which had this, bios or uefi", "NAME"},
+	    {"plain", 0, 0, G_OPTION_ARG_NONE, &plain, "and no virtio devices",
+	     NULL},
+	    {"title", 0, 0, G_OPTION_ARG_STRING, &title,
+	     "What to call it, for people", "TEXT"},
 	    {"progress-fd", 0, 0, G_OPTION_ARG_INT, &fd,
 	     "Tell progress there, one JSON object a line", "N"},
 	    {NULL, 0, 0, 0, NULL, NULL, NULL},
@@ -60,7 +70,7 @@ int main(int argc, char **argv)
 	g_option_context_add_main_entries(options, entries, NULL);
 	g_autoptr(GError) error = NULL;
 	if (!g_option_context_parse(options, &argc, &argv, &error) ||
-	    argc > 1 || !file || !output ||
+	    argc > 1 || !file || !output || (profile && !firmware) ||
 	    (fd >= 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)) {
 		fprintf(stderr, "oriel-image-import: %s\nSee --help.\n",
 			error ? error->message
@@ -69,7 +79,12 @@ int main(int argc, char **argv)
 	}
 	umask(077);
 	child_setup(fd);
-	struct import_request request = {.file = file, .output = output};
+	struct import_request request = {.file = file,
+					 .output = output,
+					 .profile = profile,
+					 .firmware = firmware,
+					 .plain = plain,
+					 .title = title};
 	json_t *manifest = import_image(&request, on_told, &fd, &error);
 	if (fd < 0 && isatty(STDERR_FILENO))
 		fprintf(stderr, "\r\033[K");

@@ -326,7 +326,19 @@ static char *report(const struct import *self, const struct inspect_disk *disk,
 	return g_string_free(text, FALSE);
 }
 
-static json_t *inspect(struct import *self)
+/* What it was installed on says more than what it looks like. */
+static void take_profile(const struct import_request *request, json_t *manifest)
+{
+	if (!request->profile)
+		return;
+	json_object_set_new(manifest, "profile", json_string(request->profile));
+	json_object_set_new(manifest, "firmware",
+			    json_string(request->firmware));
+	json_object_set_new(manifest, "plain_hardware",
+			    json_boolean(request->plain));
+}
+
+static json_t *inspect(struct import *self, GError **error)
 {
 	struct inspect_disk disk = {0};
 	gboolean windows = FALSE, linux_ = FALSE, uefi = FALSE;
@@ -353,22 +365,37 @@ static json_t *inspect(struct import *self)
 	}
 	/* a disk for both is booted the way that needs no variables kept */
 	uefi = uefi && !(disk.boot_code && !disk.gpt);
+	if (self->request->profile && !uefi && !disk.boot_code) {
+		json_decref(parts);
+		fault_set(error, FAULT_INVALID,
+			  "Install it again, to its end, and choose the disk "
+			  "for what boots it.",
+			  "Nothing on the disk boots: the system was not "
+			  "installed.");
+		return NULL;
+	}
 	g_autofree char *text =
 	    report(self, &disk, parts, windows, linux_, uefi);
 	g_autoptr(GDateTime) now = g_date_time_new_now_utc();
 	g_autofree char *when = g_date_time_format_iso8601(now);
-	g_autofree char *name = g_path_get_basename(self->request->file);
+	const char *called = self->request->title;
+	g_autofree char *name = called
+				    ? g_strdup(called)
+				    : g_path_get_basename(self->request->file);
 	g_autofree char *title = g_utf8_make_valid(name, -1);
-	return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:b, s:s,"
-			 " s:o}",
-			 "manifest", 1, "kind", "import", "title", title,
-			 "built", when, "format", self->format, "guest",
-			 windows  ? "windows"
-			 : linux_ ? "linux"
-				  : "unknown",
-			 "bytes", (json_int_t)self->bytes, "firmware",
-			 uefi ? "uefi" : "bios", "plain_hardware", windows,
-			 "report", text, "partitions", parts);
+	json_t *manifest =
+	    json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:b, s:s,"
+		      " s:o}",
+		      "manifest", 1, "kind", "import", "title", title, "built",
+		      when, "format", self->format, "guest",
+		      windows  ? "windows"
+		      : linux_ ? "linux"
+			       : "unknown",
+		      "bytes", (json_int_t)self->bytes, "firmware",
+		      uefi ? "uefi" : "bios", "plain_hardware", windows,
+		      "report", text, "partitions", parts);
+	take_profile(self->request, manifest);
+	return manifest;
 }
 
 /* ---- the whole ---- */
@@ -431,7 +458,7 @@ json_t *import_image(const struct import_request *request, import_told told,
 	}
 	if (self.temp && self.making && find_disk(&self, error) &&
 	    check_header(&self, error) && convert(&self, error))
-		manifest = inspect(&self);
+		manifest = inspect(&self, error);
 	if (manifest && !seal(&self, manifest, error))
 		g_clear_pointer(&manifest, json_decref);
 	if (manifest)
