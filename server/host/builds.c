@@ -39,7 +39,11 @@ struct build {
 	struct builds *builds;
 	char *task, *image, *version;
 	char *making, *folder, *log;
-	char *import; /* a disk in LIB/import; NULL: built from a recipe */
+	char *import;  /* a disk's path; NULL: built from a recipe */
+	char *profile; /* of the machine that disk was installed on */
+	const char *firmware;
+	gboolean plain;
+	char *machine; /* its folder */
 	struct proc_watch *watch;
 	int fd; /* progress; -1 at its end */
 	guint source, kill_timer;
@@ -83,6 +87,8 @@ static void build_free(struct build *build)
 	g_free(build->folder);
 	g_free(build->log);
 	g_free(build->import);
+	g_free(build->profile);
+	g_free(build->machine);
 	g_free(build->stage);
 	g_free(build->message);
 	g_free(build);
@@ -183,6 +189,16 @@ static void finish(struct build *build, int status)
 	}
 	if (error && !build->cancelled)
 		log_fault(NULL, error);
+	g_autofree char *kept =
+	    error && !build->cancelled && build->machine
+		? builds_keep(self, build->image, build->version,
+			      build->machine)
+		: NULL;
+	if (kept) {
+		GError *told = builds_tell_kept(error, kept);
+		g_error_free(error);
+		error = told;
+	}
 	g_autoptr(GError) leftover = NULL;
 	if (strcmp(state, "done") != 0 &&
 	    !files_remove_tree(build->making, &leftover))
@@ -329,9 +345,20 @@ static gboolean spawn(struct build *build, const char *recipe, GError **error)
 	const char *const building[] = {
 	    program,   "--recipe", recipe,          "--output", build->making,
 	    "--cache", cache,      "--progress-fd", "3",        NULL};
-	const char *const importing[] = {
-	    program,       "--file",        build->import, "--output",
-	    build->making, "--progress-fd", "3",           NULL};
+	const char *importing[16] = {program,    "--file",      build->import,
+				     "--output", build->making, "--progress-fd",
+				     "3"};
+	gsize at = 7;
+	if (build->profile) {
+		importing[at++] = "--profile";
+		importing[at++] = build->profile;
+		importing[at++] = "--firmware";
+		importing[at++] = build->firmware;
+		importing[at++] = "--title";
+		importing[at++] = build->image;
+	}
+	if (build->profile && build->plain)
+		importing[at++] = "--plain";
 	pid_t pid = proc_spawn(build->import ? importing : building, ends[1],
 			       build->log, PROC_WITH_US, error);
 	close(ends[1]);
@@ -400,10 +427,12 @@ static gboolean refuse_twice(struct builds *self, const char *task,
 	return FALSE;
 }
 
-/* What both have in common. recipe or import, a path, is NULL. */
+/* What all have in common. recipe or import, a path, is NULL; installed: what
+ * the disk was installed on, or NULL. */
 static gboolean start(struct builds *self, const char *task, const char *image,
 		      const char *version, const char *recipe,
-		      const char *import, GError **error)
+		      const char *import,
+		      const struct builds_installed *installed, GError **error)
 {
 	g_autofree char *images =
 	    g_build_filename(self->root->lib, "images", image, NULL);
@@ -424,6 +453,12 @@ static gboolean start(struct builds *self, const char *task, const char *image,
 	build->folder = g_build_filename(images, version, NULL);
 	build->log = g_build_filename(images, log, NULL);
 	build->import = g_strdup(import);
+	if (installed) {
+		build->profile = g_strdup(installed->profile);
+		build->firmware = installed->uefi ? "uefi" : "bios";
+		build->plain = installed->plain;
+		build->machine = g_strdup(installed->machine);
+	}
 	if (!files_remove_tree(build->making, error) ||
 	    !spawn(build, recipe, error)) {
 		build_free(build);
@@ -445,7 +480,8 @@ gboolean builds_start(struct builds *self, const char *task, const char *image,
 	g_autofree char *name = g_strdup_printf("images/%s.recipe", recipe);
 	g_autofree char *path = paths_data(name);
 	if (g_file_test(path, G_FILE_TEST_IS_REGULAR))
-		return start(self, task, image, version, path, NULL, error);
+		return start(self, task, image, version, path, NULL, NULL,
+			     error);
 	fault_set(error, FAULT_NOT_FOUND,
 		  "The recipes are the files NAME.recipe in data/images.",
 		  "There is no recipe '%s' on this host.", recipe);
@@ -465,11 +501,69 @@ gboolean builds_import(struct builds *self, const char *task, const char *image,
 	/* never through a link: the folder is for disks, not for ways out */
 	struct stat st;
 	if (lstat(path, &st) == 0 && S_ISREG(st.st_mode))
-		return start(self, task, image, version, NULL, path, error);
+		return start(self, task, image, version, NULL, path, NULL,
+			     error);
 	fault_set(error, FAULT_NOT_FOUND,
 		  "Put it there, or use 'oriel image import' on that machine.",
 		  "There is no file '%s' on this host.", path);
 	return FALSE;
+}
+
+gboolean builds_take(struct builds *self, const char *task, const char *image,
+		     const char *version, const char *disk,
+		     const struct builds_installed *installed, GError **error)
+{
+	gboolean done;
+	if (!done_already(self, task, image, version, &done, error))
+		return FALSE;
+	return done ||
+	       start(self, task, image, version, NULL, disk, installed, error);
+}
+
+/* Copied, since the desktop is removed; a file that is not there is none. */
+char *builds_keep(struct builds *self, const char *image, const char *version,
+		  const char *machine)
+{
+	static const char *const kept[] = {"log", "display.log", "screen.png"};
+	g_autofree char *name = g_strdup_printf("%s.failed", version);
+	char *folder =
+	    g_build_filename(self->root->lib, "images", image, name, NULL);
+	g_autoptr(GError) error = NULL;
+	if (!files_make_folder(folder, &error)) {
+		log_fault(NULL, error);
+		g_clear_pointer(&folder, g_free);
+		return NULL;
+	}
+	for (gsize i = 0; i < G_N_ELEMENTS(kept); i++) {
+		g_autofree char *from =
+		    g_build_filename(machine, kept[i], NULL);
+		g_autofree char *to = g_build_filename(folder, kept[i], NULL);
+		g_autoptr(GFile) source = g_file_new_for_path(from);
+		g_autoptr(GFile) target = g_file_new_for_path(to);
+		g_autoptr(GError) why = NULL;
+		if (!g_file_copy(source, target,
+				 G_FILE_COPY_OVERWRITE |
+				     G_FILE_COPY_NOFOLLOW_SYMLINKS,
+				 NULL, NULL, NULL, &why) &&
+		    !g_error_matches(why, G_IO_ERROR, G_IO_ERROR_NOT_FOUND))
+			log_fault(NULL, why);
+	}
+	return folder;
+}
+
+GError *builds_tell_kept(const GError *error, const char *folder)
+{
+	g_autofree char *cause = fault_cause(error);
+	g_autofree char *remedy = fault_remedy(error);
+	g_autofree char *more =
+	    g_strdup_printf("%s%sIts log and its last picture are in '%s'.",
+			    remedy ? remedy : "", remedy ? " " : "", folder);
+	return fault_new(fault_code(error), more, "%s", cause);
+}
+
+gboolean builds_has(struct builds *self, const char *task)
+{
+	return g_hash_table_contains(self->tasks, task);
 }
 
 void builds_tidy(struct builds *self)

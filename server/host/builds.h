@@ -30,6 +30,21 @@ gboolean builds_import(struct builds *builds, const char *task,
 		       const char *image, const char *version, const char *file,
 		       GError **error);
 #define BUILDS_COPY "copy-"
+/* The same of a disk that a system was installed on; path of a qcow2. Stays. */
+struct builds_installed {
+	const char *profile; /* vmm/profile.h */
+	gboolean uefi, plain;
+	const char *machine; /* folder of what it was */
+};
+gboolean builds_take(struct builds *builds, const char *task, const char *image,
+		     const char *version, const char *disk,
+		     const struct builds_installed *installed, GError **error);
+gboolean builds_has(struct builds *builds, const char *task);
+/* Log and last picture of an installation that failed; new string, the folder
+ * they are in, or NULL. And the error that tells it. */
+char *builds_keep(struct builds *builds, const char *image, const char *version,
+		  const char *machine);
+GError *builds_tell_kept(const GError *error, const char *folder);
 gboolean builds_cancel(struct builds *builds, const char *task, GError **error);
 /* Array of event `task`, those under way. */
 json_t *builds_describe(struct builds *builds);

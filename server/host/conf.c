@@ -8,6 +8,7 @@
 #include "common/fault.h"
 #include "common/jsonline.h"
 #include "vmm/engine.h"
+#include "vmm/profile.h"
 
 /* machine.conf is some 2 KB; more is not ours */
 #define CONF_MAX (64 * 1024)
@@ -34,6 +35,11 @@ static gboolean word_within(const char *word, gsize limit)
 gboolean conf_word_valid(const char *word)
 {
 	return word_within(word, 64);
+}
+
+gboolean conf_file_valid(const char *name)
+{
+	return word_within(name, 200);
 }
 
 /* IMAGE-VERSION-HASH */
@@ -107,6 +113,11 @@ static gboolean engine_valid(const char *text)
 	    (const char *const[]){"auto", "qemu", "kvm", NULL}, text);
 }
 
+static gboolean profile_valid(const char *text)
+{
+	return engine_profile_find(text) != NULL;
+}
+
 #define AT(member) offsetof(struct conf, member)
 static const struct key keys[] = {
     {"machine", "id", TEXT, AT(id), .valid = conf_id_valid,
@@ -146,6 +157,24 @@ static const struct key keys[] = {
     {"disk", "owned", FLAG, AT(owned), .optional = TRUE,
      .comment = "Whether the disk is somebody's desktop by now. Written by "
 		"the host service; do not change it."},
+    {"install", "iso", TEXT, AT(iso), .valid = conf_file_valid,
+     .optional = TRUE, .expects = "the name of a file in import/",
+     .comment = "The medium that a system is installed from; what it makes of "
+		"the disk becomes the image above."},
+    {"install", "answers", TEXT, AT(answers), .valid = conf_file_valid,
+     .optional = TRUE, .expects = "the name of a file in import/",
+     .comment = "A further medium, with answers to what setup asks."},
+    {"install", "drivers", TEXT, AT(drivers), .valid = conf_file_valid,
+     .optional = TRUE, .expects = "the name of a file in import/",
+     .comment = "A further medium, with drivers for virtio."},
+    {"install", "profile", TEXT, AT(profile), .valid = profile_valid,
+     .optional = TRUE, .expects = "a profile of machines",
+     .comment = "What kind of machine it is."},
+    {"install", "disk_gib", NUMBER, AT(disk_gib), 1, 4096, .optional = TRUE,
+     .comment = "Size of the disk in GiB, 1 to 4096."},
+    {"install", "installed", FLAG, AT(installed), .optional = TRUE,
+     .comment = "Whether that is over. Written by the host service; do not "
+		"change it."},
 };
 
 static char **text_at(const struct conf *self, const struct key *key)
@@ -356,6 +385,11 @@ struct conf *conf_parse(const char *text, gsize length, const char *path,
 	for (gsize i = 0; i < G_N_ELEMENTS(keys); i++)
 		if (!read_key(self, file, &keys[i], path, text, error))
 			return NULL;
+	if (self->iso && (!self->profile || !self->disk_gib)) {
+		refuse(error, path, line_of(text, "install", "iso"),
+		       "group [install] needs profile and disk_gib as well");
+		return NULL;
+	}
 	g_autofree char *folder = g_path_get_dirname(path);
 	g_autofree char *id = g_path_get_basename(folder);
 	if (strcmp(id, self->id) != 0) {
@@ -373,6 +407,8 @@ gboolean conf_save(const struct conf *self, const char *path, GError **error)
 	g_autoptr(GKeyFile) file = g_key_file_new();
 	for (gsize i = 0; i < G_N_ELEMENTS(keys); i++) {
 		const struct key *key = &keys[i];
+		if (!self->iso && strcmp(key->group, "install") == 0)
+			continue;
 		if (key->kind == NUMBER)
 			g_key_file_set_integer(file, key->group, key->name,
 					       (int)*number_at(self, key));
@@ -424,6 +460,39 @@ static void make_identity(struct conf *self)
 	self->machine_id = g_string_free(id, FALSE);
 }
 
+/* Member `install`, where a system is to be installed on it. */
+static gboolean take_install(struct conf *self, json_t *install, GError **error)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(keys); i++) {
+		const struct key *key = &keys[i];
+		gint64 size;
+		if (strcmp(key->group, "install") != 0 || key->kind == FLAG)
+			continue;
+		if (key->kind == NUMBER) {
+			if (!jsonline_integer(install, key->name, key->low,
+					      key->high, &size, error))
+				return FALSE;
+			*number_at(self, key) = (unsigned)size;
+			continue;
+		}
+		gboolean needed = text_at(self, key) == &self->iso ||
+				  text_at(self, key) == &self->profile;
+		if (!needed && !json_object_get(install, key->name))
+			continue;
+		const char *text = jsonline_string(install, key->name, error);
+		if (!text)
+			return FALSE;
+		if (!key->valid(text)) {
+			fault_set(error, FAULT_INVALID, NULL,
+				  "Member '%s' must be %s.", key->name,
+				  key->expects);
+			return FALSE;
+		}
+		*text_at(self, key) = g_strdup(text);
+	}
+	return TRUE;
+}
+
 struct conf *conf_from_message(json_t *machine, GError **error)
 {
 	if (!json_is_object(machine)) {
@@ -458,6 +527,9 @@ struct conf *conf_from_message(json_t *machine, GError **error)
 			*text_at(self, key) = g_strdup(text);
 		}
 	}
+	json_t *install = json_object_get(machine, "install");
+	if (install && !take_install(self, install, error))
+		return NULL;
 	make_identity(self);
 	return g_steal_pointer(&self);
 }

@@ -25,6 +25,13 @@ struct conf {
 	char *machine_id;
 	char *disk_template; /* NULL: none */
 	gboolean owned;
+	/* of one that a system is installed on from a medium, to become
+	 * version `version` of `image`; iso is NULL for all others. Files in
+	 * LIB/import. */
+	char *iso, *answers, *drivers;
+	char *profile; /* vmm/profile.h */
+	unsigned disk_gib;
+	gboolean installed; /* the guest has ended it, or somebody has */
 };
 
 /* The broker's description of a machine (docs/host-link.md), with a fresh
@@ -43,6 +50,8 @@ void conf_free(struct conf *self);
 typedef struct conf conf_auto;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(conf_auto, conf_free)
 
+/* A name in LIB/import: as a word below, but up to 200. */
+gboolean conf_file_valid(const char *name);
 /* [a-z0-9-]{1,32}; and names of images, versions and recipes:
  * [A-Za-z0-9][A-Za-z0-9._-]{0,63}. Neither can leave its folder. */
 gboolean conf_id_valid(const char *id);

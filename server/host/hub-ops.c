@@ -96,16 +96,6 @@ static void op_image_build(struct request *request)
 	     &error);
 }
 
-/* A name in LIB/import, as conf_word_valid(), but longer. */
-static gboolean is_file_name(const char *text)
-{
-	gsize length = strlen(text);
-	return length <= 200 && g_ascii_isalnum(*text) &&
-	       strspn(text,
-		      "abcdefghijklmnopqrstuvwxyz"
-		      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == length;
-}
-
 static void op_image_import(struct request *request)
 {
 	GError *error = NULL;
@@ -114,7 +104,7 @@ static void op_image_import(struct request *request)
 	const char *version = image ? word(request, "version", &error) : NULL;
 	const char *file =
 	    version ? jsonline_string(request->message, "file", &error) : NULL;
-	if (file && !is_file_name(file))
+	if (file && !conf_file_valid(file))
 		fault_set(&error, FAULT_INVALID, NULL,
 			  "Member 'file' must be letters, digits, '.', '_' and "
 			  "'-', at most 200, beginning with a letter or "
@@ -122,6 +112,36 @@ static void op_image_import(struct request *request)
 	done(request,
 	     !error && builds_import(request->hub->builds, task, image, version,
 				     file, &error),
+	     &error);
+}
+
+static const char *file_of(struct request *request, const char *key)
+{
+	return json_string_value(json_object_get(request->message, key));
+}
+
+static void op_image_install(struct request *request)
+{
+	GError *error = NULL;
+	const char *task = word(request, "task", &error);
+	const char *image = task ? word(request, "image", &error) : NULL;
+	const char *version = image ? word(request, "version", &error) : NULL;
+	gboolean begun = version && installs_begin(request->hub->installs, task,
+						   image, version, &error);
+	/* without a machine nobody else would remove them */
+	if (version && !begun && fault_code(error) == FAULT_NOT_FOUND)
+		machine_drop_copies(request->hub->root, file_of(request, "iso"),
+				    file_of(request, "answers"),
+				    file_of(request, "drivers"));
+	done(request, begun, &error);
+}
+
+static void op_task_finish(struct request *request)
+{
+	GError *error = NULL;
+	const char *task = jsonline_string(request->message, "task", &error);
+	done(request,
+	     task && installs_finish(request->hub->installs, task, &error),
 	     &error);
 }
 
@@ -170,7 +190,9 @@ static void op_task_cancel(struct request *request)
 {
 	GError *error = NULL;
 	const char *task = jsonline_string(request->message, "task", &error);
-	done(request, task && builds_cancel(request->hub->builds, task, &error),
+	done(request,
+	     task && (installs_cancel(request->hub->installs, task) ||
+		      builds_cancel(request->hub->builds, task, &error)),
 	     &error);
 }
 
@@ -240,6 +262,7 @@ static void op_machine_remove(struct request *request)
 	if (removed) {
 		g_hash_table_remove(hub->machines, machine_id(machine));
 		hub_collect(hub);
+		installs_poke(hub->installs);
 	}
 	done(request, removed, &error);
 }
@@ -443,8 +466,10 @@ static const struct {
 } ops[] = {
     {"image.build", op_image_build},
     {"image.import", op_image_import},
+    {"image.install", op_image_install},
     {"image.remove", op_image_remove},
     {"task.cancel", op_task_cancel},
+    {"task.finish", op_task_finish},
     {"machine.create", op_machine_create},
     {"machine.start", op_machine_start},
     {"machine.stop", op_machine_stop},

@@ -3,12 +3,16 @@
 
 #include "server/host/builds.h"
 #include "server/host/hub.h"
+#include "server/host/installs.h"
 #include "server/host/machine.h"
 
 struct hub {
 	const struct paths_root *root;
 	struct world world;
 	struct builds *builds;
+	struct installs *installs;
+	void (*tell)(json_t *message, void *data);
+	void *tell_data;
 	GHashTable *machines; /* id -> struct machine */
 	GPtrArray *findings;  /* of struct engine_finding */
 	void (*ready)(void *data);

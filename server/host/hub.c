@@ -18,18 +18,33 @@ static void machine_put(void *machine)
 	machine_unref(machine);
 }
 
+/* To the broker; and what a machine does may be the end of an installation. */
+static void on_tell(json_t *message, void *data)
+{
+	struct hub *self = data;
+	const char *event =
+	    json_string_value(json_object_get(message, "event"));
+	if (g_strcmp0(event, "machine") == 0)
+		installs_poke(self->installs);
+	self->tell(message, self->tell_data);
+}
+
 struct hub *hub_new(const struct paths_root *root,
 		    void (*tell)(json_t *message, void *data), void *data)
 {
 	struct hub *self = g_new0(struct hub, 1);
 	self->root = root;
+	self->tell = tell;
+	self->tell_data = data;
 	self->world = (struct world){.root = root,
 				     .templates = templates_new(root),
-				     .tell = tell,
-				     .data = data};
+				     .tell = on_tell,
+				     .data = self};
 	self->builds = builds_new(root, tell, data);
 	self->machines =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, NULL, machine_put);
+	self->installs =
+	    installs_new(root, self->builds, self->machines, tell, data);
 	self->findings = findings_new(root);
 	return self;
 }
@@ -41,6 +56,7 @@ void hub_free(struct hub *self)
 	if (self->done_timer)
 		g_source_remove(self->done_timer);
 	g_hash_table_unref(self->machines);
+	installs_free(self->installs);
 	builds_free(self->builds);
 	templates_free(self->world.templates);
 	g_ptr_array_unref(self->findings);
@@ -202,6 +218,8 @@ static char *boot_id(void)
 
 json_t *hub_hello(struct hub *self)
 {
+	json_t *tasks = builds_describe(self->builds);
+	installs_describe(self->installs, tasks);
 	g_autofree char *boot = boot_id();
 	const struct engine *engine = engine_choose("auto", NULL);
 	json_t *machines = json_array();
@@ -218,7 +236,7 @@ json_t *hub_hello(struct hub *self)
 			     (guint64)sysconf(_SC_PAGESIZE) >>
 			 20),
 	    "findings", findings_json(self->findings), "machines", machines,
-	    "tasks", builds_describe(self->builds));
+	    "tasks", tasks);
 	if (engine) {
 		json_object_set_new(hello, "engine",
 				    json_string(engine_name(engine)));

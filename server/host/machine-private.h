@@ -39,6 +39,9 @@ struct machine {
 	gint64 reported_us;
 	guint grace_timer, nudge_timer; /* while stopping */
 	guint screen_timer;             /* until the display is started again */
+	guint key_timer;                /* machine-install.c's */
+	unsigned keys;                  /* still to be pressed */
+	gint64 kept_us;                 /* when its picture was kept */
 	gboolean busy;                  /* a snapshot is under way */
 	gboolean leaving;               /* the guest leaves its home */
 	gboolean stuck;         /* paused by the engine: disk full, I/O error */
@@ -87,6 +90,24 @@ void machine_start_begin(struct machine *machine, int attempts);
 void machine_start_abort(struct machine *machine, GError *error);
 /* The picture that a start waits for. */
 void machine_start_picture(struct machine *machine);
+
+/* ---- machine-install.c: one that a system is installed on ---- */
+
+/* What it is started as; new. */
+struct image *machine_install_image(const struct machine *machine);
+/* Paths of its media, in the order of the drives; new, NULL where it has
+ * none. */
+char **machine_media(const struct machine *machine);
+/* Whether they are there and media, and there is room for what they make. */
+gboolean machine_check_media(const struct machine *machine, GError **error);
+/* Enter, once a second, where the medium asks for a key before it boots. */
+void machine_press_boot_key(struct machine *machine);
+/* Its picture is kept beside its disk, at most every few seconds. */
+void machine_keep_picture(struct machine *machine);
+/* The installation is over: written down at once. */
+void machine_set_installed(struct machine *machine);
+/* Copies that were made for it go with it. */
+void machine_drop_media(const struct machine *machine);
 
 /* ---- machine-home.c ---- */
 

@@ -356,6 +356,8 @@ static void on_vm(GObject *source, GAsyncResult *result, void *data)
 		return;
 	}
 	machine_stage(machine, "Booting", 0.3);
+	if (machine->conf->iso && !machine->conf->owned)
+		machine_press_boot_key(machine);
 	if (!start->image->kernel) {
 		settled(start); /* its picture is all that we wait for */
 		return;
@@ -389,6 +391,9 @@ static void run(struct start *start)
 	    .plain = start->image->plain,
 	    .profile = start->image->profile,
 	};
+	g_auto(GStrv) media = machine_media(machine);
+	for (gsize i = 0; media && media[i] && i < ENGINE_MEDIA_MAX; i++)
+		spec.media[i] = media[i];
 	start->inflight++;
 	deadline_set(start, ENGINE_MS, on_deadline);
 	if (start->clone) {
@@ -424,6 +429,18 @@ static void boot_image(struct start *start)
 	GError *error = NULL;
 	start->clone = FALSE;
 	if (make_disk(start, start->image->disk, NULL, &error))
+		run(start);
+	else
+		fail(start, error), check(start);
+}
+
+/* An empty disk: what is in the drive boots. */
+static void boot_medium(struct start *start)
+{
+	struct machine *machine = start->machine;
+	g_autofree char *disk = machine_disk_path(machine);
+	GError *error = NULL;
+	if (engine_disk_create(disk, machine->conf->disk_gib, &error))
 		run(start);
 	else
 		fail(start, error), check(start);
@@ -486,8 +503,11 @@ static gboolean prepare(struct start *start, int attempts, GError **error)
 {
 	struct machine *machine = start->machine;
 	const struct conf *conf = machine->conf;
-	start->image =
-	    image_open(machine->world->root, conf->image, conf->version, error);
+	if (conf->iso && !machine_check_media(machine, error))
+		return FALSE;
+	start->image = conf->iso ? machine_install_image(machine)
+				 : image_open(machine->world->root, conf->image,
+					      conf->version, error);
 	if (!start->image)
 		return FALSE;
 	/* a machine with a disk of its own boots, all others are cloned */
@@ -541,7 +561,9 @@ static void begin(struct machine *machine, int attempts)
 		drop_unowned_disk(machine);
 		/* a system that we do not know says nowhere when it is up, and
 		 * takes no identity: it boots, each time */
-		if (start->image->kernel)
+		if (machine->conf->iso)
+			boot_medium(start);
+		else if (start->image->kernel)
 			want_template(start);
 		else
 			boot_image(start);

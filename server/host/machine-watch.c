@@ -35,6 +35,7 @@ void machine_detach(struct machine *self)
 	timer_clear(&self->grace_timer);
 	timer_clear(&self->nudge_timer);
 	timer_clear(&self->screen_timer);
+	timer_clear(&self->key_timer);
 	self->stuck = FALSE;
 	/* with the virtual machine gone its display has nothing to show; one
 	 * that runs on keeps its display, for the next role to find */
@@ -91,6 +92,17 @@ static void on_gone(struct machine *self, enum engine_end end,
 		    const GError *why)
 {
 	gboolean orderly = end == ENGINE_END_GUEST || end == ENGINE_END_HOST;
+	/* by its own will: a power button that somebody pressed is no end */
+	gboolean installed = end == ENGINE_END_GUEST && self->conf &&
+			     self->conf->iso && self->life != LIFE_STOPPING;
+	if (installed)
+		machine_set_installed(self);
+	if (self->start && installed) {
+		/* a short one: over before its first picture */
+		machine_step(self, LIFE_STEP_STOP);
+		machine_start_abort(self, NULL);
+		return;
+	}
 	if (self->start) {
 		machine_start_abort(
 		    self, orderly
@@ -215,6 +227,8 @@ static void on_input(gint64 ago_ms, void *data)
 static void on_newer_picture(void *data)
 {
 	struct machine *self = data;
+	if (self->conf && self->conf->iso)
+		machine_keep_picture(self);
 	if (self->life == LIFE_RUNNING)
 		self->world->tell(json_pack("{s:s, s:s}", "event", "picture",
 					    "machine", self->id),

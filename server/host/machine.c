@@ -306,6 +306,12 @@ gboolean machine_start(struct machine *self, GError **error)
 	}
 	if (is_busy(self, error))
 		return FALSE;
+	if (self->conf && self->conf->installed) {
+		fault_set(error, FAULT_CONFLICT,
+			  "Wait for it, or cancel it ('oriel image cancel').",
+			  "Desktop '%s' is being made into an image.", name);
+		return FALSE;
+	}
 	GError *unusable = NULL;
 	if (!machine_reload(self, &unusable)) {
 		g_propagate_error(error, g_error_copy(unusable));
@@ -350,6 +356,7 @@ gboolean machine_remove(struct machine *self, GError **error)
 		return FALSE;
 	if (is_busy(self, error))
 		return FALSE;
+	machine_drop_media(self);
 	return files_remove_tree(self->run_dir, error) &&
 	       files_remove_tree(self->folder, error);
 }

@@ -12,6 +12,7 @@
 #include <jansson.h>
 
 #include "server/host/conf.h"
+#include "server/host/life.h"
 #include "server/host/templates.h"
 
 struct machine;
@@ -46,6 +47,22 @@ gboolean machine_is_on(const struct machine *machine);
 const struct conf *machine_conf(const struct machine *machine);
 /* Event `machine` of docs/host-link.md. */
 json_t *machine_describe(struct machine *machine);
+
+/* One that a system is installed on: that is over, its disk is as it shall be.
+ * Switches it off, if it is on. FAULT_CONFLICT before it has begun. */
+gboolean machine_finish_install(struct machine *machine, GError **error);
+/* Whether it has the devices that every system knows, in virtio's place. */
+gboolean machine_install_plain(const struct conf *conf);
+/* Its disk can be taken: installed, and off. */
+gboolean machine_is_installed(const struct machine *machine);
+/* Files in LIB/import that were copied for one; any may be NULL. */
+void machine_drop_copies(const struct paths_root *root, const char *iso,
+			 const char *answers, const char *drivers);
+enum life machine_life(const struct machine *machine);
+/* Of LIFE_FAILED; borrowed. */
+const GError *machine_failure(const struct machine *machine);
+/* Its folder; borrowed. */
+const char *machine_folder(const struct machine *machine);
 
 /* Accepted or refused now; what becomes of it is told by events. */
 gboolean machine_start(struct machine *machine, GError **error);

@@ -56,6 +56,61 @@ static void test_round_trip(void)
 	g_assert_nonnull(strstr(text, "# Processors, 1 to 16.\ncpus=2\n"));
 }
 
+/* One that a system is installed on, and what its group may not be. */
+static void test_install(void)
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *good = g_strdup(GOOD);
+	good[strlen(good) - 1] = '\0';
+	static const struct {
+		const char *install, *words;
+	} bad[] = {
+	    {"{\"profile\":\"linux\",\"disk_gib\":4}", "'iso'"},
+	    {"{\"iso\":\"a.iso\",\"disk_gib\":4}", "'profile'"},
+	    {"{\"iso\":\"a.iso\",\"profile\":\"linux\"}", "'disk_gib'"},
+	    {"{\"iso\":\"../a\",\"profile\":\"linux\",\"disk_gib\":4}",
+	     "'iso'"},
+	    {"{\"iso\":\"a.iso\",\"profile\":\"dos\",\"disk_gib\":4}",
+	     "'profile'"},
+	    {"{\"iso\":\"a.iso\",\"profile\":\"linux\",\"disk_gib\":0}",
+	     "'disk_gib'"},
+	};
+	for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
+		g_autofree char *text =
+		    g_strdup_printf("%s,\"install\":%s}", good, bad[i].install);
+		g_assert_null(message(text, &error));
+		g_assert_nonnull(strstr(error->message, bad[i].words));
+		g_clear_error(&error);
+	}
+	g_autofree char *text = g_strdup_printf(
+	    "%s,\"install\":{\"iso\":\"a.iso\",\"drivers\":\"b.iso\","
+	    "\"profile\":\"windows-11\",\"disk_gib\":64}}",
+	    good);
+	g_autoptr(conf_auto) conf = message(text, &error);
+	g_assert_no_error(error);
+	conf->installed = TRUE;
+	g_assert_true(conf_save(conf, path, &error));
+	g_autoptr(conf_auto) again = conf_load(path, &error);
+	g_assert_no_error(error);
+	g_assert_cmpstr(again->iso, ==, "a.iso");
+	g_assert_cmpstr(again->drivers, ==, "b.iso");
+	g_assert_null(again->answers);
+	g_assert_cmpstr(again->profile, ==, "windows-11");
+	g_assert_cmpuint(again->disk_gib, ==, 64);
+	g_assert_true(again->installed);
+
+	/* the group of all others is not written at all */
+	g_autoptr(conf_auto) plain = message(GOOD, &error);
+	g_assert_true(conf_save(plain, path, &error));
+	g_autofree char *written = NULL;
+	g_assert_true(g_file_get_contents(path, &written, NULL, NULL));
+	g_assert_null(strstr(written, "install"));
+	g_autofree char *half =
+	    g_strconcat(written, "[install]\niso=a.iso\n", NULL);
+	g_assert_null(conf_parse(half, strlen(half), path, &error));
+	g_assert_nonnull(strstr(error->message, "profile and disk_gib"));
+}
+
 static void test_identities_differ(void)
 {
 	g_autoptr(conf_auto) one = message(GOOD, NULL);
@@ -230,6 +285,7 @@ int main(int argc, char **argv)
 	path = g_build_filename(folder, CONF_FILE, NULL);
 	g_mkdir(folder, 0700);
 	g_test_add_func("/host/conf/round-trip", test_round_trip);
+	g_test_add_func("/host/conf/install", test_install);
 	g_test_add_func("/host/conf/identities", test_identities_differ);
 	g_test_add_func("/host/conf/messages-refused", test_messages_refused);
 	g_test_add_func("/host/conf/files-refused", test_files_refused);
