@@ -73,6 +73,63 @@ void handle_image_import(struct request *request)
 	g_free(build.task);
 }
 
+void handle_image_install(struct request *request)
+{
+	g_autoptr(GError) error = NULL;
+	struct image_build made = {0};
+	g_autofree char *desktop = NULL;
+	const char *user = request_text(request, "user");
+	struct image_install wish = {
+	    .name = request->params[0],
+	    .user = user ? user : request->session.user,
+	    .iso = request_text(request, "iso"),
+	    .answers = request_text(request, "answers"),
+	    .drivers = request_text(request, "drivers"),
+	    .profile = request_text(request, "profile"),
+	    .disk_gib = request_int(request, "disk_gib", 0),
+	    .cpus = request_int(request, "cpus", 0),
+	    .memory_mib = request_int(request, "memory_mib", 0)};
+	if (!shape_is_name(wish.name, INSTALL_NAME_MAX))
+		fault_set(&error, FAULT_INVALID, NULL,
+			  "The name of an image that is installed has at most "
+			  "%d small letters, digits, '.', '_' and '-', and "
+			  "begins with a letter or digit.",
+			  INSTALL_NAME_MAX);
+	else if (!wish.user)
+		fault_set(&error, FAULT_INVALID,
+			  "Name the user who shall sit at its console.",
+			  "Member 'user' is missing: nobody is signed in on "
+			  "admin.sock.");
+	if (!error)
+		images_install(request->broker, &wish, request_who(request),
+			       &made, &desktop, &error);
+	if (error)
+		request_fail(request, error);
+	else
+		request_answer(request, 202,
+			       json_pack("{s:s, s:s, s:I, s:s}", "task",
+					 made.task, "image", wish.name,
+					 "version", (json_int_t)made.version,
+					 "desktop", desktop));
+	g_free(made.task);
+}
+
+static void on_finished(const GError *error, void *data)
+{
+	struct request *request = data;
+	g_autoptr(GError) gone = NULL;
+	json_t *image =
+	    error ? NULL
+		  : images_json(request->broker, request->params[0], &gone);
+	answer(request, image, error ? error : gone);
+}
+
+void handle_image_finish(struct request *request)
+{
+	images_finish_install(request->broker, request->params[0],
+			      request_who(request), on_finished, request);
+}
+
 static void on_removed(const GError *error, void *data)
 {
 	struct request *request = data;

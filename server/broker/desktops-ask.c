@@ -14,6 +14,7 @@
 #include "server/broker/limits.h"
 #include "server/broker/pools.h"
 #include "server/broker/snapshots.h"
+#include "server/broker/tasks.h"
 
 /* Hosts accept at once; what takes long is told by events. */
 #define ACCEPT_MS 30000
@@ -85,6 +86,11 @@ void desktops_send_start(struct desktops *self, struct desktop *desktop)
 	    (json_int_t)(desktop->memory_mib ? desktop->memory_mib
 					     : pool->memory_mib),
 	    "heads", (json_int_t)pool->heads, "engine", "auto");
+	json_t *install = NULL;
+	tasks_of_install(self->broker->tasks, desktop->image, desktop->version,
+			 NULL, &install);
+	if (install)
+		json_object_set(machine, "install", install);
 	hosts_call(
 	    self->broker->hosts, desktop->host,
 	    json_pack("{s:s, s:o}", "op", "machine.create", "machine", machine),

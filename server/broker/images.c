@@ -197,7 +197,7 @@ static gboolean exists_already(struct broker *broker, const char *name,
 	return TRUE;
 }
 
-static gint64 new_version(struct broker *broker, const char *name,
+gint64 images_new_version(struct broker *broker, const char *name,
 			  const char *recipe, const char *hash,
 			  const char *host, GError **error)
 {
@@ -230,7 +230,8 @@ static gboolean start_task(struct broker *broker, const char *name,
 	g_autofree char *host = g_strdup(hosts_pick(broker->hosts, NULL));
 	if (!store_begin(broker->store, error))
 		return FALSE;
-	build->version = new_version(broker, name, recipe, hash, host, error);
+	build->version =
+	    images_new_version(broker, name, recipe, hash, host, error);
 	if (build->version)
 		build->task =
 		    tasks_make(broker->tasks, kind, name, build->version, args,

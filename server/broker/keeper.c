@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "server/broker/desktops.h"
 #include "server/broker/hosts.h"
+#include "server/broker/images.h"
 #include "server/broker/limits.h"
 #include "server/broker/pools.h"
 
@@ -298,7 +299,11 @@ static void look(struct keeper *self)
 	for (guint i = 0; i < pools->len; i++) {
 		/* anew for each: what was there may have been removed */
 		g_autoptr(GList) now = desktops_all(broker->desktops);
-		keep_pool(self, pools->pdata[i], now, &starting);
+		const struct pool *pool = pools->pdata[i];
+		if (pool->install)
+			images_look_at_install(broker, pool);
+		else
+			keep_pool(self, pool, now, &starting);
 	}
 	self->looking = FALSE;
 }

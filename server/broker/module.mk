@@ -33,17 +33,17 @@ oriel-oidc_DIR := libexec
 
 TESTS += store-test broker-test totp-test
 totp-test_SRC := tests/unit/totp-test.c
-totp-test_LIBS := broker common
+totp-test_LIBS := broker engine common
 store-test_SRC := tests/unit/store-test.c
-store-test_LIBS := broker common
+store-test_LIBS := broker engine common
 broker-test_SRC := tests/unit/broker-test.c
-broker-test_LIBS := broker common
+broker-test_LIBS := broker engine common
 
 FUZZERS += id-token-fuzz
 id-token-fuzz_SRC := server/broker/oidc/id-token-fuzz.c
 id-token-fuzz_LIBS := id-token common
 FUZZERS += shape-fuzz http-guard-fuzz
 http-guard-fuzz_SRC := server/broker/http-guard-fuzz.c
-http-guard-fuzz_LIBS := broker common
+http-guard-fuzz_LIBS := broker engine common
 shape-fuzz_SRC := server/broker/shape-fuzz.c
-shape-fuzz_LIBS := broker common
+shape-fuzz_LIBS := broker engine common

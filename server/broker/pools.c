@@ -34,6 +34,7 @@ static struct pool *from_row(store_rows *rows, gsize i)
 	pool->everyone = store_rows_int(rows, i, 6) != 0;
 	pool->floating =
 	    g_strcmp0(store_rows_text(rows, i, 7), "floating") == 0;
+	pool->install = g_strcmp0(store_rows_text(rows, i, 7), "install") == 0;
 	pool->spares = store_rows_int(rows, i, 8);
 	pool->version = store_rows_int(rows, i, 9);
 	pool->disconnect_s = store_rows_int(rows, i, 10);

@@ -20,6 +20,7 @@ struct pool {
 	struct policy policy;
 	json_t *schedule; /* schedule.h's, or NULL */
 	gboolean floating, everyone;
+	gboolean install; /* made for an installation (images-install.c) */
 };
 typedef struct pool pool_settings;
 void pool_free(struct pool *pool);

@@ -173,6 +173,8 @@ void handle_image(struct request *request);
 void handle_image_build(struct request *request);
 void handle_image_import(struct request *request);
 void handle_image_remove(struct request *request);
+void handle_image_install(struct request *request);
+void handle_image_finish(struct request *request);
 void handle_recipes(struct request *request);
 void handle_tasks(struct request *request);
 void handle_task(struct request *request);

@@ -47,6 +47,9 @@ static const char *const task_states[] = {"queued", "running",   "done",
 static const char *const pool_kinds[] = {"dedicated", "floating", NULL};
 static const char *const image_states[] = {"none", "building", "ready", NULL};
 
+/* those of vmm/profile.h */
+static const char *const install_profiles[] = {
+    "linux", "windows-7", "windows-10", "windows-11", NULL};
 static const char *const viewer_protocols[] = {"rfb", "spice", NULL};
 
 /* ---- what is answered ---- */
@@ -408,10 +411,28 @@ SHAPE(viewer_body, NULL,
 SHAPE(image_build_body, NULL, NAME("recipe", 32, .required = TRUE),
       NAME("name", 32, .about = "the recipe's unless given"),
       FLAG("again", .about = "also when the image is current"));
+SHAPE(install_answer, NULL, TEXT("task"), TEXT("image"), INT("version"),
+      TEXT("desktop", .about = "its console: a desktop of that user"));
 SHAPE(image_import_body, NULL,
       TEXT("file", .required = TRUE, .low = 1, .high = 200,
 	   .about = "name of a file in LIB/import of the host; its ending says "
 		    "what it is: qcow2 raw img vmdk vhd vhdx vdi ova"));
+SHAPE(image_install_body, NULL,
+      TEXT("iso", .required = TRUE, .low = 1, .high = 200,
+	   .about = "name of a file in LIB/import of the host; one that begins "
+		    "with copy- is removed at the end, as with the others"),
+      TEXT("answers", .low = 1, .high = 200,
+	   .about = "a further medium, with answers to what setup asks"),
+      TEXT("drivers", .low = 1, .high = 200,
+	   .about = "a further medium, with drivers for virtio"),
+      TEXT("profile", .choices = install_profiles, .low = 1, .high = 32,
+	   .about = "linux unless given"),
+      INT("disk_gib", .low = 1, .high = 4096,
+	  .about = "40, or what the profile needs"),
+      INT("cpus", .low = 1, .high = 16),
+      INT("memory_mib", .low = 128, .high = 65536),
+      NAME("user", USER_NAME_MAX,
+	   .about = "who sits at its console: the caller unless given"));
 SHAPE(exec_body, NULL,
       {.name = "argv",
        .type = SHAPE_STRINGS,
@@ -530,6 +551,8 @@ const struct shape *const shapes[] = {&fault,
 				      &policy,
 				      &image_build_body,
 				      &image_import_body,
+				      &image_install_body,
+				      &install_answer,
 				      &exec_body,
 				      NULL};
 
@@ -789,6 +812,15 @@ const struct route routes[] = {
      .body = &image_import_body, .answer = &build_answer,
      .errors = E(UNAVAILABLE) | E(CONFLICT) | E(BUSY),
      .handle = handle_image_import},
+    {"POST", "/images/{image}/install", ROLE_OPERATOR, 202,
+     "Install a system from a medium, at the console, as a new image",
+     .once = TRUE, .body = &image_install_body, .answer = &install_answer,
+     .errors = E(NOT_FOUND) | E(CONFLICT) | E(BUSY) | E(UNAVAILABLE),
+     .handle = handle_image_install},
+    {"POST", "/images/{image}/finish", ROLE_OPERATOR, 202,
+     "That is done: its disk is taken as it is", .answer = &image,
+     .errors = E(NOT_FOUND) | E(CONFLICT) | E(UNAVAILABLE),
+     .handle = handle_image_finish},
     {"DELETE", "/images/{image}", ROLE_OPERATOR, 204,
      "Remove an image that nothing uses", .query = &version_query,
      .errors = E(NOT_FOUND) | E(CONFLICT) | E(UNAVAILABLE) | E(TIMEOUT),

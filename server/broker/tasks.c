@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "server/broker/hosts.h"
 #include "server/broker/images.h"
+#include "server/broker/keeper.h"
 #include "server/broker/secrets.h"
 
 #define ACCEPT_MS   30000
@@ -218,6 +219,11 @@ static void touch(struct tasks *self, struct task *task)
 
 /* ---- changes ---- */
 
+static gboolean is_install(const struct task *task)
+{
+	return strcmp(task->kind, "image.install") == 0;
+}
+
 static gboolean save_end(struct tasks *self, struct task *task,
 			 enum task_state state, enum task_cause cause,
 			 json_t *fault, json_t *manifest, GError **error)
@@ -245,6 +251,7 @@ static gboolean save_end(struct tasks *self, struct task *task,
 			  "%s image %s version %" G_GINT64_FORMAT
 			  " is %s: %s%s%s",
 			  strcmp(task->kind, "image.import") == 0 ? "Importing"
+			  : is_install(task)                      ? "Installing"
 								  : "Building",
 			  task->image, task->version, task_state_name(state),
 			  task_cause_text(task_cause_name(cause)),
@@ -272,6 +279,36 @@ static void end(struct tasks *self, struct task *task, enum task_cause cause,
 	g_hash_table_insert(self->ended, g_strdup(task->id),
 			    g_memdup2(&task->serial, sizeof task->serial));
 	g_hash_table_remove(self->live, task->id);
+	keeper_poke(self->broker->keeper);
+}
+
+const char *tasks_of_install(struct tasks *self, const char *image,
+			     gint64 version, const char **host, json_t **args)
+{
+	GHashTableIter iter;
+	void *value;
+	g_hash_table_iter_init(&iter, self->live);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		struct task *task = value;
+		if (!is_install(task) || strcmp(task->image, image) != 0 ||
+		    (version && task->version != version))
+			continue;
+		if (host)
+			*host = task->host;
+		if (args)
+			*args = task->args;
+		return task->id;
+	}
+	return NULL;
+}
+
+void tasks_refuse(struct tasks *self, const char *id, const GError *error)
+{
+	struct task *task = g_hash_table_lookup(self->live, id);
+	json_t *fault = jsonline_from_error(error);
+	if (task)
+		end(self, task, TASK_REFUSED, fault, NULL);
+	json_decref(fault);
 }
 
 static void running(struct tasks *self, struct task *task,
@@ -546,7 +583,8 @@ void tasks_host_hello(struct tasks *self, const char *host, json_t *list)
 			continue;
 		/* The order was lost, or the host ended while it worked on it.
 		 * A version that it has finished meanwhile is done at once. */
-		if (task->args && task->asked_again++ < ASKED_AGAIN) {
+		if (is_install(task) || /* what it works on outlives it */
+		    (task->args && task->asked_again++ < ASKED_AGAIN)) {
 			tasks_send(self, task->id);
 			continue;
 		}

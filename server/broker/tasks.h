@@ -14,9 +14,9 @@ void tasks_destroy(struct tasks *tasks);
 void tasks_store_back(struct tasks *tasks);
 
 /* A task that makes a version whose row is there (IMAGE_BUILDING). kind is the
- * host's operation, "image.build" or "image.import"; args are its members
- * beside task, image and version (borrowed); how is told in its event, "from
- * recipe office". New string: the task's id. Inside a transaction;
+ * host's operation, "image.build", "image.import" or "image.install"; args are
+ * its members beside task, image and version (borrowed); how is told in its
+ * event, "from recipe office". New string: the task's id. Inside a transaction;
  * tasks_send() after it. */
 char *tasks_make(struct tasks *tasks, const char *kind, const char *image,
 		 gint64 version, json_t *args, const char *how,
@@ -29,6 +29,12 @@ gboolean tasks_cancel(struct tasks *tasks, const char *id, const char *who,
 		      GError **error);
 /* id NULL: all, newest first, as {"tasks": [...]}. */
 json_t *tasks_json(struct tasks *tasks, const char *id, GError **error);
+/* Of the installation of an image (version 0: any) that has not ended: its
+ * id, or NULL. host and args may be NULL; borrowed, all of it. */
+const char *tasks_of_install(struct tasks *tasks, const char *image,
+			     gint64 version, const char **host, json_t **args);
+/* It could not even be begun. */
+void tasks_refuse(struct tasks *tasks, const char *id, const GError *error);
 #define TASK_KEY "task " /* in the hub, followed by the id */
 
 void tasks_host_hello(struct tasks *tasks, const char *host, json_t *list);

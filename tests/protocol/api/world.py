@@ -210,6 +210,15 @@ class Host(Lines):
     def image_import(self, m):
         self.image_build(m)
 
+    def image_install(self, m):
+        self.ok(m)
+        self.send(event="task", task=m["task"], state="running", stage="Installing", done=0, total=0)
+
+    def task_finish(self, m):
+        self.ok(m)
+        self.send(event="task", task=m["task"], state="done", stage="Done", done=1, total=1,
+                  message="", manifest={"profile": "linux"})
+
     def image_remove(self, m):
         self.ok(m)
 
