@@ -34,6 +34,10 @@ TESTS += client-test
 client-test_SRC := tests/unit/client-test.c
 client-test_LIBS := client filecopy seamless-wire common
 
+TESTS += sound-pace-test
+sound-pace-test_SRC := tests/unit/sound-pace-test.c
+sound-pace-test_LIBS := client common
+
 TESTS += seamless-client-test
 seamless-client-test_SRC := tests/unit/seamless-client-test.c
 seamless-client-test_LIBS := client filecopy seamless-wire common

@@ -5,13 +5,13 @@
 #include <string.h>
 
 #include "client/events.h"
+#include "client/sound-pace.h"
 
-#define RETRY_MS     1000
-#define CALM_S       10
-#define DELAY_MAX_MS 100u
-/* Delay beyond the buffer that is worked off piece by piece: at once where
- * nobody hears it, else one a second. */
-#define SLACK_MS     25
+#define RETRY_MS 1000
+/* How much the server asks for at a time, at least. */
+#define ASK_US 2500
+/* Of a piece that comes; the longest that are usual. */
+#define PIECE_MS     10
 #define QUIET        64
 #define RATE_MIN     8000u
 #define RATE_MAX     192000u
@@ -29,9 +29,8 @@ struct sound {
 	pa_context *context;
 	guint retry;
 	struct direction play, record;
-	unsigned buffer_ms;
-	gint64 dry_us;     /* when it last ran dry or shrank */
-	gint64 skipped_us; /* when a piece was last left out */
+	struct sound_pace pace;
+	GArray *fitted; /* gint16 */
 	guint16 volume[CHANNELS_MAX];
 	unsigned volume_channels;
 	gboolean mute;
@@ -56,10 +55,9 @@ static gboolean set_spec(struct direction *direction, unsigned rate,
 	return TRUE;
 }
 
-static uint32_t bytes_of(const struct direction *direction, unsigned ms)
+static uint32_t bytes_of(const struct direction *direction, gint64 us)
 {
-	return (uint32_t)pa_usec_to_bytes((pa_usec_t)ms * 1000,
-					  &direction->spec);
+	return (uint32_t)pa_usec_to_bytes((pa_usec_t)us, &direction->spec);
 }
 
 static void close_stream(struct direction *direction)
@@ -111,19 +109,22 @@ static void on_stream_state(pa_stream *stream, void *data)
 
 /* --- playing -------------------------------------------------------- */
 
+/* Of a whole latency of twice the sink's and two requests the server gives the
+ * sink its part (PA_STREAM_ADJUST_LATENCY). How much waits before it is decided
+ * by when sound begins and how fast it is played. */
 static void fill_play_attr(struct sound *sound, pa_buffer_attr *attr)
 {
 	memset(attr, 0xff, sizeof *attr); /* the server's own choice */
-	attr->tlength = bytes_of(&sound->play, sound->buffer_ms);
-	attr->prebuf = bytes_of(&sound->play, sound->buffer_ms / 2);
-	attr->minreq = bytes_of(&sound->play, 5);
+	attr->tlength =
+	    bytes_of(&sound->play, 2 * (SOUND_SINK_MS * 1000 + ASK_US));
+	attr->minreq = bytes_of(&sound->play, ASK_US);
+	attr->prebuf =
+	    bytes_of(&sound->play, sound->pace.margin_us + PIECE_MS * 1000);
 }
 
-static void set_buffer(struct sound *sound, unsigned ms)
+static void set_buffer(struct sound *sound)
 {
 	pa_buffer_attr attr;
-	sound->buffer_ms = ms;
-	sound->dry_us = g_get_monotonic_time();
 	fill_play_attr(sound, &attr);
 	pa_operation *done =
 	    pa_stream_set_buffer_attr(sound->play.stream, &attr, NULL, NULL);
@@ -134,14 +135,7 @@ static void set_buffer(struct sound *sound, unsigned ms)
 static void on_dry(pa_stream *stream, void *data)
 {
 	struct sound *sound = data;
-	gint64 now = g_get_monotonic_time();
-	/* the end of a sound looks the same: only what goes on counts */
-	if (now - sound->dry_us > 5 * G_USEC_PER_SEC ||
-	    sound->buffer_ms >= SOUND_BUFFER_MAX_MS) {
-		sound->dry_us = now;
-		return;
-	}
-	set_buffer(sound, sound->buffer_ms + SOUND_BUFFER_STEP_MS);
+	sound_pace_dry(&sound->pace, g_get_monotonic_time());
 }
 
 static void apply_volume(struct sound *sound)
@@ -178,6 +172,7 @@ static void open_play(struct sound *sound)
 	    pa_stream_new(sound->context, "Sound", &sound->play.spec, NULL);
 	if (!sound->play.stream)
 		return;
+	sound_pace_start(&sound->pace, g_get_monotonic_time());
 	fill_play_attr(sound, &attr);
 	pa_stream_set_state_callback(sound->play.stream, on_stream_state,
 				     sound);
@@ -210,20 +205,24 @@ static gboolean is_quiet(const gint16 *samples, gsize count)
 	return TRUE;
 }
 
-/* What the sink lags behind is delay that nothing else would undo. */
-static gboolean is_late(struct sound *sound, const void *pcm, gsize bytes)
+/* What to take out of a piece that has come, by what waits before it. */
+static gint64 judge_piece(struct sound *sound, const void *pcm, gsize bytes)
 {
+	pa_stream *stream = sound->play.stream;
 	gint64 now = g_get_monotonic_time();
-	unsigned delay = sound_play_delay_ms(sound);
-	gboolean late =
-	    delay > MAX(DELAY_MAX_MS, sound->buffer_ms + 2 * SLACK_MS) ||
-	    (delay > sound->buffer_ms + SLACK_MS &&
-	     now - sound->dry_us > CALM_S / 2 * G_USEC_PER_SEC &&
-	     (now - sound->skipped_us > G_USEC_PER_SEC ||
-	      is_quiet(pcm, bytes / sizeof(gint16))));
-	if (late)
-		sound->skipped_us = now;
-	return late;
+	pa_usec_t left;
+	int negative = 0;
+	if (sound_pace_grown(&sound->pace, now))
+		set_buffer(sound);
+	const pa_timing_info *timing = pa_stream_get_timing_info(stream);
+	if (!timing || !timing->playing ||
+	    pa_stream_get_latency(stream, &left, &negative) < 0)
+		return 0; /* it has not begun */
+	return sound_pace_arrived(
+	    &sound->pace, now, negative ? 0 : (gint64)left,
+	    (gint64)timing->configured_sink_usec,
+	    (gint64)pa_bytes_to_usec(bytes, &sound->play.spec),
+	    is_quiet(pcm, bytes / sizeof(gint16)));
 }
 
 void sound_play(struct sound *sound, const void *pcm, gsize bytes)
@@ -233,13 +232,23 @@ void sound_play(struct sound *sound, const void *pcm, gsize bytes)
 	if (!stream || !sound->play.wanted ||
 	    pa_stream_get_state(stream) != PA_STREAM_READY)
 		return; /* nobody to hear it */
-	bytes -= bytes % frame;
-	if (bytes == 0 || is_late(sound, pcm, bytes))
+	gsize frames = bytes / frame;
+	if (frames == 0)
 		return;
-	pa_stream_write(stream, pcm, bytes, NULL, 0, PA_SEEK_RELATIVE);
-	if (sound->buffer_ms > SOUND_BUFFER_MS &&
-	    g_get_monotonic_time() - sound->dry_us > CALM_S * G_USEC_PER_SEC)
-		set_buffer(sound, sound->buffer_ms - SOUND_BUFFER_STEP_MS);
+	gint64 out = judge_piece(sound, pcm, frames * frame);
+	gint64 left = (gint64)frames - out * sound->play.spec.rate / 1000000;
+	if (left <= 0)
+		return;
+	if (frames > 1 && left > 1 && left != (gint64)frames) {
+		g_array_set_size(sound->fitted,
+				 (guint)left * sound->play.spec.channels);
+		sound_pace_fit(pcm, frames, sound->play.spec.channels,
+			       (gint16 *)(void *)sound->fitted->data,
+			       (gsize)left);
+		pcm = sound->fitted->data;
+		frames = (gsize)left;
+	}
+	pa_stream_write(stream, pcm, frames * frame, NULL, 0, PA_SEEK_RELATIVE);
 }
 
 void sound_play_stop(struct sound *sound)
@@ -293,7 +302,7 @@ static void open_record(struct sound *sound)
 		return;
 	pa_buffer_attr attr;
 	memset(&attr, 0xff, sizeof attr);
-	attr.fragsize = bytes_of(&sound->record, SOUND_RECORD_MS);
+	attr.fragsize = bytes_of(&sound->record, SOUND_RECORD_MS * 1000);
 	sound->record.stream = pa_stream_new(sound->context, "Microphone",
 					     &sound->record.spec, NULL);
 	if (!sound->record.stream)
@@ -398,7 +407,8 @@ struct sound *sound_new(const char *name)
 {
 	struct sound *sound = g_new0(struct sound, 1);
 	sound->name = g_strdup(name);
-	sound->buffer_ms = SOUND_BUFFER_MS;
+	sound_pace_init(&sound->pace);
+	sound->fitted = g_array_new(FALSE, FALSE, sizeof(gint16));
 	return sound;
 }
 
@@ -410,6 +420,7 @@ void sound_free(struct sound *sound)
 	drop_server(sound);
 	if (sound->loop)
 		pa_glib_mainloop_free(sound->loop);
+	g_array_unref(sound->fitted);
 	g_free(sound->name);
 	g_free(sound);
 }

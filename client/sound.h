@@ -1,11 +1,11 @@
 /* sound.h - PCM to this computer's speakers and from its microphone.
  *
- * PulseAudio (or what speaks for it), on the main loop. The buffer is small:
- * SOUND_BUFFER_MS between a write and the ear, sink included, where the
- * hardware allows that; it grows by SOUND_BUFFER_STEP_MS when it ran dry, up
- * to SOUND_BUFFER_MAX_MS, and shrinks by as much after each 10 s without that.
- * What comes faster than it is played is left out before it becomes delay. A
- * server that goes away is looked for again every second; sound then goes on.
+ * PulseAudio (or what speaks for it), on the main loop. What waits between a
+ * write and the ear is kept as small as line and computer allow
+ * (sound-pace.h): SOUND_SINK_MS in the loudspeaker's side, where the hardware
+ * permits so little, and a margin of 5 ms, more when it ran dry. What is
+ * gravely late is left out. A server that goes away is looked for again every
+ * second; sound then goes on.
  *
  * Threads: main. Format: S16, native order, interleaved. Ownership:
  * sound_free() stops both directions; no handler is called after it.
@@ -14,10 +14,8 @@
 
 #include <glib.h>
 
-#define SOUND_BUFFER_MS      30
-#define SOUND_BUFFER_STEP_MS 10
-#define SOUND_BUFFER_MAX_MS  120
-#define SOUND_RECORD_MS      10
+#define SOUND_SINK_MS   5
+#define SOUND_RECORD_MS 10
 
 struct sound;
 
