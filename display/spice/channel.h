@@ -118,6 +118,9 @@ unsigned spice_port_type(enum port_kind kind);
 void spice_picture_changed(struct spice_channel *self,
 			   const struct desktop_change *change);
 void spice_picture_pump(struct spice_channel *self);
+/* Bytes a second that the client's line is known to carry; 0: not known.
+ * self may be NULL. */
+guint64 spice_picture_rate(const struct spice_channel *self);
 void spice_cursor_send(struct spice_channel *self);
 /* Whether the client hears the machine; channel may be NULL. */
 bool spice_playback_runs(const struct spice_channel *channel);

@@ -214,6 +214,12 @@ static void message(struct spice_channel *self, unsigned type,
 	}
 }
 
+guint64 spice_picture_rate(const struct spice_channel *self)
+{
+	const struct picture *picture = self ? self->state : NULL;
+	return picture ? pacer_rate(&picture->pacer) : 0;
+}
+
 static void pong(struct spice_channel *self, uint32_t id)
 {
 	struct picture *picture = self->state;
