@@ -62,7 +62,7 @@ enum {
 };
 #define RUN         2u
 #define RING        256u /* entries of both rings, the one size offered */
-#define TICK_US     10000u
+#define TICK_US     5000u
 #define STEP_US_MAX 100000u /* behind by more: what is missing is skipped */
 #define ENTRIES_MAX 512u    /* of a buffer list, looked at in one step */
 
