@@ -102,11 +102,14 @@ static json_t *pool_json(struct broker *broker, const struct pool *pool,
 	    "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:O, s:o, s:I, s:I,"
 	    " s:o, s:I, s:o, s:o, s:o, s:i, s:i, s:i, s:i, s:I, s:o}",
 	    "pool", pool->name, "image", pool->image, "kind",
-	    pool->floating ? "floating" : "dedicated", "cpus",
-	    (json_int_t)pool->cpus, "memory_mib", (json_int_t)pool->memory_mib,
-	    "heads", (json_int_t)pool->heads, "max", (json_int_t)pool->max,
-	    "spares", (json_int_t)pool->spares, "schedule",
-	    pool->schedule ? pool->schedule : no_schedule, "version",
+	    pool->install    ? "install"
+	    : pool->floating ? "floating"
+			     : "dedicated",
+	    "cpus", (json_int_t)pool->cpus, "memory_mib",
+	    (json_int_t)pool->memory_mib, "heads", (json_int_t)pool->heads,
+	    "max", (json_int_t)pool->max, "spares", (json_int_t)pool->spares,
+	    "schedule", pool->schedule ? pool->schedule : no_schedule,
+	    "version",
 	    pool->version ? json_integer(pool->version) : json_null(),
 	    "disconnect_after", (json_int_t)pool->disconnect_s, "idle_after",
 	    (json_int_t)pool->idle_s, "policy", policy_json(&pool->policy),
@@ -405,6 +408,12 @@ static gboolean put(struct request *request, const char *pool, GError **error)
 	if (image && !images_current(broker, image, &no_image) &&
 	    fault_code(no_image) != FAULT_CONFLICT) {
 		g_propagate_error(error, g_steal_pointer(&no_image));
+		return FALSE;
+	}
+	if (!new && ((struct pool *)there->pdata[0])->install) {
+		fault_set(error, FAULT_CONFLICT,
+			  "Finish or cancel that first ('oriel image').",
+			  "Pool '%s' was made for an installation.", pool);
 		return FALSE;
 	}
 	if (!check_refers(request, new ? NULL : there->pdata[0], pool, error))

@@ -45,6 +45,8 @@ static const char *const desktop_states[] = {
 static const char *const task_states[] = {"queued", "running",   "done",
 					  "failed", "cancelled", NULL};
 static const char *const pool_kinds[] = {"dedicated", "floating", NULL};
+static const char *const pool_kinds_told[] = {"dedicated", "floating",
+					      "install", NULL};
 static const char *const image_states[] = {"none", "building", "ready", NULL};
 
 /* those of vmm/profile.h */
@@ -224,8 +226,10 @@ SHAPE(user, NULL, TEXT("user"), TEXT("role", .choices = roles),
       INT("created", .about = "Unix seconds"));
 SHAPE(users, NULL, OBJECTS("users", &user), TOTAL);
 SHAPE(pool, NULL, TEXT("pool"), TEXT("image"),
-      TEXT("kind", .choices = pool_kinds), INT("cpus"), INT("memory_mib"),
-      INT("heads"), INT("max"), INT("spares"), OBJECTS("schedule", &schedule),
+      TEXT("kind", .choices = pool_kinds_told,
+	   .about = "install: made for an installation, and goes with it"),
+      INT("cpus"), INT("memory_mib"), INT("heads"), INT("max"), INT("spares"),
+      OBJECTS("schedule", &schedule),
       INT("version", .nullable = TRUE,
 	  .about = "of the image, for new desktops; null: the newest"),
       INT("disconnect_after", .about = "seconds; 0 never"),

@@ -54,6 +54,11 @@ static json_t *fetch(struct cli *cli, const struct kind *kind, GError **error)
 		return NULL;
 	json_t *list = json_incref(json_object_get(answer, kind->list));
 	json_decref(answer);
+	/* what comes and goes with an installation is no set-up */
+	for (gsize i = json_array_size(list); i-- > 0;)
+		if (strcmp(text_of(json_array_get(list, i), "kind"),
+			   "install") == 0)
+			json_array_remove(list, i);
 	return list;
 }
 
