@@ -8,6 +8,19 @@ display1-player_LDLIBS := -lm
 vnc-grab_SRC := tests/tools/vnc-grab.c
 vnc-grab_PKG := libvncclient
 
+# Viewers that say when they show what they should: with the bench's decoder,
+# with libvncclient, with spice-client-glib.
+PROGRAMS += viewer-same viewer-same-vnc viewer-same-spice
+viewer-same_SRC := tests/tools/viewer-same.c $(addprefix tests/bench/display/,session.c \
+	wire.c decode.c decode-tight.c decode-video.c)
+viewer-same_PKG := glib-2.0 zlib libjpeg libavcodec libavutil libswscale libcrypto
+viewer-same-vnc_SRC := tests/tools/viewer-same.c \
+	$(addprefix tests/bench/display/,session-vnc.c wire.c)
+viewer-same-vnc_PKG := glib-2.0 libvncclient
+viewer-same-spice_SRC := tests/tools/viewer-same.c \
+	$(addprefix tests/bench/display/,session-spice.c wire.c)
+viewer-same-spice_PKG := glib-2.0 spice-client-glib-2.0
+
 # The display's bench: recordings of real applications, who plays them, who
 # measures. Recorded and replayed frames: tests/bench/display/.
 PROGRAMS += display-record

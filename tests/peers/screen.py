@@ -18,17 +18,33 @@ def spice_env(env, home):
     return env
 
 
-def sound_env(env, home, sound):
-    """The same viewer with loudspeakers: the few plugins that it plays with,
-    found without searching through the others."""
+def plugin_path(plugin):
+    """Of one of GStreamer's, whether it is installed or not."""
+    folder = subprocess.run(["pkg-config", "--variable=pluginsdir", "gstreamer-1.0"], stdout=subprocess.PIPE, text=True).stdout.strip()
+    return os.path.join(folder or (glob.glob("/usr/lib/*/gstreamer-1.0") or [""])[0], "libgst%s.so" % plugin)
+
+
+def with_plugins(env, home, *plugins):
+    """The same viewer with a few of GStreamer's plugins, found without
+    searching through the others."""
     own = os.path.join(home, "gstreamer")
     if not os.path.isdir(own):
         os.mkdir(own)
-        folder = subprocess.run(["pkg-config", "--variable=pluginsdir", "gstreamer-1.0"], stdout=subprocess.PIPE, text=True).stdout.strip()
-        for plugin in ("app", "audioconvert", "audioresample", "autodetect", "coreelements", "pulseaudio", "volume"):
-            os.symlink(os.path.join(folder or glob.glob("/usr/lib/*/gstreamer-1.0")[0], "libgst%s.so" % plugin), os.path.join(own, plugin + ".so"))
-    return dict(spice_env(env, home), GST_PLUGIN_SYSTEM_PATH_1_0=own, GST_REGISTRY=os.path.join(home, "registry"),
-                **{key: sound.env[key] for key in ("PULSE_SERVER", "PULSE_COOKIE")})
+        for path in map(plugin_path, plugins):  # its name is that of its entry
+            os.symlink(path, os.path.join(own, os.path.basename(path)))
+    return dict(spice_env(env, home), GST_PLUGIN_SYSTEM_PATH_1_0=own, GST_REGISTRY=os.path.join(home, "registry"))
+
+
+def film_env(env, home):
+    """With what decodes H.264 and VP8."""
+    return with_plugins(env, home, "app", "coreelements", "libav", "playback", "typefindfunctions", "videoconvertscale",
+                        "videoparsersbad", "vpx")
+
+
+def sound_env(env, home, sound):
+    """With loudspeakers."""
+    env = with_plugins(env, home, "app", "audioconvert", "audioresample", "autodetect", "coreelements", "pulseaudio", "volume")
+    return dict(env, **{key: sound.env[key] for key in ("PULSE_SERVER", "PULSE_COOKIE")})
 
 
 class Xvfb:

@@ -18,7 +18,8 @@
 
 static const char help[] =
     "paint HEAD KIND SEED [X Y W H]  paint and send; KIND is flat, text,\n"
-    "                                few, gradient, noise\n"
+    "                                few, gradient, photo, noise; whole:\n"
+    "                                sends everything\n"
     "shift HEAD X Y W H DX DY        moves what is there and sends both "
     "places\n"
     "                                as one; whole: sends everything\n"
@@ -70,7 +71,10 @@ static bool do_paint(char **word, unsigned words)
 	if (v[0] + v[2] > head->width || v[1] + v[3] > head->height)
 		return false;
 	head_paint(head, word[2], seed, v[0], v[1], v[2], v[3]);
-	head_send_update(head, v[0], v[1], v[2], v[3], true);
+	if (words > 8)
+		head_send_update(head, 0, 0, head->width, head->height, true);
+	else
+		head_send_update(head, v[0], v[1], v[2], v[3], true);
 	return true;
 }
 

@@ -21,6 +21,25 @@ static uint32_t mix(uint32_t a, uint32_t b)
 	return a ^ a >> 16;
 }
 
+/* Hills of light between points that the seed chose, and a sensor's grain. */
+static uint32_t photo(uint32_t seed, unsigned x, unsigned y)
+{
+	uint32_t pixel = 0, grain = mix(mix(seed, x), y);
+	for (unsigned c = 0; c < 3; c++) {
+		unsigned side = 24 + 8 * c, fx = x % side, fy = y % side, sum;
+		unsigned at[4];
+		for (unsigned i = 0; i < 4; i++)
+			at[i] = mix(mix(seed + c, x / side + i % 2),
+				    y / side + i / 2) %
+				240;
+		sum = (at[0] * (side - fx) + at[1] * fx) * (side - fy) +
+		      (at[2] * (side - fx) + at[3] * fx) * fy;
+		pixel = pixel << 8 | (sum / (side * side) + (grain & 7));
+		grain >>= 3;
+	}
+	return pixel;
+}
+
 static uint32_t pixel_of(const char *kind, uint32_t seed, unsigned x,
 			 unsigned y)
 {
@@ -37,6 +56,8 @@ static uint32_t pixel_of(const char *kind, uint32_t seed, unsigned x,
 	if (strcmp(kind, "gradient") == 0)
 		return ((x + seed) & 0xff) << 16 | ((y + x / 2) & 0xff) << 8 |
 		       ((x * 3 + y) / 4 & 0xff);
+	if (strcmp(kind, "photo") == 0)
+		return photo(seed, x, y);
 	return mix(mix(seed, x), y) & 0xffffff;
 }
 

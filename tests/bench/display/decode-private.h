@@ -7,7 +7,7 @@
 
 struct decoder {
 	struct wire *wire;
-	unsigned width, height;
+	unsigned width, height, jpegs;
 	uint32_t *pixels;
 	z_stream tight[4], zrle;
 	struct video *video;

@@ -154,6 +154,7 @@ void decoder_tight(struct decoder *self, unsigned x, unsigned y, unsigned w,
 			for (unsigned i = 0; i < w; i++)
 				to[row * (size_t)self->width + i] = rgb(raw);
 	} else if (control == 9) {
+		self->jpegs++;
 		jpeg(self, to, w, h);
 	} else if (control < 8) {
 		basic(self, control, to, w, h);

@@ -55,6 +55,11 @@ unsigned decoder_refused(const struct decoder *self)
 	return video_refused(self->video);
 }
 
+unsigned decoder_jpegs(const struct decoder *self)
+{
+	return self->jpegs;
+}
+
 uint8_t *decoder_take(struct decoder *self, size_t bytes)
 {
 	if (bytes > self->in_size) {

@@ -26,6 +26,8 @@ uint32_t *decoder_pixels(struct decoder *self);
 unsigned decoder_width(const struct decoder *self);
 unsigned decoder_height(const struct decoder *self);
 unsigned decoder_refused(const struct decoder *self);
+/* Rectangles of Tight that were JPEG. */
+unsigned decoder_jpegs(const struct decoder *self);
 /* Takes a rectangle's bytes off the wire; false: not an encoding of pixels. */
 bool decoder_rect(struct decoder *self, unsigned x, unsigned y, unsigned w,
 		  unsigned h, int32_t encoding);

@@ -109,7 +109,8 @@ struct session *session_open(const char *address, const char *profile,
 			     const char *ticket_file)
 {
 	struct session *self = g_new0(struct session, 1);
-	g_autofree char *uri = g_strconcat("spice://", address, NULL);
+	g_autofree char *uri = g_strconcat(
+	    address[0] == '/' ? "spice+unix://" : "spice://", address, NULL);
 	self->channels = g_ptr_array_new();
 	self->changed = g_array_new(FALSE, FALSE, sizeof(struct rect));
 	self->spice = spice_session_new();
@@ -232,6 +233,6 @@ unsigned session_refused(const struct session *self)
 
 const unsigned *session_counts(const struct session *self)
 {
-	static const unsigned none[5];
+	static const unsigned none[SESSION_COUNTS];
 	return none;
 }

@@ -19,7 +19,7 @@ struct session {
 	struct wire wire;
 	struct decoder *decoder;
 	bool continuous, offered, updated;
-	unsigned counts[5];
+	unsigned counts[SESSION_COUNTS];
 };
 
 static void put_u16(uint8_t *to, unsigned value)
@@ -245,6 +245,8 @@ static bool update(struct session *self,
 		if (decoder_rect(self->decoder, x, y, w, h, encoding)) {
 			pixels = true;
 			self->counts[kind(encoding)]++;
+			self->counts[SESSION_JPEG] =
+			    decoder_jpegs(self->decoder);
 			on_rect(data, x, y, w, h, encoding);
 		} else if (!pseudo(self, w, h, encoding)) {
 			break;

@@ -1,5 +1,6 @@
 /* session.h - a viewer without a window: handshake, messages, requests. RFB's
- * is session.c; a program linked with session-spice.c is a SPICE viewer.
+ * is session.c; a program linked with session-spice.c is a SPICE viewer, one
+ * linked with session-vnc.c is libvncclient.
  *
  * Behaves as TigerVNC's viewer does: asks for the next update as one begins,
  * and turns to continuous updates and fences where the server has them.
@@ -13,6 +14,16 @@
 #include "tests/bench/display/decode.h"
 
 struct session;
+
+enum {
+	SESSION_RAW,
+	SESSION_COPYRECT,
+	SESSION_TIGHT,
+	SESSION_ZRLE,
+	SESSION_H264,
+	SESSION_JPEG, /* of those in Tight */
+	SESSION_COUNTS
+};
 
 /* profile: raw, zrle, lossless (Tight), tightN (JPEG quality N), h264.
  * ticket_file: its first line is the VNC password; NULL: without one. */
@@ -37,6 +48,5 @@ bool session_message(struct session *self,
 				     unsigned w, unsigned h, int32_t encoding),
 		     void *data);
 void session_key(struct session *self, uint32_t keysym, bool down);
-/* Rectangles taken so far by encoding: raw, copyrect, tight, zrle, h264.
- * ticket_file: its first line is the VNC password; NULL: without one. */
+/* Rectangles taken so far, by what they were: SESSION_RAW and so on. */
 const unsigned *session_counts(const struct session *self);
