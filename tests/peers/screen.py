@@ -1,5 +1,5 @@
 """Where stock viewers are looked at: an X screen of their own."""
-import glob, os, shutil, socket, struct, subprocess, tempfile
+import glob, os, shutil, socket, struct, subprocess, tempfile, time
 
 
 def port():
@@ -93,3 +93,32 @@ def shows(x, p, head=0, width=0):
         if at >= 0 and at % 4 == 0 and all(rows[y + i][at:at + width * 4] == line for i, line in enumerate(lines)):
             return at // 4 + 1, y
     return None
+
+
+def number_in(row):
+    """Of a played frame, in the pixels of its first row; none while it is
+    being drawn."""
+    pixels = [row[i:i + 3] for i in range(0, 128, 4)]
+    if any(pixel not in (b"\0\0\0", b"\xff\xff\xff") for pixel in pixels):
+        return None
+    return sum(1 << i for i, pixel in enumerate(pixels) if pixel[0])
+
+
+def follows(p, first_row, wanted=4, seconds=60):
+    """Plays until so many frames were seen, then some more, which are waited
+    for. What was seen: numbers that ascend, if all is well."""
+    seen, end = [], time.monotonic() + seconds
+    p.player.say("play 0 50 100000 whole")
+    while len(seen) < wanted and time.monotonic() < end:
+        row = first_row()
+        number = number_in(row) if row else None
+        if number and seen[-1:] != [number]:
+            seen.append(number)
+    p.player.say("play 0 50 20 whole")
+    p.player.wait("played", 30)
+    return len(seen) >= wanted and seen == sorted(seen), seen
+
+
+def row_at(x, left, top):
+    """Where the machine's first row begins on a screen."""
+    return lambda: x.screen()[top][left * 4:]
