@@ -1,6 +1,6 @@
 /* display-line - two network namespaces, and a slow line between them.
  *
- *   display-line KBIT_PER_S DELAY_MS LOSS_PERCENT QUEUE_KB SEED
+ *   display-line KBIT_PER_S DELAY_MS LOSS_PERCENT QUEUE_KB SEED [TRACE]
  *
  * For kernels without netem. Each namespace has a TUN device (10.77.0.1, the
  * server's, and 10.77.0.2, the viewer's); packets between them wait their
@@ -9,7 +9,12 @@
  * there. All is gone when stdin ends. Needs CAP_NET_ADMIN, or makes itself a
  * user namespace where that is allowed.
  *
- * Random loss is the same for the same seed and the same packets. */
+ * Random loss is the same for the same seed and the same packets.
+ *
+ * TRACE: a file with a line for each packet of TCP as it comes: ns of
+ * CLOCK_MONOTONIC; '>' to the viewer or '<'; ports' sum, sequence number,
+ * acknowledged, bytes of payload; what becomes of it ("sent", "lost", "full");
+ * ns until it is handed over. tests/bench/display/keys.py reads it. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -39,6 +44,7 @@ struct packet {
 
 struct way {
 	int from, to;
+	bool is_back;
 	GQueue packets;
 	uint64_t free_ns; /* when the line's near end has sent all */
 	uint64_t sent, lost, full;
@@ -50,6 +56,7 @@ static struct {
 	double loss;
 	uint64_t queue_bytes;
 	GRand *chance;
+	FILE *trace;
 } line;
 
 static void fail(const char *what)
@@ -147,6 +154,27 @@ static pid_t hold_namespace(const char *address, int *tun)
 	return pid;
 }
 
+static void tell(const struct way *way, const uint8_t *data, size_t bytes,
+		 const char *becomes, uint64_t now, uint64_t leaves)
+{
+	if (!line.trace || bytes < 40 || data[0] >> 4 != 4 || data[9] != 6)
+		return;
+	size_t ip = (data[0] & 15) * 4u;
+	if (bytes < ip + 20)
+		return;
+	const uint8_t *tcp = data + ip;
+	size_t head = ip + (tcp[12] >> 4) * 4u;
+	uint32_t seq =
+	    (uint32_t)tcp[4] << 24 | tcp[5] << 16 | tcp[6] << 8 | tcp[7];
+	uint32_t ack =
+	    (uint32_t)tcp[8] << 24 | tcp[9] << 16 | tcp[10] << 8 | tcp[11];
+	unsigned ports = (tcp[0] << 8 | tcp[1]) + (tcp[2] << 8 | tcp[3]);
+	fprintf(line.trace, "%lu %c %u %u %u %zu %s %lu\n", now,
+		way->is_back ? '<' : '>', ports, seq, ack,
+		bytes > head ? bytes - head : 0, becomes,
+		leaves > now ? leaves - now : 0);
+}
+
 /* Takes what the near end sends into the queue. */
 static void take(struct way *way)
 {
@@ -163,12 +191,15 @@ static void take(struct way *way)
 		bool lost = g_rand_double(line.chance) < line.loss;
 		if (waiting > (double)line.queue_bytes) {
 			way->full++;
+			tell(way, packet->data, (size_t)n, "full", now, 0);
 			g_free(packet);
 			continue;
 		}
 		packet->bytes = (size_t)n;
 		way->free_ns = start + (uint64_t)((double)n * line.ns_per_byte);
 		packet->leaves_ns = way->free_ns + line.delay_ns;
+		tell(way, packet->data, (size_t)n, lost ? "lost" : "sent", now,
+		     packet->leaves_ns);
 		if (lost) { /* it took its time on the line, too */
 			way->lost++;
 			g_free(packet);
@@ -197,7 +228,7 @@ int main(int argc, char **argv)
 {
 	if (argc < 6) {
 		fprintf(stderr, "usage: display-line KBIT_PER_S DELAY_MS "
-				"LOSS_PERCENT QUEUE_KB SEED\n");
+				"LOSS_PERCENT QUEUE_KB SEED [TRACE]\n");
 		return 2;
 	}
 	line.ns_per_byte = 8e6 / atof(argv[1]);
@@ -205,10 +236,13 @@ int main(int argc, char **argv)
 	line.loss = atof(argv[3]) / 100;
 	line.queue_bytes = (uint64_t)atoi(argv[4]) << 10;
 	line.chance = g_rand_new_with_seed((guint32)atoi(argv[5]));
+	if (argc > 6 && !(line.trace = fopen(argv[6], "w")))
+		fail(argv[6]);
 	int a, b;
 	pid_t first = hold_namespace("10.77.0.1", &a);
 	pid_t second = hold_namespace("10.77.0.2", &b);
-	struct way there = {.from = a, .to = b}, back = {.from = b, .to = a};
+	struct way there = {.from = a, .to = b},
+		   back = {.from = b, .to = a, .is_back = true};
 	prctl(PR_SET_TIMERSLACK, 50000);
 	printf("pids %d %d\n", first, second);
 	fflush(stdout);
@@ -228,6 +262,8 @@ int main(int argc, char **argv)
 		if (fds[2].revents && read(0, &byte, 1) <= 0)
 			break;
 	}
+	if (line.trace && fclose(line.trace))
+		fail("the trace");
 	fprintf(stderr,
 		"display-line: %lu packets, %lu lost, %lu dropped at a full "
 		"queue; back %lu, %lu, %lu\n",

@@ -8,8 +8,8 @@ class SlowLine:
     """`server` and `viewer` are prefixes of commands that run at its ends."""
     address = "10.77.0.1"
 
-    def __init__(self, kbit, delay_ms, loss_percent, queue_kb, seed=1):
-        self.process = subprocess.Popen([BIN + "/display-line", *map(str, (kbit, delay_ms, loss_percent, queue_kb, seed))],
+    def __init__(self, kbit, delay_ms, loss_percent, queue_kb, seed=1, trace=None):
+        self.process = subprocess.Popen([BIN + "/display-line", *map(str, (kbit, delay_ms, loss_percent, queue_kb, seed)), *([trace] if trace else [])],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         words = self.process.stdout.readline().split()
         if not words:

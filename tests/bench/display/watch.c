@@ -5,7 +5,9 @@
  * Takes the first picture, says "ready", watches until the source has shown
  * all frames and the picture is exact (or 1.5 s have passed), and prints one
  * line of JSON. Keys are pressed all along, each 60 to 140 ms after the last
- * was answered; seed 0 presses none. PROFILE: see session.h.
+ * was answered; seed 0 presses none. PROFILE: see session.h. With a file in
+ * $DISPLAY_WATCH_KEYS each key's ns of CLOCK_MONOTONIC go there: when it was
+ * pressed, and when its answer was shown.
  *
  * A frame is shown when, at the end of an update, all its marks are: its age
  * is the time since the source had it. "oldest" is how long the picture was
@@ -55,6 +57,7 @@ static struct {
 	int mark;               /* shown now, and */
 	int before;             /* when the key was pressed */
 	uint64_t pressed_ns;
+	FILE *trace;
 	bool stop;
 } keys;
 
@@ -98,6 +101,10 @@ static void look_for_key(uint64_t now)
 		if (now - keys.pressed_ns < KEY_LOST_NS)
 			figures_add(&self.keys,
 				    (double)(now - keys.pressed_ns) / 1e6);
+		if (keys.trace)
+			fprintf(keys.trace,
+				"%" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT "\n",
+				keys.pressed_ns, now);
 		keys.seen = keys.pressed;
 		g_cond_signal(&keys.answered);
 	}
@@ -294,6 +301,9 @@ int main(int argc, char **argv)
 	unsigned seed = argc > 5 ? (unsigned)atoi(argv[5]) : 1;
 	puts("ready");
 	fflush(stdout);
+	const char *trace = g_getenv("DISPLAY_WATCH_KEYS");
+	if (trace && !(keys.trace = fopen(trace, "w")))
+		die("%s cannot be written", trace);
 	if (seed) {
 		keys.chance = g_rand_new_with_seed(seed);
 		keys.thread = g_thread_new("keys", press_keys, NULL);
@@ -325,6 +335,8 @@ int main(int argc, char **argv)
 	    quality_judge(self.quality), exact, self.inexact_ms, self.unread,
 	    session_refused(self.session), counts[0], counts[1], counts[2],
 	    counts[3], counts[4]);
+	if (keys.trace && fclose(keys.trace))
+		die("%s was not written", trace);
 	quality_destroy(self.quality);
 	session_close(self.session);
 	return 0;
