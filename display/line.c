@@ -306,6 +306,19 @@ void line_keep_short(struct line *self, size_t bytes)
 		   sizeof unsent);
 }
 
+void line_pace(struct line *self, uint64_t rate)
+{
+	/* a call for each change of the line's rate would be many */
+	uint64_t off =
+	    rate > self->pace ? rate - self->pace : self->pace - rate;
+	if (self->dead || off <= self->pace / 8)
+		return;
+	self->pace = rate;
+	uint64_t most = rate ? rate : UINT64_MAX;
+	setsockopt(self->fd, SOL_SOCKET, SO_MAX_PACING_RATE, &most,
+		   sizeof most);
+}
+
 void line_init(struct line *self, int fd, const struct line_ops *ops,
 	       void *data)
 {

@@ -40,6 +40,7 @@ struct line {
 	void *data;
 	int fd;
 	int unsent; /* line_keep_short() */
+	uint64_t pace;
 	bool dead;
 	bool held;           /* nothing more is taken */
 	bool limited;        /* by line_set_limit(); set by who embeds it */
@@ -81,6 +82,9 @@ void line_close_after(struct line *self, const char *why);
 /* About so many bytes may wait in the kernel before a TCP connection; what is
  * beyond waits here. */
 void line_keep_short(struct line *self, size_t bytes);
+/* A TCP connection sends no faster than that, in bytes a second; 0: as fast as
+ * it likes. */
+void line_pace(struct line *self, uint64_t rate);
 
 /* To be called in `take` only, which then says 0: nothing more is read. */
 void line_hold(struct line *self);

@@ -13,6 +13,9 @@
  * scheduler are longer than the round trip. */
 #define NEAR_US     2000
 #define WINDOW_NEAR (192u << 10)
+/* Of the line's rate: more finds out whether there is more, and a window that
+ * leaves so fast makes a queue of a fifth of it. */
+#define PACE_PERCENT 125u
 /* Trying a wider window: this often at most, when it did not pay. */
 #define PAUSE_FIRST_US 100000
 #define PAUSE_MAX_US   1000000
@@ -101,9 +104,12 @@ static void learn_rate(struct pacer *self, const struct pacer_mark *mark,
 		self->rate_before = self->rate;
 		self->rate = rate;
 		self->period_us = now_us;
+		self->best -= self->best / 8;
 	} else if (rate > self->rate) {
 		self->rate = rate;
 	}
+	if (self->rate > self->best)
+		self->best = self->rate;
 	if (self->starting && self->rtt_us > self->rtt_min_us +
 						 self->rtt_min_us / 4 +
 						 PACER_QUEUE_US)
@@ -113,6 +119,13 @@ static void learn_rate(struct pacer *self, const struct pacer_mark *mark,
 uint64_t pacer_rate(const struct pacer *self)
 {
 	return self->rate > self->rate_before ? self->rate : self->rate_before;
+}
+
+uint64_t pacer_pace(const struct pacer *self)
+{
+	if (self->starting || self->rtt_min_us < NEAR_US)
+		return 0;
+	return self->best * PACE_PERCENT / 100;
 }
 
 int64_t pacer_queue_us(const struct pacer *self)

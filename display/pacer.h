@@ -46,6 +46,8 @@ struct pacer {
 	size_t window;
 	bool starting; /* the line's rate is not known yet: doubling */
 	uint64_t rate, rate_before; /* bytes a second: best of each period */
+	uint64_t best; /* the same, forgotten slowly: what a pace slows down
+			* cannot tell that the line is faster */
 	int64_t period_us;
 	int64_t rtt_us, rtt_min_us, rtt_min_at_us;
 	int64_t narrow_until_us; /* looking for the true round trip */
@@ -81,5 +83,9 @@ void pacer_filled(struct pacer *self);
 int64_t pacer_queue_us(const struct pacer *self);
 /* Bytes a second; 0 while not known. */
 uint64_t pacer_rate(const struct pacer *self);
+/* Bytes a second that a burst may leave at, or 0: what comes after a pause
+ * would else arrive in a router's queue all at once, and what does not fit
+ * there is lost. */
+uint64_t pacer_pace(const struct pacer *self);
 /* Shortest of lately, 0 while not known. */
 int64_t pacer_rtt_us(const struct pacer *self);

@@ -274,6 +274,7 @@ bool rfb_plan_carry_out(struct rfb_client *self)
 	gint64 until = g_get_monotonic_time() + SLICE_US, now;
 	size_t most = ahead(self);
 	line_keep_short(&self->line, most);
+	line_pace(&self->line, pacer_pace(&self->pacer));
 	while (!self->line.dead && !g_queue_is_empty(&self->plan)) {
 		if (line_queued(&self->line) >= most)
 			line_flush(&self->line);

@@ -427,6 +427,7 @@ static void test_priorities(void)
 struct line {
 	double bytes_per_us;
 	int64_t delay_us; /* there and back */
+	int64_t left_us;  /* when the sender's socket has, at its pace */
 	int64_t free_us;  /* when the line has sent what it was given */
 	struct {
 		int64_t at_us;
@@ -459,12 +460,18 @@ static void drive(struct pacer *pacer, struct line *line, int64_t *now,
 			if (greedy)
 				pacer_filled(pacer);
 			uint32_t number = pacer_mark(pacer, *now);
+			uint64_t pace = pacer_pace(pacer);
+			int64_t begins = MAX(line->left_us, *now);
+			line->left_us =
+			    begins +
+			    (pace ? (int64_t)(bytes * 1000000 / pace) : 0);
 			line->free_us =
-			    MAX(line->free_us, *now) +
+			    MAX(line->free_us, begins) +
 			    (int64_t)((double)bytes / line->bytes_per_us);
 			line->carried += bytes;
 			line->longest_queue_us =
-			    MAX(line->longest_queue_us, line->free_us - *now);
+			    MAX(line->longest_queue_us,
+				line->free_us - line->left_us);
 			unsigned at =
 			    (line->first + line->count++) % PACER_MARKS;
 			line->marks[at].at_us = line->free_us + line->delay_us;
@@ -499,6 +506,14 @@ static void test_pacer_line(gconstpointer data)
 	drive(&pacer, &line, &now, now + 30000000, false);
 	g_assert_cmpuint(pacer_room(&pacer, now) * 2, >,
 			 (guint64)(line.bytes_per_us * (double)line.delay_us));
+	/* nor does a router have to hold all that is to go out at once */
+	line.longest_queue_us = 0;
+	drive(&pacer, &line, &now, now + line.delay_us, true);
+	g_test_message("after a pause: longest queue %.1f ms",
+		       (double)line.longest_queue_us / 1000);
+	if (line.delay_us > 5000)
+		g_assert_cmpint(line.longest_queue_us, <,
+				line.delay_us / 2 + 15000);
 	/* the line loses half of its rate: so does what is on its way */
 	line.bytes_per_us /= 2;
 	drive(&pacer, &line, &now, now + 4000000, true);
