@@ -74,7 +74,7 @@ static void grab(struct head *head, int x, int y, int w, int h)
 
 /* All damage of a round in one grab: what was drawn in one order is never
  * shown in another, as with a screen that is scanned out. */
-static gboolean on_x(int fd, GIOCondition condition, gpointer data)
+static void take_damage(void)
 {
 	int x0 = INT32_MAX, y0 = INT32_MAX, x1 = 0, y1 = 0;
 	while (XPending(x11.display)) {
@@ -91,6 +91,15 @@ static gboolean on_x(int fd, GIOCondition condition, gpointer data)
 	if (x1 > x0)
 		for (unsigned i = 0; i < machine.count; i++)
 			grab(&machine.heads[i], x0, y0, x1 - x0, y1 - y0);
+}
+
+static gboolean on_x(int fd, GIOCondition condition, gpointer data)
+{
+	/* events that came along with a picture are in Xlib's queue, and no
+	 * poll() tells of them */
+	do
+		take_damage();
+	while (XPending(x11.display));
 	return G_SOURCE_CONTINUE;
 }
 
