@@ -8,6 +8,7 @@
 #include "client/apps-signin.h"
 #include "client/events.h"
 #include "client/launch.h"
+#include "client/secret.h"
 #include "common/fault.h"
 #include "common/paths.h"
 
@@ -53,8 +54,9 @@ static void dial_free(gpointer data)
 	tunnel_close(dial->tunnel);
 	g_free(dial->host);
 	g_free(dial->fingerprint);
-	g_free(dial->ticket);
-	g_free(dial->secret);
+	secret_clear(&dial->ticket);
+	secret_clear(&dial->secret);
+	explicit_bzero(&dial->answer, sizeof dial->answer);
 	g_free(dial);
 }
 
@@ -88,7 +90,7 @@ static void on_refused(struct apps_link *link, const struct dial *dial,
 		 * user is at another place now: to come back by oneself would
 		 * throw them out there */
 		if (dial->secret) {
-			g_clear_pointer(&link->secret, g_free);
+			secret_clear(&link->secret);
 			give_up(link, error);
 			return;
 		}
@@ -124,8 +126,7 @@ static void on_dialled(GObject *source, GAsyncResult *result, gpointer data)
 		return; /* the link may be gone */
 	struct apps_link *link = data;
 	if (*dial->answer.session) {
-		g_free(link->secret);
-		link->secret = g_strdup(dial->answer.session);
+		secret_set(&link->secret, dial->answer.session);
 	}
 	if (!up) {
 		on_refused(link, dial, error);
@@ -313,6 +314,6 @@ void apps_link_free(struct apps_link *link)
 	g_clear_pointer(&link->launch, launch_cancel);
 	apps_signin_free(link->signin);
 	api_unref(link->api);
-	g_free(link->secret);
+	secret_clear(&link->secret);
 	g_free(link);
 }
