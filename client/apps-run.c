@@ -38,7 +38,9 @@ struct runner {
 	unsigned windows;
 	struct apps_troubles troubles;
 	gboolean synced, failed;
-	gboolean told; /* synced on this line */
+	gboolean limit_told;  /* that a window is not shown */
+	gboolean ending_told; /* why all of them went; the dialog is open */
+	gboolean told;        /* synced on this line */
 	struct apps_ending ending;
 };
 
@@ -58,6 +60,17 @@ static void fail(struct runner *runner, const GError *error)
 	g_application_quit(runner->gtk);
 }
 
+/* Who has lost windows to another place sees no terminal. */
+static void fail_seen(struct runner *runner, const GError *error)
+{
+	g_autofree char *cause = fault_cause(error);
+	g_autofree char *remedy = fault_remedy(error);
+	if (!runner->failed)
+		fault_print("oriel-client", error);
+	runner->failed = runner->ending_told = TRUE;
+	apps_trouble_show(&runner->troubles, cause, remedy);
+}
+
 /* ---- ending ---- */
 
 static gboolean needed(void *data)
@@ -72,6 +85,8 @@ static gboolean needed(void *data)
 static void on_trouble_closed(void *data)
 {
 	struct runner *runner = data;
+	if (runner->ending_told && !runner->troubles.open)
+		g_application_quit(runner->gtk);
 	apps_ending_consider(&runner->ending);
 }
 
@@ -252,12 +267,21 @@ static void on_launched(unsigned token, gboolean failed, const char *text,
 	apps_ending_consider(&runner->ending);
 }
 
-static void on_trouble(unsigned fault, const char *text, void *data)
+static void on_trouble(unsigned fault, uint32_t window, const char *text,
+		       void *data)
 {
 	struct runner *runner = data;
 	events_emit("trouble", "{s:i,s:s}", "fault", (int)fault, "text", text);
 	if (fault == SEAM_FAULT_TAKEN)
 		apps_link_taken(runner->link);
+	/* once: who has so many windows has more to come */
+	if (fault == SEAM_FAULT_LIMIT && window && !runner->limit_told &&
+	    !runner->options->list) {
+		runner->limit_told = TRUE;
+		apps_trouble_show(&runner->troubles,
+				  "Not every window of the desktop is shown",
+				  text);
+	}
 }
 
 static void on_notify(const char *app, const char *summary, const char *body,
@@ -305,7 +329,12 @@ static void on_stream(int fd, struct tunnel *tunnel, void *data)
 
 static void on_given_up(const GError *error, void *data)
 {
-	fail(data, error);
+	struct runner *runner = data;
+	if (runner->synced && !runner->options->list &&
+	    fault_code(error) == FAULT_CONFLICT)
+		fail_seen(runner, error);
+	else
+		fail(runner, error);
 }
 
 static const struct apps_link_handlers link_handlers = {
@@ -353,6 +382,12 @@ static int on_command_line(GApplication *gtk, GApplicationCommandLine *line,
 		wish->app = g_strdup(words[1]);
 		wish->files = g_strdupv(words + 2);
 		g_queue_push_tail(&runner->wishes, wish);
+	}
+	if (runner->ending_told) { /* started here again */
+		runner->ending_told = runner->failed = FALSE;
+		apps_link_free(runner->link);
+		runner->link =
+		    apps_link_new(runner->options, &link_handlers, runner);
 	}
 	if (!runner->seamless && !begin(runner))
 		return 1;

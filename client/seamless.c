@@ -126,10 +126,14 @@ static void take_create(struct seamless *desk,
 	bool toplevel = create->kind == SEAM_TOPLEVEL;
 	if (g_hash_table_size(desk->by_id) >= SEAM_WINDOWS_MAX ||
 	    (!toplevel && desk->popups >= SEAM_POPUPS_MAX)) {
-		refuse(desk, message->window, SEAM_FAULT_LIMIT,
-		       toplevel ? "There are as many windows as can be shown."
-				: "There are as many menus and tips as can be "
-				  "shown.");
+		const char *why =
+		    toplevel ? "There are as many windows as can be shown."
+			     : "There are as many menus and tips as can be "
+			       "shown.";
+		refuse(desk, message->window, SEAM_FAULT_LIMIT, why);
+		if (toplevel && desk->handlers->trouble)
+			desk->handlers->trouble(
+			    SEAM_FAULT_LIMIT, message->window, why, desk->data);
 		return;
 	}
 	window = window_new(desk, message->window, create);
@@ -281,7 +285,8 @@ static void take_error(struct seamless *desk,
 		log_warn(NULL, "the desktop says of window %u: %s",
 			 message->window, quoted);
 	if (desk->handlers->trouble)
-		desk->handlers->trouble(message->error.code, text, desk->data);
+		desk->handlers->trouble(message->error.code, message->window,
+					text, desk->data);
 }
 
 static void take_notify(struct seamless *desk, const struct seam_notify *said)

@@ -56,8 +56,10 @@ struct seamless_handlers {
 	/* An answer to seamless_launch(). text may be NULL. */
 	void (*launched)(unsigned token, gboolean failed, const char *text,
 			 void *data);
-	/* The other side says that something is wrong; it may go on. */
-	void (*trouble)(unsigned fault, const char *text, void *data);
+	/* Something is wrong with a window (0: none in particular), as the
+	 * other side or we ourselves found; it may go on. */
+	void (*trouble)(unsigned fault, uint32_t window, const char *text,
+			void *data);
 	void (*notify)(const char *app, const char *summary, const char *body,
 		       unsigned urgency, void *data);
 	/* How far a file is; then, once, where it is in the guest (or why not).

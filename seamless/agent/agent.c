@@ -104,7 +104,7 @@ static void op_drop(enum seam_fault fault, const char *why, void *data)
 
 static void forget_peer(struct agent *self)
 {
-	self->peer_ready = self->syncing = false;
+	self->peer_ready = self->syncing = self->told_limit = false;
 	self->n_announced = 0;
 	for (guint i = 0; i < self->windows->len; i++)
 		window_forget_peer(self->windows->pdata[i]);

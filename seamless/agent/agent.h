@@ -141,6 +141,7 @@ struct agent {
 	GArray *stack; /* Window of each toplevel, bottom to top, as the client
 			  said last */
 	unsigned n_announced;
+	bool told_limit; /* to this client */
 
 	struct atlas *atlas;
 	const char *atlas_spec; /* as given; NULL: found out */

@@ -164,13 +164,32 @@ static unsigned count_popups(const struct agent *agent)
 	return n;
 }
 
+/* Once a client: whoever waits for this window is to know why. */
+static void tell_limit(struct window *self)
+{
+	struct agent *agent = self->agent;
+	if (self->peer.kind != SEAM_TOPLEVEL || agent->told_limit)
+		return;
+	agent->told_limit = true;
+	struct seam_message message = {.type = SEAM_ERROR,
+				       .window = self->peer.id};
+	message.error.code = SEAM_FAULT_LIMIT;
+	message.error.text = seam_text_of(
+	    "There are as many windows as can be shown; it comes when another "
+	    "is closed.",
+	    1024);
+	agent_send(agent, &message);
+}
+
 static bool announce(struct window *self)
 {
 	struct agent *agent = self->agent;
 	if (self->parent && !self->parent->announced)
 		return false;
-	if (agent->n_announced >= agent->peer_windows_max)
-		return false; /* its turn comes when another has gone */
+	if (agent->n_announced >= agent->peer_windows_max) {
+		tell_limit(self);
+		return false;
+	}
 	if (self->peer.kind != SEAM_TOPLEVEL && self->peer.kind != SEAM_TRAY &&
 	    count_popups(agent) >= SEAM_POPUPS_MAX)
 		return false;

@@ -79,8 +79,12 @@ class Chain:
             file.write(rules.read().replace("<animateIconify>yes", "<animateIconify>no"))
         self.rules = still
         self.start_manager()
-        self.bridge = self.run(self.guest, BIN + "/x-machine", self.machine, self.guest.name, self.port, size + "+0+0",
-                               stdin=subprocess.PIPE)
+        self.start_machine(*flags)
+
+    def start_machine(self, *flags):
+        """The guest's screen as a machine, and its display process."""
+        self.bridge = self.run(self.guest, BIN + "/x-machine", self.machine, self.guest.name, self.port,
+                               self.size + "+0+0", stdin=subprocess.PIPE)
         wait_for("the machine", lambda: os.path.exists(self.machine))
         self.display = self.run(self.guest, BIN + "/oriel-display", "--display1", "unix:" + self.machine, "--windows",
                                 "unix:" + self.stream, *(f.replace("PATH", self.folder) for f in flags))

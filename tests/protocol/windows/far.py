@@ -52,6 +52,7 @@ class FarLine:
 
     async def serve(self, reader, writer):
         there_reader, there_writer = await asyncio.open_unix_connection(self.target)
+        self.writers = writer, there_writer
         await asyncio.gather(self.carry(reader, there_writer), self.carry(there_reader, writer))
 
     async def carry(self, reader, writer):
@@ -77,6 +78,13 @@ class FarLine:
             writer.close()
         finally:
             task.cancel()
+
+    def cut(self):
+        """What is on its way is lost; who connects again may."""
+        def drop():
+            for writer in self.writers:
+                writer.transport.abort()
+        self.loop.call_soon_threadsafe(drop)
 
     def close(self):
         async def end():
