@@ -37,7 +37,7 @@ struct runner {
 	unsigned launching; /* launches without an answer */
 	unsigned windows;
 	struct apps_troubles troubles;
-	gboolean synced, failed;
+	gboolean synced, failed, taken;
 	gboolean limit_told;  /* that a window is not shown */
 	gboolean ending_told; /* why all of them went; the dialog is open */
 	gboolean told;        /* synced on this line */
@@ -272,8 +272,10 @@ static void on_trouble(unsigned fault, uint32_t window, const char *text,
 {
 	struct runner *runner = data;
 	events_emit("trouble", "{s:i,s:s}", "fault", (int)fault, "text", text);
-	if (fault == SEAM_FAULT_TAKEN)
+	if (fault == SEAM_FAULT_TAKEN) {
+		runner->taken = TRUE;
 		apps_link_taken(runner->link);
+	}
 	/* once: who has so many windows has more to come */
 	if (fault == SEAM_FAULT_LIMIT && window && !runner->limit_told &&
 	    !runner->options->list) {
@@ -330,8 +332,7 @@ static void on_stream(int fd, struct tunnel *tunnel, void *data)
 static void on_given_up(const GError *error, void *data)
 {
 	struct runner *runner = data;
-	if (runner->synced && !runner->options->list &&
-	    fault_code(error) == FAULT_CONFLICT)
+	if (runner->taken && !runner->options->list)
 		fail_seen(runner, error);
 	else
 		fail(runner, error);
@@ -384,7 +385,7 @@ static int on_command_line(GApplication *gtk, GApplicationCommandLine *line,
 		g_queue_push_tail(&runner->wishes, wish);
 	}
 	if (runner->ending_told) { /* started here again */
-		runner->ending_told = runner->failed = FALSE;
+		runner->ending_told = runner->failed = runner->taken = FALSE;
 		apps_link_free(runner->link);
 		runner->link =
 		    apps_link_new(runner->options, &link_handlers, runner);
