@@ -70,6 +70,11 @@ static GtkWidget *fingerprint_box(const char *heading, const char *fingerprint,
 	return box;
 }
 
+static void on_gone(gpointer question, GClosure *closure)
+{
+	g_free(question);
+}
+
 static void on_response(GtkDialog *dialog, int response,
 			struct question *question)
 {
@@ -77,7 +82,6 @@ static void on_response(GtkDialog *dialog, int response,
 	certificate_answered answered = question->answered;
 	void *data = question->data;
 	gtk_widget_destroy(GTK_WIDGET(dialog));
-	g_free(question);
 	answered(trusted, data);
 }
 
@@ -178,7 +182,8 @@ void certificate_dialog_show(GtkWindow *parent, const char *server,
 				      GTK_RESPONSE_ACCEPT);
 	struct question *question = g_new(struct question, 1);
 	*question = (struct question){answered, data};
-	g_signal_connect(dialog, "response", G_CALLBACK(on_response), question);
+	g_signal_connect_data(dialog, "response", G_CALLBACK(on_response),
+			      question, on_gone, 0);
 	gtk_widget_show_all(dialog);
 	/* Enter must not trust by accident */
 	gtk_widget_grab_focus(cancel);

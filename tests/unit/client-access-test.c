@@ -15,6 +15,13 @@
 #include "client/signin.h"
 #include "client/usb-panel.h"
 
+/* fontconfig keeps what it read to the end, where nobody frees it */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:libfontconfig.so";
+}
+
 static unsigned met; /* things looked at in this window */
 
 static gboolean has_name(AtkObject *object)
