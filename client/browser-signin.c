@@ -6,6 +6,7 @@
 #include "client/loopback.h"
 #include "client/secret.h"
 #include "common/fault.h"
+#include "common/weburl.h"
 
 struct browser_signin {
 	struct api *api;
@@ -108,16 +109,7 @@ static gboolean is_page(const char *url)
 	g_autoptr(GUri) uri = url && strlen(url) <= 8192
 				  ? g_uri_parse(url, G_URI_FLAGS_ENCODED, NULL)
 				  : NULL;
-	const char *host = uri ? g_uri_get_host(uri) : NULL;
-	if (!host || !*host)
-		return FALSE;
-	for (const char *c = url; *c; c++)
-		if (*c <= ' ' || *c > '~')
-			return FALSE;
-	return strcmp(g_uri_get_scheme(uri), "https") == 0 ||
-	       (strcmp(g_uri_get_scheme(uri), "http") == 0 &&
-		(strcmp(host, "127.0.0.1") == 0 || strcmp(host, "::1") == 0 ||
-		 strcmp(host, "localhost") == 0));
+	return weburl_is_private(uri, url);
 }
 
 static void on_begun(const struct api_answer *answer, const GError *error,

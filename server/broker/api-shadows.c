@@ -109,16 +109,26 @@ static struct shadow *own(struct request *request)
 	return NULL;
 }
 
+/* A ticket for the desktop beside its user; NULL and a fault. */
+static char *ticket_for(struct request *request, struct shadow *shadow,
+			struct desktop **desktop, GError **error)
+{
+	*desktop =
+	    desktops_find(request->broker->desktops, shadow_desktop(shadow));
+	if (*desktop)
+		return shadow_ticket(shadows_of(request), shadow, error);
+	fault_set(error, FAULT_CONFLICT, NULL, "The desktop has ended.");
+	return NULL;
+}
+
 void handle_shadow_ticket(struct request *request)
 {
 	struct shadow *shadow = own(request);
+	struct desktop *desktop;
 	g_autoptr(GError) error = NULL;
 	if (!shadow)
 		return;
-	struct desktop *desktop =
-	    desktops_find(request->broker->desktops, shadow_desktop(shadow));
-	g_autofree char *ticket =
-	    desktop ? shadow_ticket(shadows_of(request), shadow, &error) : NULL;
+	g_autofree char *ticket = ticket_for(request, shadow, &desktop, &error);
 	if (ticket)
 		request_done(request,
 			     json_pack("{s:s, s:i, s:[s], s:o}", "ticket",
@@ -126,22 +136,17 @@ void handle_shadow_ticket(struct request *request)
 				       "protocols", "rfb", "policy",
 				       policy_json(&desktop->policy)));
 	else
-		request_fail(request, error ? error
-					    : (error = fault_new(
-						   FAULT_CONFLICT, NULL,
-						   "The desktop has ended.")));
+		request_fail(request, error);
 }
 
 void handle_shadow_viewer(struct request *request)
 {
 	struct shadow *shadow = own(request);
+	struct desktop *desktop;
 	g_autoptr(GError) error = NULL;
 	if (!shadow)
 		return;
-	struct desktop *desktop =
-	    desktops_find(request->broker->desktops, shadow_desktop(shadow));
-	g_autofree char *ticket =
-	    desktop ? shadow_ticket(shadows_of(request), shadow, &error) : NULL;
+	g_autofree char *ticket = ticket_for(request, shadow, &desktop, &error);
 	json_t *viewer =
 	    ticket ? request_viewer(request, desktop, shadow_helper(shadow),
 				    ticket, &error)
@@ -149,10 +154,7 @@ void handle_shadow_viewer(struct request *request)
 	if (viewer)
 		request_done(request, viewer);
 	else
-		request_fail(request, error ? error
-					    : (error = fault_new(
-						   FAULT_CONFLICT, NULL,
-						   "The desktop has ended.")));
+		request_fail(request, error);
 }
 
 void handle_shadow_end(struct request *request)

@@ -6,10 +6,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/weburl.h"
 #include "server/broker/people.h"
 #include "server/broker/secrets.h"
 #include "server/broker/shape.h"
-#include "server/main/weburl.h"
 
 #define AWAY_S       600
 #define KNOWN_FOR_US (300 * G_USEC_PER_SEC)

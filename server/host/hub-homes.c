@@ -10,18 +10,6 @@
 
 #define SIZE_MIB_MAX (16 << 20)
 
-static const char *word(json_t *message, const char *key, GError **error)
-{
-	const char *text = jsonline_string(message, key, error);
-	if (!text || conf_word_valid(text))
-		return text;
-	fault_set(error, FAULT_INVALID, NULL,
-		  "Member '%s' must be letters, digits, '.', '_' and '-', at "
-		  "most 64, beginning with a letter or digit.",
-		  key);
-	return NULL;
-}
-
 /* FALSE and a fault while a machine other than `but` has it. */
 static gboolean is_free(struct hub *hub, const char *home, const char *but,
 			GError **error)
@@ -84,7 +72,7 @@ static void copy(struct hub *hub, json_t *message, const char *home,
 		 gboolean back, machine_answered answered, void *data,
 		 GError **error)
 {
-	const char *name = word(message, "name", error);
+	const char *name = hub_word(message, "name", error);
 	if (name && is_free(hub, home, NULL, error))
 		homes_copy(hub->root, home, name, back, answered, data);
 }
@@ -104,7 +92,7 @@ static void restore(struct hub *hub, json_t *message, const char *home,
 static void forget_backup(struct hub *hub, json_t *message, const char *home,
 			  machine_answered answered, void *data, GError **error)
 {
-	const char *name = word(message, "name", error);
+	const char *name = hub_word(message, "name", error);
 	if (name && homes_backup_remove(hub->root, home, name, error))
 		answered(json_object(), NULL, data);
 }
@@ -127,7 +115,7 @@ gboolean hub_home_op(struct hub *hub, const char *op, json_t *message,
 		if (strcmp(ops[i].op, op) != 0)
 			continue;
 		g_autoptr(GError) error = NULL;
-		const char *home = word(message, "home", &error);
+		const char *home = hub_word(message, "home", &error);
 		if (home)
 			ops[i].run(hub, message, home, answered, data, &error);
 		if (error)

@@ -69,14 +69,7 @@ static struct machine *machine_of(struct request *request, GError **error)
 static const char *word(struct request *request, const char *key,
 			GError **error)
 {
-	const char *text = jsonline_string(request->message, key, error);
-	if (!text || conf_word_valid(text))
-		return text;
-	fault_set(error, FAULT_INVALID, NULL,
-		  "Member '%s' must be letters, digits, '.', '_' and '-', at "
-		  "most 64, beginning with a letter or digit.",
-		  key);
-	return NULL;
+	return hub_word(request->message, key, error);
 }
 
 static void op_image_build(struct request *request)

@@ -24,6 +24,9 @@ struct hub {
 	gint64 deadline_us;
 };
 
+/* A member that is one word, as names of images, homes and tasks are; else
+ * NULL and a fault. It lives as long as the message. */
+const char *hub_word(json_t *message, const char *key, GError **error);
 /* Removes templates that nobody can want any more. */
 void hub_collect(struct hub *hub);
 /* The machines that began with an image; the first one's id, or NULL. With

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "common/fault.h"
+#include "common/jsonline.h"
 #include "common/log.h"
 #include "server/host/files.h"
 #include "server/host/findings.h"
@@ -64,6 +65,18 @@ void hub_free(struct hub *self)
 }
 
 /* ---- templates and images in use ---- */
+
+const char *hub_word(json_t *message, const char *key, GError **error)
+{
+	const char *text = jsonline_string(message, key, error);
+	if (!text || conf_word_valid(text))
+		return text;
+	fault_set(error, FAULT_INVALID, NULL,
+		  "Member '%s' must be letters, digits, '.', '_' and '-', at "
+		  "most 64, beginning with a letter or digit.",
+		  key);
+	return NULL;
+}
 
 void hub_collect(struct hub *self)
 {

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "common/fault.h"
+#include "common/weburl.h"
 #include "server/main/role.h"
-#include "server/main/weburl.h"
 
 enum kind { ADDRESS, PORT, MAYBE_PORT, COUNT, STORE, WORD, FOLDER, URL, WORDS };
 

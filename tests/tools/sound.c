@@ -85,6 +85,17 @@ static gboolean play_on(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
+/* The card begins to play; every_ms it is asked for more. */
+static void begin(unsigned every_ms, GSourceFunc more)
+{
+	qemu_display1_audio_out_listener_call_init(
+	    machine.audio, OUT_ID, 16, TRUE, FALSE, RATE, 2, 4, RATE * 4, FALSE,
+	    NULL, NULL, NULL);
+	qemu_display1_audio_out_listener_call_set_enabled(
+	    machine.audio, OUT_ID, TRUE, NULL, NULL, NULL);
+	g_timeout_add(every_ms, more, NULL);
+}
+
 bool sound_play(double hz, unsigned ms)
 {
 	if (!machine.audio)
@@ -92,12 +103,7 @@ bool sound_play(double hz, unsigned ms)
 	sound.hz = hz;
 	sound.phase = 0;
 	sound.left_ms = ms;
-	qemu_display1_audio_out_listener_call_init(
-	    machine.audio, OUT_ID, 16, TRUE, FALSE, RATE, 2, 4, RATE * 4, FALSE,
-	    NULL, NULL, NULL);
-	qemu_display1_audio_out_listener_call_set_enabled(
-	    machine.audio, OUT_ID, TRUE, NULL, NULL, NULL);
-	g_timeout_add(PIECE_MS, play_on, NULL);
+	begin(PIECE_MS, play_on);
 	return true;
 }
 
@@ -166,12 +172,7 @@ bool sound_clap(double hz, unsigned count)
 	claps.count = 0;
 	claps.done = 0;
 	claps.began_us = g_get_monotonic_time();
-	qemu_display1_audio_out_listener_call_init(
-	    machine.audio, OUT_ID, 16, TRUE, FALSE, RATE, 2, 4, RATE * 4, FALSE,
-	    NULL, NULL, NULL);
-	qemu_display1_audio_out_listener_call_set_enabled(
-	    machine.audio, OUT_ID, TRUE, NULL, NULL, NULL);
-	g_timeout_add(CLAP_LOOK_MS, clap_on, NULL);
+	begin(CLAP_LOOK_MS, clap_on);
 	return true;
 }
 

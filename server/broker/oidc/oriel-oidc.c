@@ -16,9 +16,9 @@
 
 #include "common/fault.h"
 #include "common/jsonline.h"
+#include "common/weburl.h"
 #include "server/broker/helper/answers.h"
 #include "server/broker/oidc/id-token.h"
-#include "server/main/weburl.h"
 
 #define ANSWER_MAX (256u << 10)
 #define PIECE_S    10
