@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that Oriel builds, runs and is tested with.
-#   deps.sh check|install [GROUP...]     groups: build run headless test fuzz
+#   deps.sh check|install [GROUP...]     groups: build run windows headless test soak bench fuzz
 # The lists are in data/packages; docs/dependencies.md gives each its reason.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)

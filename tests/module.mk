@@ -85,7 +85,7 @@ soak-services:
 .PHONY: soak-seamless
 soak: soak-seamless
 soak-seamless:
-	$(Q)data/deps.sh install build run headless test
+	$(Q)data/deps.sh install build run headless test soak
 	$(Q)$(MAKE) --no-print-directory tests
 	$(Q)BUILD=$(BUILD) tests/soak/seamless
 
