@@ -45,20 +45,26 @@ static const struct {
       {"<Primary>q", "Quit"}}},
 };
 
-/* It grows after it was placed. */
-static gboolean centre(gpointer data)
+/* It takes its size after it was placed, in steps. */
+static void centre(GtkWidget *widget, GdkRectangle *now, gpointer data)
 {
-	GtkWindow *window = data;
+	GtkWindow *window = GTK_WINDOW(widget);
 	GtkWindow *parent = gtk_window_get_transient_for(window);
-	int x, y, width, height, own_width, own_height;
-	if (!parent || !gtk_widget_get_mapped(data))
-		return G_SOURCE_REMOVE;
+	GdkRectangle *before = data;
+	int x, y, width, height;
+	if (!parent ||
+	    (now->width == before->width && now->height == before->height))
+		return;
+	*before = *now;
 	gtk_window_get_position(parent, &x, &y);
 	gtk_window_get_size(parent, &width, &height);
-	gtk_window_get_size(window, &own_width, &own_height);
-	gtk_window_move(window, MAX(0, x + (width - own_width) / 2),
-			MAX(0, y + (height - own_height) / 2));
-	return G_SOURCE_REMOVE;
+	gtk_window_move(window, MAX(0, x + (width - now->width) / 2),
+			MAX(0, y + (height - now->height) / 2));
+}
+
+static void free_rectangle(gpointer data, GClosure *closure)
+{
+	g_free(data);
 }
 
 void app_help_shortcuts(GtkWindow *parent)
@@ -83,9 +89,9 @@ void app_help_shortcuts(GtkWindow *parent)
 	    GTK_TYPE_SHORTCUTS_WINDOW, "transient-for", parent, "modal", TRUE,
 	    "window-position", GTK_WIN_POS_CENTER_ON_PARENT, NULL);
 	gtk_container_add(GTK_CONTAINER(window), section);
+	g_signal_connect_data(window, "size-allocate", G_CALLBACK(centre),
+			      g_new0(GdkRectangle, 1), free_rectangle, 0);
 	gtk_widget_show_all(window);
-	g_idle_add_full(G_PRIORITY_LOW, centre, g_object_ref(window),
-			g_object_unref);
 }
 
 void app_help_about(GtkWindow *parent)

@@ -566,7 +566,7 @@ static GtkWidget *build_list(struct desktops *desktops)
 	GtkFlowBox *flow = GTK_FLOW_BOX(desktops->flow);
 	gtk_flow_box_set_selection_mode(flow, GTK_SELECTION_BROWSE);
 	gtk_flow_box_set_activate_on_single_click(flow, FALSE);
-	gtk_flow_box_set_homogeneous(flow, TRUE);
+	gtk_flow_box_set_homogeneous(flow, FALSE);
 	gtk_flow_box_set_column_spacing(flow, SPACING);
 	gtk_flow_box_set_row_spacing(flow, SPACING);
 	gtk_widget_set_valign(desktops->flow, GTK_ALIGN_START);
