@@ -1,5 +1,11 @@
 #include "client/notice.h"
 
+#include <gdk/gdkkeysyms.h>
+
+/* Who typed when the picture went has noticed by then: what is pressed now is
+ * meant for the card. */
+#define TURN_MS 800
+
 struct notice {
 	void *data;
 	GtkWidget *revealer, *card, *spinner, *icon, *title, *text, *bar,
@@ -7,7 +13,8 @@ struct notice {
 	void (*primary_clicked)(void *data);
 	void (*secondary_clicked)(void *data);
 	gint64 begun_us;
-	guint tick;
+	guint tick, turn;
+	GtkWidget *wanted; /* the button for Enter; NULL: none */
 	gboolean shown;
 };
 
@@ -21,6 +28,16 @@ static void on_secondary(GtkButton *button, struct notice *notice)
 {
 	if (notice->secondary_clicked)
 		notice->secondary_clicked(notice->data);
+}
+
+static gboolean on_key(GtkWidget *widget, GdkEventKey *event,
+		       struct notice *notice)
+{
+	if (event->keyval != GDK_KEY_Escape ||
+	    !gtk_widget_get_visible(notice->secondary))
+		return GDK_EVENT_PROPAGATE;
+	on_secondary(NULL, notice);
+	return GDK_EVENT_STOP;
 }
 
 static GtkWidget *wrapped_label(const char *style)
@@ -79,6 +96,8 @@ struct notice *notice_new(void *data)
 			 notice);
 	g_signal_connect(notice->secondary, "clicked", G_CALLBACK(on_secondary),
 			 notice);
+	g_signal_connect(notice->card, "key-press-event", G_CALLBACK(on_key),
+			 notice);
 	gtk_container_add(GTK_CONTAINER(notice->buttons), notice->secondary);
 	gtk_container_add(GTK_CONTAINER(notice->buttons), notice->primary);
 	GtkWidget *const parts[] = {
@@ -130,6 +149,24 @@ static void set_button(GtkWidget *button, const struct notice_button *content)
 	gtk_widget_set_visible(button, content->label != NULL);
 }
 
+static GtkWidget *focused(struct notice *notice)
+{
+	GtkWidget *top = gtk_widget_get_toplevel(notice->revealer);
+	return GTK_IS_WINDOW(top) ? gtk_window_get_focus(GTK_WINDOW(top))
+				  : NULL;
+}
+
+static gboolean on_turn(gpointer data)
+{
+	struct notice *notice = data;
+	GtkWidget *now = focused(notice);
+	notice->turn = 0;
+	if (notice->wanted &&
+	    (!now || !gtk_widget_is_ancestor(now, notice->card)))
+		gtk_widget_grab_focus(notice->wanted);
+	return G_SOURCE_REMOVE;
+}
+
 void notice_show(struct notice *notice, const struct notice_content *content)
 {
 	gboolean busy = content->icon == NULL;
@@ -162,15 +199,17 @@ void notice_show(struct notice *notice, const struct notice_content *content)
 	gtk_revealer_set_reveal_child(GTK_REVEALER(notice->revealer), TRUE);
 	gboolean first = !notice->shown;
 	notice->shown = TRUE;
-	GtkWidget *wanted = content->primary.label     ? notice->primary
-			    : content->secondary.label ? notice->secondary
-						       : NULL;
-	GtkWidget *top = gtk_widget_get_toplevel(notice->revealer);
-	GtkWidget *now =
-	    GTK_IS_WINDOW(top) ? gtk_window_get_focus(GTK_WINDOW(top)) : NULL;
-	if (wanted && !content->aside &&
-	    (first || !now || !gtk_widget_get_visible(now)))
-		gtk_widget_grab_focus(wanted);
+	notice->wanted = content->aside             ? NULL
+			 : content->primary.label   ? notice->primary
+			 : content->secondary.label ? notice->secondary
+						    : NULL;
+	if (!notice->wanted)
+		return;
+	GtkWidget *now = focused(notice);
+	if (first || !now || !gtk_widget_get_visible(now))
+		gtk_widget_grab_focus(notice->wanted);
+	else if (!gtk_widget_is_ancestor(now, notice->card) && !notice->turn)
+		notice->turn = g_timeout_add(TURN_MS, on_turn, notice);
 }
 
 void notice_hide(struct notice *notice)
@@ -179,6 +218,7 @@ void notice_hide(struct notice *notice)
 		return;
 	notice->shown = FALSE;
 	g_clear_handle_id(&notice->tick, g_source_remove);
+	g_clear_handle_id(&notice->turn, g_source_remove);
 	g_object_set(notice->spinner, "active", FALSE, NULL);
 	gtk_revealer_set_reveal_child(GTK_REVEALER(notice->revealer), FALSE);
 	gtk_widget_hide(notice->revealer);
@@ -194,7 +234,9 @@ void notice_free(struct notice *notice)
 	if (!notice)
 		return;
 	g_clear_handle_id(&notice->tick, g_source_remove);
+	g_clear_handle_id(&notice->turn, g_source_remove);
 	notice->primary_clicked = notice->secondary_clicked = NULL;
+	g_signal_handlers_disconnect_by_data(notice->card, notice);
 	g_signal_handlers_disconnect_by_data(notice->primary, notice);
 	g_signal_handlers_disconnect_by_data(notice->secondary, notice);
 	g_object_unref(notice->revealer);

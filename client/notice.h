@@ -1,7 +1,8 @@
 /* notice.h - a card that says what goes on where a picture should be.
  *
  * An icon or a spinner, a title, an explanation, a progress bar, up to two
- * buttons. Changing it while it is shown does not flicker. Threads: main. */
+ * buttons: Enter is the first one's, Escape the second's. Changing it while it
+ * is shown does not flicker. Threads: main. */
 #pragma once
 
 #include <gtk/gtk.h>
@@ -19,7 +20,8 @@ struct notice_content {
 	const char *text; /* or NULL */
 	double fraction;  /* < 0: no bar */
 	gboolean elapsed; /* count the seconds since notice_begin() */
-	/* somebody may be typing: no button gets the focus by itself */
+	/* somebody may be typing: no button gets the focus by itself, and of
+	 * what is shown next only after a moment */
 	gboolean aside;
 	struct notice_button primary, secondary;
 };
