@@ -59,12 +59,12 @@ static json_t *none_yet(struct request *request, const char *pool,
 {
 	return json_pack(
 	    "{s:n, s:s, s:s, s:s, s:s, s:n, s:n, s:f, s:n, s:n,"
-	    " s:n, s:i, s:s, s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:i}",
+	    " s:n, s:i, s:s, s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:i}",
 	    "id", "name", pool, "pool", pool, "user", request_who(request),
 	    "state", "none", "cause", "stage", "fraction", 0.0, "since",
 	    "error", "warning", "viewers", 0, "image", image, "version", "host",
-	    "accelerator", "idle", "message", "recording", "shadow", "serial",
-	    0);
+	    "accelerator", "idle", "message", "recording", "shadow", "install",
+	    "serial", 0);
 }
 
 static json_t *list_all(struct request *request)

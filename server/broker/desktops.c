@@ -13,6 +13,7 @@
 #include "server/broker/pools.h"
 #include "server/broker/secrets.h"
 #include "server/broker/shadows.h"
+#include "server/broker/tasks.h"
 
 /* how long until a change that the store could not take is tried again */
 #define RETRY_S 10
@@ -250,7 +251,7 @@ json_t *desktop_json(struct desktops *self, const struct desktop *desktop)
 	    desktop->message && now - desktop->message_at < MESSAGE_S;
 	return json_pack(
 	    "{s:s, s:s, s:s, s:o, s:s, s:s, s:o, s:f, s:I, s:o, s:o, s:I,"
-	    " s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
+	    " s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
 	    "id", desktop->id, "name", desktop->name, "pool", desktop->pool,
 	    "user", json_text(spare ? NULL : desktop->user), "state",
 	    desktop_state_name(desktop->state), "cause",
@@ -268,8 +269,10 @@ json_t *desktop_json(struct desktops *self, const struct desktop *desktop)
 	    idle_s >= 0 ? json_integer(idle_s) : json_null(), "message",
 	    recent ? message_json(desktop) : json_null(), "recording",
 	    recording_json(desktop), "shadow",
-	    shadow_user_json(desktop->shadow), "serial",
-	    (json_int_t)desktop->serial);
+	    shadow_user_json(desktop->shadow), "install",
+	    tasks_install_json(self->broker->tasks, desktop->image,
+			       desktop->version),
+	    "serial", (json_int_t)desktop->serial);
 }
 
 json_t *desktop_notes_json(struct desktops *self, const struct desktop *desktop)

@@ -40,6 +40,12 @@
 
 static const char *const roles[] = {"user", "helpdesk", "operator", "admin",
 				    NULL};
+SHAPE(installing, "An image that a person installs from a medium.",
+      TEXT("image"), TEXT("task"), TEXT("stage", .nullable = TRUE),
+      {.name = "fraction",
+       .type = SHAPE_NUMBER,
+       .nullable = TRUE,
+       .about = "0 to 1 once its disk is being looked at; null: before"});
 static const char *const desktop_states[] = {
     "none", "off", "starting", "running", "stopping", "failed", NULL};
 static const char *const task_states[] = {"queued", "running",   "done",
@@ -163,6 +169,8 @@ SHAPE(desktop, "A desktop, or with state none a pool that has none yet.",
 	     .about = "where its user is to be told"),
       OBJECT("shadow", &shadow, .nullable = TRUE,
 	     .about = "somebody has asked to look on, or does"),
+      OBJECT("install", &installing, .nullable = TRUE,
+	     .about = "an image is being installed at its console"),
       INT("serial", .about = "grows with every change"));
 static const char *const snapshot_states[] = {"taking", "ready", "reverting",
 					      "removing", NULL};

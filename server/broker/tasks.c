@@ -302,6 +302,23 @@ const char *tasks_of_install(struct tasks *self, const char *image,
 	return NULL;
 }
 
+json_t *tasks_install_json(struct tasks *self, const char *image,
+			   gint64 version)
+{
+	const char *id = tasks_of_install(self, image, version, NULL, NULL);
+	struct task *task = id ? g_hash_table_lookup(self->live, id) : NULL;
+	if (!task)
+		return json_null();
+	return json_pack(
+	    "{s:s, s:s, s:o, s:o}", "image", image, "task", id, "stage",
+	    json_text(task->cancelling ? "Cancelling" : task->stage),
+	    "fraction",
+	    task->total > 0
+		? json_real(
+		      CLAMP((double)task->done / (double)task->total, 0, 1))
+		: json_null());
+}
+
 void tasks_refuse(struct tasks *self, const char *id, const GError *error)
 {
 	struct task *task = g_hash_table_lookup(self->live, id);

@@ -33,6 +33,10 @@ json_t *tasks_json(struct tasks *tasks, const char *id, GError **error);
  * id, or NULL. host and args may be NULL; borrowed, all of it. */
 const char *tasks_of_install(struct tasks *tasks, const char *image,
 			     gint64 version, const char **host, json_t **args);
+/* What the one at whose console it is done is told of it; null: there is no
+ * such installation. A new reference. */
+json_t *tasks_install_json(struct tasks *tasks, const char *image,
+			   gint64 version);
 /* It could not even be begun. */
 void tasks_refuse(struct tasks *tasks, const char *id, const GError *error);
 #define TASK_KEY "task " /* in the hub, followed by the id */
