@@ -18,8 +18,9 @@ struct card {
 	gboolean action_failed;
 };
 
-static const char *const verbs[] = {"open",  "start",      "shutdown",    "off",
-				    "reset", "disconnect", "applications"};
+static const char *const verbs[] = {"open",         "start",  "shutdown",
+				    "off",          "reset",  "disconnect",
+				    "applications", "finish", "cancel"};
 
 static gboolean possible(const struct desktop *desktop, const char *verb)
 {
@@ -27,8 +28,12 @@ static gboolean possible(const struct desktop *desktop, const char *verb)
 	gboolean down = desktop->state == DESKTOP_OFF ||
 			desktop->state == DESKTOP_NONE ||
 			desktop->state == DESKTOP_FAILED;
-	if (strcmp(verb, "open") == 0 || strcmp(verb, "applications") == 0)
+	if (strcmp(verb, "open") == 0)
 		return TRUE;
+	if (strcmp(verb, "applications") == 0)
+		return !desktop->install;
+	if (strcmp(verb, "finish") == 0 || strcmp(verb, "cancel") == 0)
+		return desktop->install && desktop->install_task;
 	if (strcmp(verb, "start") == 0)
 		return down;
 	if (strcmp(verb, "disconnect") == 0)
@@ -117,12 +122,21 @@ static void on_destroy(GtkWidget *widget, struct card *card)
 	g_free(card);
 }
 
+static void add_if_possible(GMenu *menu, const char *label, const char *action)
+{
+	GMenuItem *item = g_menu_item_new(label, action);
+	g_menu_item_set_attribute(item, "hidden-when", "s", "action-disabled");
+	g_menu_append_item(menu, item);
+	g_object_unref(item);
+}
+
 static GtkWidget *build_menu(struct card *card)
 {
 	GtkWidget *button = gtk_menu_button_new();
 	GMenu *menu = g_menu_new();
 	GMenu *power = g_menu_new();
 	GMenu *hard = g_menu_new();
+	GMenu *setup = g_menu_new();
 	g_menu_append(menu, "_Open", "card.open");
 	g_menu_append(menu, "_Applications…", "card.applications");
 	g_menu_append(menu, "Disconnect _Viewers", "card.disconnect");
@@ -130,6 +144,9 @@ static GtkWidget *build_menu(struct card *card)
 	g_menu_append(power, "S_hut Down…", "card.shutdown");
 	g_menu_append(hard, "_Reset…", "card.reset");
 	g_menu_append(hard, "_Turn Off…", "card.off");
+	add_if_possible(setup, "_Finish Installation…", "card.finish");
+	add_if_possible(setup, "_Cancel Installation…", "card.cancel");
+	g_menu_append_section(menu, NULL, G_MENU_MODEL(setup));
 	g_menu_append_section(menu, NULL, G_MENU_MODEL(power));
 	g_menu_append_section(menu, NULL, G_MENU_MODEL(hard));
 	gtk_menu_button_set_menu_model(GTK_MENU_BUTTON(button),
@@ -143,6 +160,7 @@ static GtkWidget *build_menu(struct card *card)
 	g_object_unref(menu);
 	g_object_unref(power);
 	g_object_unref(hard);
+	g_object_unref(setup);
 	return button;
 }
 
@@ -258,9 +276,16 @@ void card_update(struct card *card, struct desktop *desktop)
 	desktop_free(card->desktop);
 	card->desktop = desktop;
 	gtk_label_set_text(GTK_LABEL(card->name), desktop->name);
-	gboolean busy = desktop->state == DESKTOP_STARTING;
+	gboolean settling = desktop->install && desktop->install_fraction >= 0;
+	gboolean busy = desktop->state == DESKTOP_STARTING || settling;
 	g_autofree char *state = g_strdup(desktop_state_text(desktop->state));
-	if (busy && desktop->stage) {
+	if (settling) {
+		g_free(state);
+		state = g_strdup("Becoming an image");
+	} else if (desktop->install && desktop->state == DESKTOP_RUNNING) {
+		g_free(state);
+		state = g_strdup("Being installed");
+	} else if (busy && desktop->stage) {
 		g_free(state);
 		state = g_strdup(desktop->stage);
 	} else if (desktop->state == DESKTOP_RUNNING && desktop->viewers > 0) {
@@ -285,7 +310,8 @@ void card_update(struct card *card, struct desktop *desktop)
 	gtk_style_context_add_class(style, desktop_state_name(desktop->state));
 	gtk_widget_set_visible(card->bar, busy);
 	gtk_progress_bar_set_fraction(GTK_PROGRESS_BAR(card->bar),
-				      desktop->fraction);
+				      settling ? desktop->install_fraction
+					       : desktop->fraction);
 	if (desktop->state == DESKTOP_FAILED)
 		show_error(card,
 			   desktop->cause ? desktop->cause

@@ -10,7 +10,7 @@
 struct card;
 
 /* verb: "open", "start", "shutdown", "off", "reset", "disconnect",
- * "applications". */
+ * "applications", "finish", "cancel" (the last two: of an installation). */
 typedef void (*card_action)(struct card *card, const char *verb, void *data);
 
 /* Takes desktop. */

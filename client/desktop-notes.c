@@ -17,7 +17,7 @@ struct desktop_notes {
 	guint again, tick, telling;
 	unsigned revealed; /* that are to be told of, as bits */
 	GtkWidget *cards;
-	GtkWidget *states;   /* what is so for now: a row of pills */
+	GtkWidget *states;   /* what goes on: a row of pills */
 	GtkWidget *recorded; /* pill */
 	GtkWidget *looking;  /* pill with a button */
 	GtkWidget *looking_text;

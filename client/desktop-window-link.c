@@ -44,6 +44,10 @@ static void show_status(struct desktop_window *self,
 		break;
 	case LINK_UP:
 		return; /* until there is a picture, the words stay */
+	case LINK_SETTLING:
+		content.fraction = status->fraction;
+		content.secondary.label = "_Close";
+		break;
 	case LINK_RECONNECTING:
 		content.aside = TRUE;
 		if (status->retry_s > 0) {
@@ -72,6 +76,8 @@ static void show_status(struct desktop_window *self,
 		case LINK_SIGN_IN:
 			content.primary = (struct notice_button){
 			    "_Sign In Again", sign_in_clicked};
+			break;
+		case LINK_NOTHING:
 			break;
 		}
 		break;

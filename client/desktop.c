@@ -39,6 +39,14 @@ struct desktop *desktop_from_json(json_t *object)
 	json_t *error = json_object_get(object, "error");
 	desktop->cause = bounded(error, "cause");
 	desktop->remedy = bounded(error, "remedy");
+	json_t *install = json_object_get(object, "install");
+	json_t *looked = json_object_get(install, "fraction");
+	desktop->install = bounded(install, "image");
+	desktop->install_task = bounded(install, "task");
+	desktop->install_stage = bounded(install, "stage");
+	desktop->install_fraction = json_is_number(looked)
+					? CLAMP(json_number_value(looked), 0, 1)
+					: -1;
 	desktop->fraction =
 	    CLAMP(json_number_value(json_object_get(object, "fraction")), 0, 1);
 	desktop->since =
@@ -69,6 +77,9 @@ void desktop_free(struct desktop *desktop)
 	g_free(desktop->stage);
 	g_free(desktop->cause);
 	g_free(desktop->remedy);
+	g_free(desktop->install);
+	g_free(desktop->install_task);
+	g_free(desktop->install_stage);
 	g_free(desktop);
 }
 

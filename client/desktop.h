@@ -24,7 +24,12 @@ struct desktop {
 	char *stage;          /* what it is doing, for people; or NULL */
 	double fraction;      /* 0..1 */
 	char *cause, *remedy; /* of a failure; or NULL */
-	gint64 since;         /* Unix seconds; 0: unknown */
+	/* while an image is being installed at its console: the image, the
+	 * task, what it does, how far it is with the disk (< 0: not there
+	 * yet); else NULL */
+	char *install, *install_task, *install_stage;
+	double install_fraction;
+	gint64 since; /* Unix seconds; 0: unknown */
 	int viewers;
 	gint64 serial;
 };

@@ -247,20 +247,26 @@ static gboolean confirm(struct desktops *desktops,
 			const struct desktop *desktop, const char *verb)
 {
 	static const struct {
-		const char *verb, *what, *text, *button;
+		const char *verb, *what, *text, *back, *button;
 	} dangers[] = {
 	    {"shutdown", "Shut down",
 	     "Programs are asked to end. What they have not saved may be "
 	     "lost.",
-	     "_Shut Down"},
+	     "_Cancel", "_Shut Down"},
 	    {"off", "Turn off",
 	     "It ends at once, as if the plug were pulled. Everything that "
 	     "is not saved is lost.",
-	     "_Turn Off"},
+	     "_Cancel", "_Turn Off"},
+	    {"finish", "Finish the installation on",
+	     "It is turned off, and what is on its disk becomes the image.",
+	     "_Cancel", "_Finish"},
+	    {"cancel", "Cancel the installation on",
+	     "It is turned off, and what is on its disk is thrown away.",
+	     "_Go On Installing", "_Cancel Installation"},
 	    {"reset", "Reset",
 	     "It starts anew at once. Everything that is not saved is "
 	     "lost.",
-	     "_Reset"},
+	     "_Cancel", "_Reset"},
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(dangers); i++) {
 		if (strcmp(dangers[i].verb, verb) != 0)
@@ -273,7 +279,7 @@ static gboolean confirm(struct desktops *desktops,
 		    g_strdup_printf("%s “%s”?", dangers[i].what, desktop->name);
 		g_object_set(dialog, "title", title, "text", title,
 			     "secondary-text", dangers[i].text, NULL);
-		gtk_dialog_add_button(GTK_DIALOG(dialog), "_Cancel",
+		gtk_dialog_add_button(GTK_DIALOG(dialog), dangers[i].back,
 				      GTK_RESPONSE_CANCEL);
 		GtkWidget *go = gtk_dialog_add_button(
 		    GTK_DIALOG(dialog), dangers[i].button, GTK_RESPONSE_ACCEPT);
@@ -339,6 +345,25 @@ static void choose_applications(struct desktops *desktops, struct card *card)
 	card_set_error(card, error);
 }
 
+/* Where a verb is asked for, and how; NULL where it makes no sense. */
+static char *path_of(const char *verb, const char *id, const char *pool,
+		     const char *install, const char *task, const char **method)
+{
+	gboolean finish = strcmp(verb, "finish") == 0;
+	gboolean cancel = strcmp(verb, "cancel") == 0;
+	const char *name = finish ? install : cancel ? task : pool;
+	g_autofree char *safe =
+	    name ? g_uri_escape_string(name, NULL, FALSE) : NULL;
+	*method = cancel ? "DELETE" : "POST";
+	if (!finish && !cancel && id)
+		return api_desktop_path(id, verb);
+	if (!safe)
+		return NULL;
+	return finish   ? g_strdup_printf("/images/%s/finish", safe)
+	       : cancel ? g_strdup_printf("/tasks/%s", safe)
+			: g_strdup_printf("/pools/%s/desktop", safe);
+}
+
 static void on_card_action(struct card *card, const char *verb, void *data)
 {
 	struct desktops *desktops = data;
@@ -356,16 +381,16 @@ static void on_card_action(struct card *card, const char *verb, void *data)
 	/* the question may outlive the card */
 	g_autofree char *id = g_strdup(desktop->id);
 	g_autofree char *pool = g_strdup(desktop->pool);
+	g_autofree char *install = g_strdup(desktop->install);
+	g_autofree char *task = g_strdup(desktop->install_task);
 	if (!confirm(desktops, desktop, verb) || !desktops->api)
 		return;
-	g_autofree char *path = id ? api_desktop_path(id, verb)
-				: pool
-				    ? g_strdup_printf("/pools/%s/desktop", pool)
-				    : NULL;
+	const char *method = NULL;
+	g_autofree char *path = path_of(verb, id, pool, install, task, &method);
 	if (!path)
 		return;
 	events_emit("action", "{s:s}", "verb", verb);
-	api_call(desktops->api, "POST", path, NULL, desktops->cancellable,
+	api_call(desktops->api, method, path, NULL, desktops->cancellable,
 		 on_acted, ask_new(desktops, id ? id : pool));
 }
 

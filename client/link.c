@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "client/events.h"
+#include "client/installation.h"
 #include "client/launch.h"
 #include "client/secret.h"
 #include "common/fault.h"
@@ -20,6 +21,8 @@ struct link {
 	enum link_state state;
 	GCancellable *cancellable; /* of the question after a cut */
 	struct launch *launch;
+	struct installation *installation;
+	char *installs; /* the image installed at its console; or NULL */
 	struct session *session;
 	char *secret, *protocol;
 	char *wanted_protocol; /* NULL: the best on offer */
@@ -95,7 +98,17 @@ static void stop_all(struct link *link)
 	link->cancellable = g_cancellable_new();
 	g_clear_handle_id(&link->timer, g_source_remove);
 	g_clear_pointer(&link->launch, launch_cancel);
+	g_clear_pointer(&link->installation, installation_free);
 	drop_session(link);
+}
+
+/* Kept once known: at the end the server no longer tells it. */
+static void keep_install(struct link *link, const struct desktop *desktop)
+{
+	if (!desktop->install)
+		return;
+	g_free(link->installs);
+	link->installs = g_strdup(desktop->install);
 }
 
 /* --- starting ------------------------------------------------------- */
@@ -136,6 +149,7 @@ static void on_ready(const struct desktop *desktop, const char *ticket,
 	g_free(link->protocol);
 	link->protocol = g_strdup(protocol);
 	link->since = desktop->since;
+	keep_install(link, desktop);
 	secret_clear(&link->secret);
 	events_emit("ticket", "{s:s?}", "desktop", desktop->id);
 	if (link->state != LINK_RECONNECTING)
@@ -180,6 +194,74 @@ void link_begin(struct link *link)
 	launch(link);
 }
 
+/* --- after an installation ------------------------------------------ */
+
+static void on_settling(const char *text, double fraction, void *data)
+{
+	struct link *link = data;
+	struct link_status status = {
+	    .state = LINK_SETTLING,
+	    .title = "The machine has switched itself off",
+	    .text = text,
+	    .fraction = fraction,
+	};
+	link->state = LINK_SETTLING;
+	link->handlers->status(&status, link->data);
+}
+
+static void on_interrupted(void *data)
+{
+	struct link *link = data;
+	g_clear_pointer(&link->installation, installation_free);
+	g_autofree char *text = g_strdup_printf(
+	    "Start it again to go on. If the system is all there, `oriel image "
+	    "finish %s` makes an image of it.",
+	    link->installs);
+	end(link, LINK_START_AGAIN, SHUT_DOWN_ICON,
+	    "The machine is off, and setup has not ended", text);
+}
+
+static void on_resumed(void *data)
+{
+	struct link *link = data;
+	g_clear_pointer(&link->installation, installation_free);
+	launch(link);
+}
+
+static void on_installed(gboolean well, const char *title, const char *text,
+			 void *data)
+{
+	struct link *link = data;
+	g_clear_pointer(&link->installation, installation_free);
+	end(link, LINK_NOTHING,
+	    well ? "emblem-ok-symbolic" : "dialog-information-symbolic", title,
+	    text);
+}
+
+static void on_settle_failed(const GError *error, unsigned status, void *data)
+{
+	struct link *link = data;
+	g_clear_pointer(&link->installation, installation_free);
+	end_with_error(link, error, status);
+}
+
+static const struct installation_handlers installation_handlers = {
+    .progress = on_settling,
+    .interrupted = on_interrupted,
+    .resumed = on_resumed,
+    .over = on_installed,
+    .failed = on_settle_failed,
+};
+
+static void settle(struct link *link)
+{
+	events_emit("settling", "{s:s}", "image", link->installs);
+	on_settling("Its disk is looked at…", -1, link);
+	g_clear_pointer(&link->installation, installation_free);
+	link->installation = installation_follow(
+	    link->api, link->id, link->installs, &installation_handlers, link);
+}
+
 /* --- after a cut ---------------------------------------------------- */
 
 static void on_state(const struct api_answer *answer, const GError *error,
@@ -187,8 +269,11 @@ static void on_state(const struct api_answer *answer, const GError *error,
 {
 	struct link *link = data;
 	if (error) {
-		if (answer->status == 401 || answer->status == 403 ||
-		    answer->status == 404 || fault_code(error) == FAULT_DENIED)
+		if (answer->status == 404 && link->installs)
+			settle(link);
+		else if (answer->status == 401 || answer->status == 403 ||
+			 answer->status == 404 ||
+			 fault_code(error) == FAULT_DENIED)
 			end_with_error(link, error, answer->status);
 		else
 			reconnect_later(link, answer->retry_after_s);
@@ -196,6 +281,8 @@ static void on_state(const struct api_answer *answer, const GError *error,
 	}
 	struct desktop *desktop = desktop_from_json(answer->json);
 	enum desktop_state state = desktop ? desktop->state : DESKTOP_RUNNING;
+	if (desktop)
+		keep_install(link, desktop);
 	switch (state) {
 	case DESKTOP_RUNNING:
 		if (link->secret && desktop && desktop->since == link->since)
@@ -209,6 +296,10 @@ static void on_state(const struct api_answer *answer, const GError *error,
 	case DESKTOP_NONE:
 	case DESKTOP_OFF:
 	case DESKTOP_STOPPING:
+		if (link->installs) {
+			settle(link);
+			break;
+		}
 		end(link, LINK_START_AGAIN, SHUT_DOWN_ICON,
 		    "The desktop was shut down",
 		    "Start it again whenever you need it.");
@@ -476,6 +567,7 @@ void link_free(struct link *link)
 	secret_clear(&link->secret);
 	g_free(link->protocol);
 	g_free(link->wanted_protocol);
+	g_free(link->installs);
 	g_free(link->pool);
 	g_free(link->id);
 	g_free(link->name);

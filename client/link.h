@@ -18,11 +18,17 @@ enum link_state {
 	LINK_CONNECTING,   /* its display is being reached */
 	LINK_UP,           /* pixels may come */
 	LINK_RECONNECTING, /* cut; trying again */
+	LINK_SETTLING,     /* what was installed becomes an image */
 	LINK_ENDED,        /* a person has to decide */
 };
 
 /* What a person may do about an end. */
-enum link_remedy { LINK_TRY_AGAIN, LINK_START_AGAIN, LINK_SIGN_IN };
+enum link_remedy {
+	LINK_TRY_AGAIN,
+	LINK_START_AGAIN,
+	LINK_SIGN_IN,
+	LINK_NOTHING,
+};
 
 struct link_status {
 	enum link_state state;

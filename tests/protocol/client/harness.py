@@ -314,6 +314,7 @@ class Gateway:
         self.rfb = {}          # desktop id -> socket of its display for RFB, instead of the one here
         self.changed = threading.Condition()
         self.notes = {}        # desktop id -> what GET .../notes says; see note()
+        self.images = {}       # name -> state
         self.answers = []      # "METHOD verb", body of what was answered there
         self.requests = []     # "METHOD path"
         self.provider = None   # what the sign-in provider is called
@@ -523,6 +524,10 @@ class Gateway:
                     return 202, dict(desktop)
             raise Refusal(404, "not-found", "There is no pool '%s' for you" % match[1],
                           "Choose one from the list.")
+        if method == "GET" and (match := re.fullmatch("/images/([^/]+)", path)):
+            if match[1] not in self.images:
+                raise Refusal(404, "not-found", "There is no such image", "Look at the list.")
+            return 200, {"image": match[1], "state": self.images[match[1]]}
         match = re.fullmatch("/desktops/([^/]+)(?:/([a-z/]+))?", path)
         desktop = next((d for d in self.desktops if match and d["id"] == match[1]), None)
         if not desktop:
