@@ -48,7 +48,12 @@ public class SwingWindows {
 			for (int i = 0; i < 12; i++)
 				choices[i] = "Choice " + i;
 			JComboBox<String> combo = new JComboBox<>(choices);
-			JButton button = new JButton("Button");
+			JButton button = new JButton("Button") {
+				/* inside the frame it would be a part of that */
+				public Point getToolTipLocation(MouseEvent e) {
+					return new Point(20, frame.getHeight());
+				}
+			};
 			JTextField entry = new JTextField();
 			button.setToolTipText("A tooltip of this button");
 			button.addActionListener(e -> {
