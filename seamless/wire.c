@@ -156,6 +156,10 @@ static const struct field app_gone[] = {TEXT(app_gone.id, 1, SEAM_APP_ID_MAX)};
 static const struct field launch_result[] = {ANY32(launch_result.token),
 					     U8(launch_result.failed, 0, 1),
 					     TEXT(launch_result.text, 0, 1024)};
+static const struct field launch_window[] = {ANY32(launch_window.token)};
+static const struct field launch_over[] = {ANY32(launch_over.token),
+					   U8(launch_over.failed, 0, 1),
+					   TEXT(launch_over.text, 0, 1024)};
 static const struct field outputs[] = {
     ARRAY(outputs.outputs, SEAM_OUTPUT_SIZE, 16)};
 static const struct field configure[] = {
@@ -181,6 +185,7 @@ static const struct field release[] = {ANY32(release.frame)};
 static const struct field launch[] = {ANY32(launch.token),
 				      TEXT(launch.app, 1, SEAM_APP_ID_MAX),
 				      TEXT(launch.files, 0, 32768)};
+static const struct field launch_cancel[] = {ANY32(launch_cancel.token)};
 
 #define SHAPE(name, fields, windowed)                                          \
 	{                                                                      \
@@ -222,6 +227,8 @@ static const struct shape shapes[SEAM_TYPES] = {
     [SEAM_APP_GONE] = SHAPE("APP_GONE", app_gone, false),
     [SEAM_LAUNCH_RESULT] = SHAPE("LAUNCH_RESULT", launch_result, false),
     [SEAM_PIXELS] = SHAPE("PIXELS", pixels, true),
+    [SEAM_LAUNCH_WINDOW] = SHAPE("LAUNCH_WINDOW", launch_window, true),
+    [SEAM_LAUNCH_OVER] = SHAPE("LAUNCH_OVER", launch_over, false),
     [SEAM_OUTPUTS] = SHAPE("OUTPUTS", outputs, false),
     [SEAM_CONFIGURE] = SHAPE("CONFIGURE", configure, true),
     [SEAM_MAP] = BARE("MAP", true),
@@ -237,6 +244,7 @@ static const struct shape shapes[SEAM_TYPES] = {
     [SEAM_TOUCH] = SHAPE("TOUCH", touch, true),
     [SEAM_RELEASE] = SHAPE("RELEASE", release, true),
     [SEAM_LAUNCH] = SHAPE("LAUNCH", launch, false),
+    [SEAM_LAUNCH_CANCEL] = SHAPE("LAUNCH_CANCEL", launch_cancel, false),
 };
 
 const char *seam_status_text(enum seam_status status)

@@ -68,6 +68,8 @@ enum seam_type {
 	SEAM_APP_GONE,
 	SEAM_LAUNCH_RESULT,
 	SEAM_PIXELS,
+	SEAM_LAUNCH_WINDOW,
+	SEAM_LAUNCH_OVER,
 	/* client to guest */
 	SEAM_OUTPUTS = 96,
 	SEAM_CONFIGURE,
@@ -84,6 +86,7 @@ enum seam_type {
 	SEAM_TOUCH,
 	SEAM_RELEASE,
 	SEAM_LAUNCH,
+	SEAM_LAUNCH_CANCEL,
 	SEAM_TYPES
 };
 
@@ -255,6 +258,14 @@ struct seam_launch_result {
 	uint8_t failed;
 	struct seam_text text;
 };
+struct seam_launch_window { /* the window is the launch's first */
+	uint32_t token;
+};
+struct seam_launch_over { /* its program has ended before it had a window */
+	uint32_t token;
+	uint8_t failed;        /* by a signal, or with a status other than 0 */
+	struct seam_text text; /* how */
+};
 struct seam_outputs {
 	struct seam_array outputs;
 };
@@ -295,6 +306,9 @@ struct seam_launch {
 	uint32_t token;
 	struct seam_text app;
 	struct seam_text files; /* paths in the guest, one a line */
+};
+struct seam_launch_cancel { /* nobody waits for it any more */
+	uint32_t token;
 };
 
 enum seam_window_type {
@@ -360,6 +374,8 @@ struct seam_message {
 		struct seam_app app;
 		struct seam_app_gone app_gone;
 		struct seam_launch_result launch_result;
+		struct seam_launch_window launch_window;
+		struct seam_launch_over launch_over;
 		struct seam_outputs outputs;
 		struct seam_configure configure;
 		struct seam_stack stack;
@@ -371,6 +387,7 @@ struct seam_message {
 		struct seam_touch touch;
 		struct seam_release release;
 		struct seam_launch launch;
+		struct seam_launch_cancel launch_cancel;
 	};
 };
 

@@ -83,8 +83,8 @@ static bool is_file(unsigned type)
 static bool passes_to_client(unsigned type)
 {
 	return type == SEAM_ERROR || is_file(type) ||
-	       (type >= SEAM_SYNC_BEGIN && type <= SEAM_LAUNCH_RESULT &&
-		type != SEAM_COMMIT);
+	       (type >= SEAM_SYNC_BEGIN && type <= SEAM_LAUNCH_OVER &&
+		type != SEAM_COMMIT && type != SEAM_PIXELS);
 }
 
 void windows_from_agent(void *data, const struct seam_message *message,
@@ -141,6 +141,7 @@ void windows_from_agent(void *data, const struct seam_message *message,
 	case SEAM_MOVE_START:
 	case SEAM_GRAB:
 	case SEAM_UNGRAB:
+	case SEAM_LAUNCH_WINDOW:
 		if (!table_find(self->table, message->window))
 			return; /* one that was refused, or no longer is */
 		break;

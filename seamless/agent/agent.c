@@ -111,6 +111,7 @@ static void forget_peer(struct agent *self)
 	slots_forget_peer(self);
 	apps_forget_peer(self);
 	files_forget_peer(self);
+	launch_forget_peer(self);
 	self->cursor_stale = true;
 	g_array_set_size(self->stack, 0);
 }
@@ -208,6 +209,11 @@ static void op_destroy_acked(uint32_t id, void *data)
 {
 	slots_destroy_acked(data, id);
 }
+static void op_launch_cancel(uint32_t token, void *data)
+{
+	launch_cancel(data, token);
+}
+
 static void op_launch(const struct seam_launch *launch, void *data)
 {
 	launch_app(data, launch);
@@ -238,6 +244,7 @@ static const struct receive_ops receive_ops = {
     .released = op_released,
     .destroy_acked = op_destroy_acked,
     .launch = op_launch,
+    .launch_cancel = op_launch_cancel,
     .file = op_file,
 };
 
@@ -671,6 +678,7 @@ void agent_destroy(struct agent *self)
 	apps_close(self);
 	notices_close(self);
 	files_close(self);
+	launch_forget_peer(self);
 	self->ending = true;
 	/* the save set puts the windows back on the root */
 	while (self->windows->len) {

@@ -168,6 +168,7 @@ struct agent {
 	uint32_t locks;
 
 	struct apps *apps;
+	GQueue launches; /* struct launched, launch.c */
 	struct notices *notices;
 	struct files *files;
 };
@@ -337,6 +338,10 @@ bool apps_send(struct agent *agent); /* true: all told */
 char *apps_id_of_window(struct agent *agent, const char *instance,
 			const char *class_name);
 void launch_app(struct agent *agent, const struct seam_launch *launch);
+void launch_cancel(struct agent *agent, uint32_t token);
+/* A toplevel has been announced; it may be one that somebody waits for. */
+void launch_window(struct window *self);
+void launch_forget_peer(struct agent *agent);
 
 /* files.c: the client's files, in a folder of the user's home */
 void files_open(struct agent *agent);

@@ -135,6 +135,10 @@ static void op_destroy_acked(uint32_t id, void *data)
 	must(id != 0);
 }
 
+static void op_launch_cancel(uint32_t token, void *data)
+{
+}
+
 static void op_launch(const struct seam_launch *launch, void *data)
 {
 	must(launch->app.size >= 1);
@@ -165,6 +169,7 @@ static const struct receive_ops ops = {
     .released = op_released,
     .destroy_acked = op_destroy_acked,
     .launch = op_launch,
+    .launch_cancel = op_launch_cancel,
     .file = op_file,
 };
 

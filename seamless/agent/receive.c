@@ -133,6 +133,11 @@ void receive_message(struct receive *self, const struct seam_message *message)
 	case SEAM_KEYMAP:
 		ops->keymap(&message->keymap, self->data);
 		return;
+	case SEAM_LAUNCH_CANCEL:
+		if (ops->launch_cancel)
+			ops->launch_cancel(message->launch_cancel.token,
+					   self->data);
+		return;
 	case SEAM_LAUNCH:
 		ops->launch(&message->launch, self->data);
 		return;

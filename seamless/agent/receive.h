@@ -46,6 +46,7 @@ struct receive_ops {
 	void (*released)(struct peer_window *window, void *data);
 	void (*destroy_acked)(uint32_t id, void *data);
 	void (*launch)(const struct seam_launch *launch, void *data);
+	void (*launch_cancel)(uint32_t token, void *data); /* optional */
 	/* FILE_BEGIN, _DATA, _END or _STATE */
 	void (*file)(const struct seam_message *message, void *data);
 };

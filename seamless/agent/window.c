@@ -211,6 +211,8 @@ static bool announce(struct window *self)
 	agent->n_announced++;
 	if (self->grabbed)
 		agent_request(self, SEAM_GRAB);
+	if (self->peer.kind == SEAM_TOPLEVEL)
+		launch_window(self);
 	self->dirty &= ~(unsigned)(DIRTY_CREATE | DIRTY_PLACE);
 	self->dirty |= DIRTY_PROPS | DIRTY_ICON | DIRTY_COMMIT;
 	return true;

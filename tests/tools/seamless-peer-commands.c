@@ -193,6 +193,10 @@ static bool command(char **argv)
 		send_message(&m);
 	} else if (strcmp(name, "launch") == 0 && argv[1] && argv[2]) {
 		send_launch(argv);
+	} else if (strcmp(name, "launch-cancel") == 0) {
+		m = (struct seam_message){.type = SEAM_LAUNCH_CANCEL};
+		m.launch_cancel.token = id;
+		send_message(&m);
 	} else if (strcmp(name, "ping") == 0) {
 		m = (struct seam_message){.type = SEAM_PING};
 		m.ping.value = id;

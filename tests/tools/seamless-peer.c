@@ -376,6 +376,17 @@ static void take(const struct seam_message *m)
 			      (int)m->launch_result.failed, "text",
 			      text_of(m->launch_result.text)));
 		return;
+	case SEAM_LAUNCH_WINDOW:
+		say(json_pack("{sssisi}", "event", "launch-window", "id",
+			      (int)m->window, "token",
+			      (int)m->launch_window.token));
+		return;
+	case SEAM_LAUNCH_OVER:
+		say(json_pack("{sssisbso}", "event", "launch-over", "token",
+			      (int)m->launch_over.token, "failed",
+			      (int)m->launch_over.failed, "text",
+			      text_of(m->launch_over.text)));
+		return;
 	case SEAM_FILE_BEGIN:
 	case SEAM_FILE_DATA:
 	case SEAM_FILE_END:

@@ -234,11 +234,32 @@ static void on_file(const struct seam_message *message, void *data)
 {
 	LOG("file %u;", message->type);
 }
+static void on_launch_cancel(uint32_t token, void *data)
+{
+	LOG("no launch %u;", token);
+}
 static const struct receive_ops ops = {
-    find,         on_send,     on_drop,          on_hello,  on_outputs,
-    on_configure, NULL,        on_show,          on_stack,  on_focus,
-    on_close,     on_pointer,  on_button,        on_axis,   on_key,
-    on_keymap,    on_released, on_destroy_acked, on_launch, on_file};
+    .find = find,
+    .send = on_send,
+    .drop = on_drop,
+    .hello = on_hello,
+    .outputs = on_outputs,
+    .configure = on_configure,
+    .show = on_show,
+    .stack = on_stack,
+    .focus = on_focus,
+    .close = on_close,
+    .pointer = on_pointer,
+    .button = on_button,
+    .axis = on_axis,
+    .key = on_key,
+    .keymap = on_keymap,
+    .released = on_released,
+    .destroy_acked = on_destroy_acked,
+    .launch = on_launch,
+    .launch_cancel = on_launch_cancel,
+    .file = on_file,
+};
 
 static void world_init(struct world *w, bool greeted)
 {
@@ -291,7 +312,7 @@ static void unknown_windows_are_counted_not_served(void)
 		if (type != SEAM_HELLO && type != SEAM_DESTROY_ACK)
 			give(&w, type, 77, 1);
 	said(&w, "send PONG;file 6;file 7;file 8;file 9;outputs 0;stack;key "
-		 "0;keymap;launch;");
+		 "0;keymap;launch;no launch 0;");
 	g_assert_cmpuint(w.receive.unknown, >, 100);
 	g_string_free(w.log, TRUE);
 }

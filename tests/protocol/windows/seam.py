@@ -25,11 +25,12 @@ TYPES = {
     "APP_ICON": (49, "app:t width height hot_x:i hot_y:i offset piece:d"),
     "APP_GONE": (50, "id:t"), "LAUNCH_RESULT": (51, "token failed:b text:t"),
     "PIXELS": (52, "generation frame width height area:r encoding:b data:d"),
+    "LAUNCH_WINDOW": (53, "token"), "LAUNCH_OVER": (54, "token failed:b text:t"),
     "OUTPUTS": (96, "outputs:O"), "CONFIGURE": (97, "area:r states"), "MAP": (98, ""), "UNMAP": (99, ""),
     "STACK": (100, "windows:W"), "FOCUS": (101, ""), "CLOSE": (102, ""), "POINTER": (103, "x:i y:i"),
     "BUTTON": (104, "button:b down:b"), "AXIS": (105, "dx:i dy:i"), "KEY": (106, "evdev down:b modifiers"),
     "KEYMAP": (107, "rules:t model:t layout:t variant:t options:t"), "TOUCH": (108, "id phase:b x:i y:i"),
-    "RELEASE": (109, "frame"), "LAUNCH": (110, "token app:t files:t"),
+    "RELEASE": (109, "frame"), "LAUNCH": (110, "token app:t files:t"), "LAUNCH_CANCEL": (111, "token"),
 }
 NAMES = {number: name for name, (number, _) in TYPES.items()}
 TOPLEVEL, POPUP, TOOLTIP, DND, TRAY = range(5)
