@@ -156,6 +156,8 @@ int apps_command(int argc, char **argv)
 	g_option_context_add_main_entries(context, common, NULL);
 	g_option_context_add_main_entries(
 	    context, options.list ? of_apps : of_run, NULL);
+	/* GTK takes it out of the environment, for its own first window */
+	options.startup_id = g_strdup(g_getenv("DESKTOP_STARTUP_ID"));
 	g_option_context_add_group(context, gtk_get_option_group(FALSE));
 	if (!g_option_context_parse(context, &argc, &argv, &error))
 		return usage(&options, error->message);
@@ -183,6 +185,7 @@ int apps_command(int argc, char **argv)
 		status = run(&options);
 	server_url_clear(&options.server);
 	g_strfreev(options.files);
+	g_free(options.startup_id);
 	events_close();
 	return status;
 }

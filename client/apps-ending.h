@@ -1,5 +1,5 @@
 /* apps-ending.h - when a client of single windows ends by itself: some seconds
- * after nothing keeps it any more, and not while a window is to come.
+ * after nothing keeps it any more.
  *
  * Threads: main. Ownership: the struct is the caller's; apps_ending_clear()
  * before it goes. */
@@ -12,13 +12,8 @@ struct apps_ending {
 	void *data;
 	GApplication *gtk; /* what ends */
 	guint grace;
-	guint expecting; /* runs while a window is to come; 0: none is */
 };
 
 /* Something has changed that may keep it or let it end. */
 void apps_ending_consider(struct apps_ending *ending);
-/* An application has been started: its window will come. */
-void apps_ending_expect(struct apps_ending *ending);
-/* A window is there. */
-void apps_ending_came(struct apps_ending *ending);
 void apps_ending_clear(struct apps_ending *ending);

@@ -286,6 +286,11 @@ void apps_link_cut(struct apps_link *link, const GError *error)
 	try_again(link, 0);
 }
 
+gboolean apps_link_asks(const struct apps_link *link)
+{
+	return link->signin && apps_signin_asks(link->signin);
+}
+
 void apps_link_taken(struct apps_link *link)
 {
 	link->taken = TRUE;

@@ -24,6 +24,8 @@ struct apps_link *apps_link_new(struct apps_options *options,
 				const struct apps_link_handlers *handlers,
 				void *data);
 void apps_link_free(struct apps_link *link);
+/* The user is asked to sign in. */
+gboolean apps_link_asks(const struct apps_link *link);
 /* The stream has ended; makes another. error may be NULL. */
 void apps_link_cut(struct apps_link *link, const GError *error);
 /* Another client took over: the person decides. */

@@ -10,6 +10,7 @@
 #include "client/apps-launcher.h"
 #include "client/apps-link.h"
 #include "client/apps-list.h"
+#include "client/apps-start.h"
 #include "client/apps-trouble.h"
 #include "client/events.h"
 #include "client/seamless.h"
@@ -23,6 +24,7 @@ struct wish { /* an application to be launched */
 	char *app;
 	char **files;
 	unsigned carried; /* how many of them are in the guest */
+	unsigned start;   /* its number in apps-start.h */
 };
 
 struct runner {
@@ -33,6 +35,7 @@ struct runner {
 	struct apps_files *files;
 	struct apps_launcher *launcher; /* NULL: not shown */
 	gboolean choose;                /* it is to be */
+	struct apps_starts *starts;
 	GQueue wishes;
 	unsigned launching; /* launches without an answer */
 	unsigned windows;
@@ -77,6 +80,7 @@ static gboolean needed(void *data)
 {
 	struct runner *runner = data;
 	return !runner->synced || runner->launching || runner->launcher ||
+	       apps_starts_any(runner->starts) ||
 	       seamless_count(runner->seamless) > 0 ||
 	       apps_files_busy(runner->files) || runner->troubles.open ||
 	       !g_queue_is_empty(&runner->wishes);
@@ -100,9 +104,16 @@ static void launch_wishes(struct runner *runner)
 				      &wish->carried))
 			break; /* on_file_moved() goes on, or it has failed */
 		g_queue_pop_head(&runner->wishes);
-		if (seamless_launch(runner->seamless, wish->app,
-				    (const char *const *)wish->files))
-			runner->launching++;
+		unsigned token = seamless_launch(
+		    runner->seamless, wish->app,
+		    (const char *const *)wish->files,
+		    apps_starts_startup_id(runner->starts, wish->start));
+		runner->launching += token != 0;
+		if (token)
+			apps_starts_launched(runner->starts, wish->start,
+					     token);
+		else
+			apps_starts_drop(runner->starts, wish->start);
 		events_emit("launching", "{s:s}", "app", wish->app);
 		wish_free(wish);
 	}
@@ -126,15 +137,110 @@ static void list_apps(struct runner *runner)
 		fail(runner, error);
 }
 
+/* ---- what is being started ---- */
+
+/* As the guest calls them, where it has said so. */
+static void name_starts(struct runner *runner)
+{
+	const GPtrArray *apps = seamless_apps(runner->seamless);
+	for (GList *l = runner->wishes.head; l; l = l->next) {
+		const struct wish *wish = l->data;
+		for (guint i = 0; i < apps->len; i++) {
+			const struct seamless_app *app = apps->pdata[i];
+			if (strcmp(app->id, wish->app) == 0)
+				apps_starts_name(runner->starts, wish->start,
+						 app->name);
+		}
+	}
+}
+
+static void add_wish(struct runner *runner, const char *app, char **files,
+		     const char *startup_id)
+{
+	struct wish *wish = g_new0(struct wish, 1);
+	wish->app = g_strdup(app);
+	wish->files = g_strdupv(files);
+	wish->start = apps_starts_begin(runner->starts, app, startup_id);
+	g_queue_push_tail(&runner->wishes, wish);
+	if (runner->synced)
+		name_starts(runner);
+}
+
+static void on_start_cancelled(unsigned number, unsigned token, void *data)
+{
+	struct runner *runner = data;
+	if (token)
+		seamless_launch_cancel(runner->seamless, token);
+	for (GList *l = runner->wishes.head; l; l = l->next) {
+		struct wish *wish = l->data;
+		if (wish->start != number)
+			continue;
+		g_queue_delete_link(&runner->wishes, l);
+		wish_free(wish);
+		break;
+	}
+	/* nothing else is wanted: not the machine either */
+	if (!runner->synced && !runner->choose &&
+	    g_queue_is_empty(&runner->wishes))
+		g_application_quit(runner->gtk);
+}
+
+static gboolean start_excused(void *data)
+{
+	struct runner *runner = data;
+	return apps_link_asks(runner->link) || runner->troubles.open ||
+	       apps_files_busy(runner->files);
+}
+
+static gboolean start_alone(void *data)
+{
+	return seamless_count(((struct runner *)data)->seamless) == 0;
+}
+
+static void on_start_trouble(const char *title, const char *text, void *data)
+{
+	apps_trouble_show(&((struct runner *)data)->troubles, title, text);
+}
+
+static void on_start_ended(void *data)
+{
+	apps_ending_consider(&((struct runner *)data)->ending);
+}
+
+static const struct apps_starts_handlers starts_handlers = {
+    .cancelled = on_start_cancelled,
+    .excused = start_excused,
+    .alone = start_alone,
+    .trouble = on_start_trouble,
+    .ended = on_start_ended,
+};
+
+static void on_launch_shown(unsigned token, void *data)
+{
+	struct runner *runner = data;
+	if (token)
+		apps_starts_shown(runner->starts, token);
+	else
+		apps_starts_window(runner->starts);
+}
+
+static void on_launch_over(unsigned token, gboolean failed, const char *text,
+			   void *data)
+{
+	apps_starts_over(((struct runner *)data)->starts, token, failed, text);
+}
+
+static void on_progress(const char *stage, double fraction, void *data)
+{
+	apps_starts_stage(((struct runner *)data)->starts, stage);
+}
+
 /* ---- choosing ---- */
 
 static void on_choice(const char *app, void *data)
 {
-	struct runner *runner = data;
-	struct wish *wish = g_new0(struct wish, 1);
-	wish->app = g_strdup(app);
-	g_queue_push_tail(&runner->wishes, wish);
-	launch_wishes(runner);
+	add_wish(data, app, NULL, NULL);
+	launch_wishes(data);
 }
 
 static void on_install(void *data)
@@ -192,6 +298,7 @@ static void on_synced(void *data)
 	}
 	if (runner->choose)
 		show_launcher(runner);
+	name_starts(runner);
 	launch_wishes(runner);
 }
 
@@ -202,7 +309,7 @@ static void on_windows(unsigned toplevels, void *data)
 	if (toplevels > runner->windows && runner->launcher)
 		apps_launcher_say(runner->launcher, "");
 	if (toplevels > runner->windows)
-		apps_ending_came(&runner->ending);
+		apps_starts_window(runner->starts);
 	runner->windows = toplevels;
 	apps_ending_consider(&runner->ending);
 }
@@ -219,8 +326,10 @@ static void on_file_failed(const char *title, const char *text, void *data)
 {
 	struct runner *runner = data;
 	struct wish *wish = g_queue_pop_head(&runner->wishes);
-	if (wish)
+	if (wish) {
+		apps_starts_drop(runner->starts, wish->start);
 		wish_free(wish);
+	}
 	if (title)
 		apps_trouble_show(&runner->troubles, title, text);
 	launch_wishes(runner);
@@ -259,11 +368,11 @@ static void on_launched(unsigned token, gboolean failed, const char *text,
 	if (runner->launching)
 		runner->launching--;
 	events_emit("launched", "{s:b,s:s?}", "failed", failed, "text", text);
-	if (failed)
+	if (failed) {
+		apps_starts_refused(runner->starts, token);
 		apps_trouble_show(&runner->troubles,
 				  "The application did not start", text);
-	else if (!runner->windows) /* one that is there may be raised */
-		apps_ending_expect(&runner->ending);
+	}
 	apps_ending_consider(&runner->ending);
 }
 
@@ -312,6 +421,8 @@ static const struct seamless_handlers seamless_handlers = {
     .synced = on_synced,
     .windows = on_windows,
     .launched = on_launched,
+    .launch_shown = on_launch_shown,
+    .launch_over = on_launch_over,
     .trouble = on_trouble,
     .notify = on_notify,
     .file_moves = on_file_moves,
@@ -326,6 +437,7 @@ static void on_stream(int fd, struct tunnel *tunnel, void *data)
 {
 	struct runner *runner = data;
 	events_emit("connected", NULL);
+	apps_starts_stage(runner->starts, NULL);
 	seamless_attach(runner->seamless, fd, tunnel);
 }
 
@@ -340,6 +452,7 @@ static void on_given_up(const GError *error, void *data)
 
 static const struct apps_link_handlers link_handlers = {
     .stream = on_stream,
+    .progress = on_progress,
     .given_up = on_given_up,
 };
 
@@ -357,6 +470,8 @@ static gboolean begin(struct runner *runner)
 	if (runner->seamless) {
 		runner->files =
 		    apps_files_new(runner->seamless, &files_handlers, runner);
+		runner->starts =
+		    apps_starts_new(prefix, &starts_handlers, runner);
 		runner->link = apps_link_new(options, &link_handlers, runner);
 	}
 	if (!runner->link) {
@@ -367,22 +482,19 @@ static gboolean begin(struct runner *runner)
 	return TRUE;
 }
 
-/* This call's, and those of later calls in the same process' place. */
+/* This call's, and those of later calls in the same process' place: the id of
+ * the click, what is to be started, its files. */
 static int on_command_line(GApplication *gtk, GApplicationCommandLine *line,
 			   struct runner *runner)
 {
 	int count;
 	g_auto(GStrv) words =
 	    g_application_command_line_get_arguments(line, &count);
-	if (count > 1 && strcmp(words[1], CHOOSE) == 0) {
+	gboolean choose = count > 2 && strcmp(words[2], CHOOSE) == 0;
+	if (choose) {
 		runner->choose = TRUE;
 		if (runner->synced)
 			show_launcher(runner);
-	} else if (count > 1 && *words[1]) {
-		struct wish *wish = g_new0(struct wish, 1);
-		wish->app = g_strdup(words[1]);
-		wish->files = g_strdupv(words + 2);
-		g_queue_push_tail(&runner->wishes, wish);
 	}
 	if (runner->ending_told) { /* started here again */
 		runner->ending_told = runner->failed = runner->taken = FALSE;
@@ -392,6 +504,8 @@ static int on_command_line(GApplication *gtk, GApplicationCommandLine *line,
 	}
 	if (!runner->seamless && !begin(runner))
 		return 1;
+	if (count > 2 && *words[2] && !choose)
+		add_wish(runner, words[2], words + 3, words[1]);
 	launch_wishes(runner);
 	return 0;
 }
@@ -411,6 +525,7 @@ int apps_run(struct apps_options *options)
 			 G_CALLBACK(on_command_line), &runner);
 	g_autoptr(GPtrArray) words = g_ptr_array_new();
 	g_ptr_array_add(words, "oriel-client");
+	g_ptr_array_add(words, options->startup_id ? options->startup_id : "");
 	g_ptr_array_add(words, options->choose ? CHOOSE
 			       : options->app  ? (char *)options->app
 					       : "");
@@ -423,6 +538,7 @@ int apps_run(struct apps_options *options)
 	events_emit("exit", "{s:i}", "status", runner.failed || status);
 	apps_ending_clear(&runner.ending);
 	apps_launcher_free(runner.launcher);
+	apps_starts_free(runner.starts);
 	apps_link_free(runner.link);
 	apps_files_free(runner.files);
 	seamless_free(runner.seamless);

@@ -23,6 +23,7 @@ struct apps_options {
 	gboolean json;
 	gboolean choose; /* show which applications there are */
 	const char *app;
+	char *startup_id; /* of the click, or NULL */
 	char **files;
 };
 

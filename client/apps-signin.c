@@ -201,3 +201,8 @@ void apps_signin_free(struct apps_signin *signin)
 	g_free(signin->server_text);
 	g_free(signin);
 }
+
+gboolean apps_signin_asks(const struct apps_signin *signin)
+{
+	return gtk_widget_get_visible(GTK_WIDGET(signin->window));
+}

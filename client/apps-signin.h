@@ -18,5 +18,7 @@ struct apps_signin *apps_signin_new(struct apps_options *options,
 				    const struct apps_signin_handlers *handlers,
 				    void *data);
 void apps_signin_free(struct apps_signin *signin);
+/* Its window is there. */
+gboolean apps_signin_asks(const struct apps_signin *signin);
 /* Asks (again); error may say why. */
 void apps_signin_begin(struct apps_signin *signin, const GError *error);

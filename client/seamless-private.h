@@ -41,6 +41,8 @@ struct seamless_window {
 	uint8_t type, opacity;
 	bool urgent_asked;
 	char *app_id;
+	char *startup_id;      /* of the click it is there for, or NULL */
+	uint32_t launch_token; /* of that launch, until it is shown */
 	struct picture icon;
 	unsigned cursor_serial;
 };
@@ -77,9 +79,10 @@ struct seamless {
 	GHashTable *app_pictures; /* id -> struct picture, under way */
 	struct files *files;
 	unsigned token;
-	unsigned strangers;   /* messages for windows that are not there */
-	void *inflate;        /* z_stream */
-	uint8_t *pixel_bytes; /* one decoded rectangle */
+	GHashTable *startup_ids; /* of launches: token -> text */
+	unsigned strangers;      /* messages for windows that are not there */
+	void *inflate;           /* z_stream */
+	uint8_t *pixel_bytes;    /* one decoded rectangle */
 	gsize pixel_room;
 };
 

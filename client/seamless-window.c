@@ -64,6 +64,7 @@ void window_free(struct seamless_window *window)
 	picture_clear(&window->icon);
 	XDestroyWindow(window->desk->x11->display, window->xid);
 	g_free(window->app_id);
+	g_free(window->startup_id);
 	g_free(window);
 }
 
@@ -81,6 +82,16 @@ static void set_user_time(struct seamless_window *window)
 {
 	struct x11 *x11 = window->desk->x11;
 	unsigned long time = window->desk->input_time;
+	/* the click that it was started by is such an act, too */
+	const char *clicked =
+	    window->startup_id ? g_strrstr(window->startup_id, "_TIME") : NULL;
+	if (clicked)
+		time = MAX(time, (unsigned long)g_ascii_strtoull(
+				     clicked + strlen("_TIME"), NULL, 10) &
+				     0xffffffffu);
+	if (window->startup_id)
+		x11_set_text(x11, window->xid, ATOM__NET_STARTUP_ID,
+			     window->startup_id, strlen(window->startup_id));
 	if (time)
 		x11_set(x11, window->xid, ATOM__NET_WM_USER_TIME, XA_CARDINAL,
 			&time, 1);

@@ -168,6 +168,30 @@ static void tell_again(struct seamless *desk, struct seamless_window *window)
 	desk_tell_geometry(desk, window);
 }
 
+/* It is the one that a launch's user waits for. */
+static void tell_shown(struct seamless *desk, struct seamless_window *window)
+{
+	uint32_t token = window->launch_token;
+	window->launch_token = 0;
+	if (token && desk->handlers->launch_shown)
+		desk->handlers->launch_shown(token, desk->data);
+}
+
+static void take_launch_window(struct seamless *desk,
+			       struct seamless_window *window, uint32_t token)
+{
+	gpointer key = GUINT_TO_POINTER(token), text = NULL;
+	if (window->kind != SEAM_TOPLEVEL || !token)
+		return;
+	if (g_hash_table_steal_extended(desk->startup_ids, key, NULL, &text)) {
+		g_free(window->startup_id);
+		window->startup_id = text;
+	}
+	window->launch_token = token;
+	if (window->mapped_once)
+		tell_shown(desk, window);
+}
+
 static void take_commit(struct seamless *desk, struct seamless_window *window,
 			const struct seam_commit *commit)
 {
@@ -181,6 +205,7 @@ static void take_commit(struct seamless *desk, struct seamless_window *window,
 	}
 	if (!window->mapped_once) {
 		window_show(window, commit->configure != 0);
+		tell_shown(desk, window);
 	} else if (window->kind != SEAM_TOPLEVEL &&
 		   (window->at.width != window->shown.width ||
 		    window->at.height != window->shown.height)) {
@@ -328,8 +353,14 @@ static void take_window_message(struct seamless *desk,
 					  message->state_req.clear);
 		break;
 	case SEAM_RAISE_REQ:
-		if (window->kind == SEAM_TOPLEVEL && window->mapped_once)
-			window_ask_attention(window);
+		if (window->kind != SEAM_TOPLEVEL || !window->mapped_once)
+			break;
+		window_ask_attention(window);
+		if (desk->handlers->launch_shown)
+			desk->handlers->launch_shown(0, desk->data);
+		break;
+	case SEAM_LAUNCH_WINDOW:
+		take_launch_window(desk, window, message->launch_window.token);
 		break;
 	case SEAM_MOVE_START:
 		if (window->kind == SEAM_TOPLEVEL)
@@ -410,6 +441,14 @@ static void on_message(const struct seam_message *message, void *data)
 		return;
 	}
 	}
+	if (message->type == SEAM_LAUNCH_OVER) {
+		g_autofree char *text = text_dup(message->launch_over.text);
+		if (desk->handlers->launch_over)
+			desk->handlers->launch_over(message->launch_over.token,
+						    message->launch_over.failed,
+						    text, desk->data);
+		return;
+	}
 	struct seamless_window *window = desk_window(desk, message->window);
 	if (message->type == SEAM_WIN_DESTROY) {
 		if (window)
@@ -479,6 +518,7 @@ struct seamless *seamless_new(const struct seamless_config *config,
 	desk->data = data;
 	desk->by_id = g_hash_table_new_full(NULL, NULL, NULL, on_window_gone);
 	desk->by_xid = g_hash_table_new(NULL, NULL);
+	desk->startup_ids = g_hash_table_new_full(NULL, NULL, NULL, g_free);
 	desk_open_apps(desk);
 	desk_open_files(desk);
 	z_stream *z = g_new0(z_stream, 1);
@@ -497,6 +537,7 @@ void seamless_free(struct seamless *desk)
 	g_hash_table_remove_all(desk->by_xid);
 	g_hash_table_unref(desk->by_id);
 	g_hash_table_unref(desk->by_xid);
+	g_hash_table_unref(desk->startup_ids);
 	g_ptr_array_unref(desk->apps);
 	g_hash_table_unref(desk->app_pictures);
 	desk_close_files(desk);
@@ -570,7 +611,7 @@ gboolean seamless_is_attached(const struct seamless *desk)
 }
 
 unsigned seamless_launch(struct seamless *desk, const char *app,
-			 const char *const *files)
+			 const char *const *files, const char *startup_id)
 {
 	g_autofree char *lines =
 	    files ? g_strjoinv("\n", (char **)files) : g_strdup("");
@@ -578,7 +619,21 @@ unsigned seamless_launch(struct seamless *desk, const char *app,
 	message.launch = (struct seam_launch){++desk->token,
 					      {app, (uint32_t)strlen(app)},
 					      {lines, (uint32_t)strlen(lines)}};
-	return desk_send(desk, &message) ? desk->token : 0;
+	if (!desk_send(desk, &message))
+		return 0;
+	if (startup_id)
+		g_hash_table_insert(desk->startup_ids,
+				    GUINT_TO_POINTER(desk->token),
+				    g_strdup(startup_id));
+	return desk->token;
+}
+
+void seamless_launch_cancel(struct seamless *desk, unsigned token)
+{
+	struct seam_message message = {.type = SEAM_LAUNCH_CANCEL};
+	message.launch_cancel.token = token;
+	g_hash_table_remove(desk->startup_ids, GUINT_TO_POINTER(token));
+	desk_send(desk, &message);
 }
 
 unsigned seamless_count(const struct seamless *desk)

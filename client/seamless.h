@@ -56,6 +56,12 @@ struct seamless_handlers {
 	/* An answer to seamless_launch(). text may be NULL. */
 	void (*launched)(unsigned token, gboolean failed, const char *text,
 			 void *data);
+	/* Its first window is on the user's screen. 0: one that was there
+	 * already asks to be seen, for whatever reason. */
+	void (*launch_shown)(unsigned token, void *data);
+	/* Its program has ended before it had a window; text says how. */
+	void (*launch_over)(unsigned token, gboolean failed, const char *text,
+			    void *data);
 	/* Something is wrong with a window (0: none in particular), as the
 	 * other side or we ourselves found; it may go on. */
 	void (*trouble)(unsigned fault, uint32_t window, const char *text,
@@ -89,9 +95,12 @@ void seamless_detach(struct seamless *seamless);
 gboolean seamless_is_attached(const struct seamless *seamless);
 
 /* Starts an application with files (paths in the guest, or NULL); the token
- * comes back with handler `launched`. 0: not now. */
+ * comes back with handler `launched`. 0: not now. Its first window says that
+ * it belongs to startup_id (NULL: none). */
 unsigned seamless_launch(struct seamless *seamless, const char *app,
-			 const char *const *files);
+			 const char *const *files, const char *startup_id);
+/* Ends it, unless it has a window. */
+void seamless_launch_cancel(struct seamless *seamless, unsigned token);
 /* Takes a file of this computer's into the guest, one at a time. FALSE: it
  * cannot be, and no handler is called. What the guest changes in it comes
  * back as long as this lives. */
