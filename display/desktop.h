@@ -93,6 +93,7 @@ struct desktop_change {
 	const uint16_t *rows;
 	const struct damage *all; /* for who carries no moves out */
 	bool laid_out; /* size or heads changed: all is new, without moves */
+	bool awaited;  /* by someone who pressed something a moment ago */
 };
 
 /* Makes what was written so far the frame that is read. Returns whether it

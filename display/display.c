@@ -40,6 +40,12 @@ static void on_jobs_ready(void *data)
 	flush_viewers(data);
 }
 
+/* Whether someone has pressed something a moment ago. */
+static bool is_awaited(const struct display *self, gint64 now_us)
+{
+	return self->pressed && now_us - self->pressed < ANSWER_US;
+}
+
 static gboolean end_round(gpointer data)
 {
 	struct display *self = data;
@@ -54,6 +60,7 @@ static gboolean end_round(gpointer data)
 	self->layout_serial = desktop_layout_serial(self->desktop);
 	if (painted) {
 		gint64 now = g_get_monotonic_time();
+		change.awaited = is_awaited(self, now);
 		activity_note(self->activity, self->desktop, &change, now);
 		film_look(self->film, self->activity, self->desktop, now);
 		for (guint i = 0; i < self->viewers->len; i++) {
@@ -232,9 +239,7 @@ static void on_prompt(void *data, unsigned head, const struct rect *part,
 		      gint64 told_us)
 {
 	struct display *self = data;
-	if (self->input > told_us ||
-	    (self->pressed &&
-	     g_get_monotonic_time() - self->pressed < ANSWER_US))
+	if (self->input > told_us || is_awaited(self, g_get_monotonic_time()))
 		desktop_prompt(self->desktop, head, part);
 }
 

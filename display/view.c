@@ -94,13 +94,18 @@ static void note_rows(struct view *self, const struct desktop_change *change)
 		}
 }
 
-static void note_echo(struct view *self, const struct damage *damage,
+/* Where someone types on, tiles are hot, too: a counter, a password's dots, a
+ * key that repeats. Then a frame that is small as a whole is the answer. */
+static void note_echo(struct view *self, const struct desktop_change *change,
 		      const struct damage *hot)
 {
+	const struct damage *damage = change->damage;
 	size_t words = (size_t)damage->words * damage->rows;
 	bool comparable =
 	    hot->columns == damage->columns && hot->rows == damage->rows;
 	unsigned calm = 0;
+	if (change->awaited && damage_count(damage) <= ECHO_TILES)
+		comparable = false;
 	for (size_t i = 0; i < words && calm <= ECHO_TILES; i++)
 		calm += __builtin_popcountll(damage->bits[i] &
 					     ~(comparable ? hot->bits[i] : 0));
@@ -134,7 +139,7 @@ void view_changed(struct view *self, const struct desktop_change *change,
 		       (size_t)self->stale.columns * self->stale.rows * 2);
 	note_rows(self, change);
 	damage_join(&self->stale, change->damage);
-	note_echo(self, change->damage, activity_hot(activity));
+	note_echo(self, change, activity_hot(activity));
 }
 
 /* ---- choosing ---- */

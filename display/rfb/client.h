@@ -78,7 +78,11 @@ struct rfb_client {
 	unsigned parts;     /* rectangles of pixels in `plan` */
 	unsigned marks;     /* ends of updates in it that the client answers */
 	gint64 marked_us;   /* the last of these was planned */
-	unsigned streams;   /* RFB_STREAM_* that have begun */
+	unsigned
+	    near_most; /* updates that a near client may have, unanswered */
+	unsigned near_spare;           /* answers since it last ran dry */
+	bool near_held;                /* an update waits for its answer */
+	unsigned streams;              /* RFB_STREAM_* that have begun */
 	unsigned cost[VIEW_EXACT + 1]; /* bytes for 1024 pixels, of lately */
 	int quality;                   /* of JPEG as the line allows, 1..100 */
 	unsigned updates_full, updates_easy; /* since quality_us */
@@ -139,6 +143,9 @@ void rfb_update_changed(struct rfb_client *self,
 void rfb_update_pump(struct rfb_client *self);
 /* A fence of ours has come back: an update was taken in. */
 void rfb_update_arrived(struct rfb_client *self, uint32_t number);
+/* Whether it has so many updates to decode that the next one better waits
+ * here, where it may be overtaken. */
+bool rfb_update_is_supplied(struct rfb_client *self);
 /* Payload of those fences: this byte and the mark's number. */
 #define RFB_UPDATE_FENCE      'u'
 #define RFB_UPDATE_FENCE_SIZE 5

@@ -28,6 +28,7 @@ struct item {
 	GByteArray *bytes; /* message */
 	bool update;       /* message: it begins an update */
 	bool plain;        /* ... that has nothing but parts */
+	bool urgent;       /* ... that answers a key */
 	struct view_part part;
 	struct rfb_style style;
 	struct job *job;  /* part: NULL until begun */
@@ -75,6 +76,7 @@ void rfb_plan_add_update(struct rfb_client *self, const void *bytes,
 	item->type = ITEM_MESSAGE;
 	item->update = true;
 	item->plain = plain;
+	item->urgent = self->plan_in_front;
 	item->bytes = g_byte_array_new();
 	g_byte_array_append(item->bytes, bytes, length);
 	g_queue_push_tail(&self->plan, item);
@@ -273,6 +275,7 @@ bool rfb_plan_carry_out(struct rfb_client *self)
 {
 	gint64 until = g_get_monotonic_time() + SLICE_US, now;
 	size_t most = ahead(self);
+	self->near_held = false;
 	line_keep_short(&self->line, most);
 	line_pace(&self->line, pacer_pace(&self->pacer));
 	while (!self->line.dead && !g_queue_is_empty(&self->plan)) {
@@ -293,6 +296,9 @@ bool rfb_plan_carry_out(struct rfb_client *self)
 		if (part->type == ITEM_PART &&
 		    !(part->job && job_done(part->job)))
 			return true; /* goes on when it is encoded */
+		if (item->type == ITEM_MESSAGE && item->update &&
+		    !item->urgent && rfb_update_is_supplied(self))
+			return true; /* goes on when the client answers */
 		guint before = self->line.out->len;
 		if (item->type == ITEM_PART)
 			append_part(self, item);

@@ -22,6 +22,14 @@
 #define NEAR_COARSE  6u
 #define NEAR_MORE    5u
 #define NEAR_BUSY_US 3000
+/* Of these so many are with it: one is decoded, the next one waits for that.
+ * More would only be what the answer to a key waits behind, but where turns of
+ * its computer's scheduler are longer than an update takes it runs dry, and is
+ * given one more; it is taken back when that has not been needed for so many
+ * answers. */
+#define NEAR_SENT 2u
+#define NEAR_MOST 8u
+#define NEAR_IDLE 32u
 /* One that is far away and asks for each update is given more at once: what
  * can be encoded in its round trip, in pixels per microsecond. */
 #define BATCH_SPEED 100
@@ -75,6 +83,7 @@ void rfb_update_init(struct rfb_client *self)
 	self->encoding = self->cursor_encoding = RFB_ENC_RAW;
 	self->quality_level = -1;
 	self->compress = 2;
+	self->near_most = NEAR_SENT;
 	view_init(&self->view, desktop_width(desktop), desktop_height(desktop));
 	pacer_init(&self->pacer);
 	/* until they are known: an eighth of a byte a pixel, 3 bytes if exact
@@ -155,9 +164,23 @@ void rfb_update_request(struct rfb_client *self, bool incremental,
 	self->requested = true;
 }
 
+/* An answer came while encoded updates were held back: were they too long? */
+static void follow_near(struct rfb_client *self)
+{
+	if (!self->pacer.count) {
+		self->near_most = MIN(self->near_most + 1, NEAR_MOST);
+		self->near_spare = 0;
+	} else if (++self->near_spare >= NEAR_IDLE) {
+		self->near_most = MAX(self->near_most - 1, NEAR_SENT);
+		self->near_spare = 0;
+	}
+}
+
 void rfb_update_arrived(struct rfb_client *self, uint32_t number)
 {
 	pacer_arrived(&self->pacer, number, g_get_monotonic_time());
+	if (self->near_held)
+		follow_near(self);
 }
 
 /* ---- style ---- */
@@ -167,6 +190,12 @@ static bool is_near(const struct rfb_client *self)
 {
 	int64_t rtt = pacer_rtt_us(&self->pacer);
 	return self->continuous && self->can_fence && rtt && rtt < NEAR_US;
+}
+
+bool rfb_update_is_supplied(struct rfb_client *self)
+{
+	self->near_held = is_near(self) && self->pacer.count >= self->near_most;
+	return self->near_held;
 }
 
 static void apply_format(struct rfb_client *self)
@@ -406,6 +435,31 @@ static void mark_last(struct rfb_client *self)
 	rfb_plan_carry_out(self);
 }
 
+/* The end of the parts from `from` on that make an update together. A frame of
+ * a film is one of its own: the rest need not wait until it is encoded, nor, if
+ * it was overtaken by that, keep the answer to a key from overtaking it. */
+static guint part_group(const GArray *parts, guint from, unsigned lead)
+{
+	guint end = from;
+	for (; end < parts->len; end++)
+		if (g_array_index(parts, struct view_part, end).what ==
+		    VIEW_FILM)
+			break;
+	return end == from && end < parts->len && !lead ? end + 1 : end;
+}
+
+static void add_parts(struct rfb_client *self, const GArray *parts, guint from,
+		      guint end, bool coarse)
+{
+	for (guint i = from; i < end; i++) {
+		const struct view_part *part =
+		    &g_array_index(parts, struct view_part, i);
+		struct rfb_style style;
+		style_of(self, part, coarse, &style);
+		rfb_plan_add_part(self, &style, part);
+	}
+}
+
 /* Plans an update if one may begin and there is something to tell. */
 static bool begin_update(struct rfb_client *self)
 {
@@ -479,14 +533,18 @@ static bool begin_update(struct rfb_client *self)
 		g_byte_array_set_size(self->message, 0);
 		return false;
 	}
-	set_count(self, at, count);
-	plan_message(self, count == parts->len && !at);
-	for (guint i = 0; i < parts->len; i++) {
-		const struct view_part *part =
-		    &g_array_index(parts, struct view_part, i);
-		struct rfb_style style;
-		style_of(self, part, coarse, &style);
-		rfb_plan_add_part(self, &style, part);
+	/* what is not parts leads the first update */
+	unsigned lead = count - parts->len;
+	guint end = fenced ? part_group(parts, 0, lead) : parts->len;
+	set_count(self, at, lead + end);
+	plan_message(self, !lead && !at);
+	add_parts(self, parts, 0, end, coarse);
+	for (guint from = end; from < parts->len; from = end) {
+		end = part_group(parts, from, 0);
+		rfb_grow(self->message, 4);
+		set_count(self, 0, end - from);
+		plan_message(self, true);
+		add_parts(self, parts, from, end, coarse);
 	}
 	if (paced) {
 		if (!fenced || full || mark_due(self, now))

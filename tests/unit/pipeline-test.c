@@ -337,14 +337,59 @@ static void test_views(void)
 
 /* ---- order and exactness ---- */
 
-static void commit(struct guest *guest, struct activity *activity,
-		   struct view *view, int64_t now_us)
+static void commit_for(struct guest *guest, struct activity *activity,
+		       struct view *view, int64_t now_us, bool awaited)
 {
 	struct desktop_change change;
 	if (!desktop_commit(guest->desktop, NULL, &change))
 		return;
+	change.awaited = awaited;
 	activity_note(activity, guest->desktop, &change, now_us);
 	view_changed(view, &change, activity);
+}
+
+static void commit(struct guest *guest, struct activity *activity,
+		   struct view *view, int64_t now_us)
+{
+	commit_for(guest, activity, view, now_us, false);
+}
+
+/* A counter that runs is no echo, but where somebody has pressed a key it is:
+ * unless so much else came with it that it is a frame of something. */
+static void test_typing_on(void)
+{
+	struct guest *guest = guest_new();
+	struct activity *activity = activity_new();
+	struct view *view = g_new0(struct view, 1);
+	struct view_wish wish = whole_wish;
+	struct view_part part;
+	struct rect counter = {400, 200, 8, 13}, film = {0, 0, 160, 160};
+	int64_t now = 1000000;
+	view_init(view, WIDTH, HEIGHT);
+	while (view_next(view, guest->desktop, activity, &wish, now, &part))
+		;
+	for (uint32_t press = 0; press < 20; press++, now += 90000) {
+		bool awaited = press >= 10;
+		paint_text(guest, counter, press);
+		send(guest, counter);
+		if (press == 19) {
+			paint_noise(guest, film, press);
+			send(guest, film);
+		}
+		commit_for(guest, activity, view, now, awaited);
+		enum view_what what = view_next(view, guest->desktop, activity,
+						&wish, now, &part);
+		if (press == 19)
+			g_assert_cmpint(what, ==, VIEW_FRESH);
+		else if (awaited || press < 3)
+			g_assert_cmpint(what, ==, VIEW_ECHO);
+		else if (press > 6)
+			g_assert_cmpint(what, ==, VIEW_HOT);
+	}
+	view_finish(view);
+	g_free(view);
+	activity_free(activity);
+	guest_free(guest);
 }
 
 /* A picture that moves without end, a glyph beside it, a photograph that
@@ -673,6 +718,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/moves/drag", test_drag);
 	g_test_add_func("/view/random", test_views);
 	g_test_add_func("/view/priorities", test_priorities);
+	g_test_add_func("/view/typing-on", test_typing_on);
 	for (gsize i = 0; i < G_N_ELEMENTS(lines); i++) {
 		g_autofree char *name = g_strdup_printf(
 		    "/pacer/%gMbit-%gms", lines[i][0], lines[i][1]);
