@@ -24,6 +24,21 @@ oriel-identity_CFLAGS := $(inguest_CFLAGS)
 oriel-identity_LDLIBS := $(inguest_LDLIBS)
 oriel-identity_DIR := libexec
 
+LIBS += folder-mux
+folder-mux_SRC := seamless/folder-mux.c
+folder-mux_CFLAGS := $(inguest_CFLAGS)
+
+PROGRAMS += oriel-folder
+oriel-folder_SRC := seamless/folder.c
+oriel-folder_LIBS := folder-mux
+oriel-folder_CFLAGS := $(inguest_CFLAGS)
+oriel-folder_LDLIBS := $(inguest_LDLIBS)
+oriel-folder_DIR := libexec
+
+FUZZERS += folder-mux-fuzz
+folder-mux-fuzz_SRC := seamless/folder-mux-fuzz.c
+folder-mux-fuzz_LIBS := folder-mux
+
 # The protocol of guest windows, for agent, display process and client.
 LIBS += seamless-wire
 seamless-wire_SRC := seamless/wire.c

@@ -69,19 +69,22 @@ class Webdavd:
             self.port = one.getsockname()[1]
         self.master, self.slave = os.openpty()
         tty.setraw(self.slave)
+        self.log = open(os.path.join(self.folder, "log"), "w+")
+        self.process = self.run()
+        self.guest = socket.socket(socket.AF_UNIX)
+        self.guest.connect(self.path)
+        self.relay = threading.Thread(target=self.carry)
+        self.relay.start()
+
+    def run(self):
         os.mkdir(os.path.join(self.folder, "dev"))
         with open(os.path.join(self.folder, "bus.conf"), "w") as file:
             file.write(BUS)
         with open(os.path.join(self.folder, "avahi.conf"), "w") as file:
             file.write("[server]\nhost-name=guest\n[wide-area]\nenable-wide-area=no\n")
-        self.log = open(os.path.join(self.folder, "log"), "w+")
-        self.process = subprocess.Popen(
+        return subprocess.Popen(
             ["unshare", "-rmpf", "--kill-child", "sh", "-c", OWN, "sh", self.folder, os.ttyname(self.slave), PROGRAM, str(self.port)],
             env=dict(os.environ, PATH=SEARCHED), stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
-        self.guest = socket.socket(socket.AF_UNIX)
-        self.guest.connect(self.path)
-        self.relay = threading.Thread(target=self.carry)
-        self.relay.start()
 
     def carry(self):
         ends = {self.master: self.guest.fileno(), self.guest.fileno(): self.master}
@@ -108,11 +111,14 @@ class Webdavd:
         finally:
             connection.close()
 
+    def end(self):
+        with open("/proc/%d/task/%d/children" % (self.process.pid, self.process.pid)) as file:
+            for child in file.read().split():
+                os.kill(int(child), signal.SIGKILL)  # all of its namespace goes along
+
     def close(self):
         if self.process:
-            with open("/proc/%d/task/%d/children" % (self.process.pid, self.process.pid)) as file:
-                for child in file.read().split():
-                    os.kill(int(child), signal.SIGKILL)  # all of its namespace goes along
+            self.end()
             self.process.wait()
             self.guest.shutdown(socket.SHUT_RDWR)
             self.relay.join()
@@ -121,3 +127,24 @@ class Webdavd:
             os.close(self.slave)
             self.log.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Folder(Webdavd):
+    """What our images have in its place: oriel-folder, which needs no more than the port."""
+
+    def run(self):
+        self.changes = os.path.join(self.folder, "changes")
+        changed = os.path.join(self.folder, "changed")
+        with open(changed, "w") as file:
+            file.write("#!/bin/sh\necho $1 >>%s\n" % self.changes)
+        os.chmod(changed, 0o700)
+        program = os.path.join(os.environ["ORIEL_ROOT"], os.environ["BUILD"], "bin", "oriel-folder")
+        return subprocess.Popen([program, os.ttyname(self.slave), str(self.port), changed],
+                                stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+
+    def changed(self):
+        with open(self.changes) as file:
+            return file.read().split()
+
+    def end(self):
+        self.process.terminate()
