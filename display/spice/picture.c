@@ -5,8 +5,6 @@
  * that takes long it is shown as far as it has come. */
 #include "display/spice/picture.h"
 
-/* Messages encoded ahead of the socket. */
-#define AHEAD_MAX (128u << 10)
 /* Of the main loop at a stretch, before others get their turn. */
 #define SLICE_US 4000
 /* Between two looks at what may have come to rest. */
@@ -111,11 +109,8 @@ static bool go(struct spice_channel *self)
 	gint64 until = g_get_monotonic_time() + SLICE_US, now;
 	do {
 		spice_choose_begin_waiting(self);
-		spice_plan_send(self);
-		if (!self->line.dead && line_queued(&self->line) >= AHEAD_MAX)
-			line_flush(&self->line);
-		if (self->line.dead || line_queued(&self->line) >= AHEAD_MAX)
-			return true; /* goes on when the socket takes more */
+		if (!spice_plan_send(self))
+			return true;
 		now = g_get_monotonic_time();
 		if (!take_next(self, now))
 			break;

@@ -63,8 +63,9 @@ struct item *spice_plan_push(struct picture *picture, enum item_type type);
 void spice_plan_overtake(struct picture *picture);
 void spice_plan_clear(struct picture *picture);
 bool spice_plan_has_film(const struct picture *picture);
-/* Sends what is ready at the front. May fail the channel. */
-void spice_plan_send(struct spice_channel *self);
+/* Sends what is ready at the front, as far as the socket takes it; false: it
+ * takes no more now, and tells when it does. May fail the channel. */
+bool spice_plan_send(struct spice_channel *self);
 
 /* ---- choose.c ---- */
 /* Puts on the plan what is best sent next; false: nothing, or no room. */

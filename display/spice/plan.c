@@ -1,6 +1,17 @@
 /* What was chosen, in the order it goes out. */
 #include "display/spice/picture.h"
 
+/* Messages handed to the socket: enough to keep it busy. */
+#define AHEAD_MAX (128u << 10)
+/* On a line whose rate is known what it takes in so long, but never less: what
+ * lies in a queue cannot be overtaken by the answer to a key. */
+#define AHEAD_US    10000
+#define AHEAD_LEAST 4096u
+/* Pixels over which it is learned what more of their sort cost; more is
+ * believed sooner than less: too little waits nowhere. */
+#define COST_MORE_PIXELS 8192u
+#define COST_LESS_PIXELS 65536u
+
 static void item_free(void *data)
 {
 	struct item *item = data;
@@ -58,13 +69,12 @@ bool spice_plan_has_film(const struct picture *picture)
 
 static void learn_cost(struct picture *picture, const struct item *item)
 {
-	const struct rect *rect = &item->part.rect;
-	guint64 cost = (guint64)job_bytes(item->job)->len * 1024 /
-		       ((guint64)rect->w * rect->h);
-	unsigned *known = &picture->cost[item->part.what];
-	unsigned now = (unsigned)MIN(cost, 8192u);
-	/* more is believed faster than less: too little waits nowhere */
-	*known = MAX((*known * 7 + now) / 8, now / 2);
+	guint64 pixels = (guint64)item->part.rect.w * item->part.rect.h;
+	guint64 cost = (guint64)job_bytes(item->job)->len * 1024 / pixels;
+	guint64 known = picture->cost[item->part.what];
+	guint64 over = cost > known ? COST_MORE_PIXELS : COST_LESS_PIXELS;
+	cost = (known * over + cost * pixels) / (over + pixels);
+	picture->cost[item->part.what] = (unsigned)MIN(cost, 8192u);
 }
 
 static void send_part(struct spice_channel *self, const struct item *item)
@@ -104,17 +114,32 @@ static void send_mark(struct spice_channel *self, const struct item *item,
 	spice_channel_end(self);
 }
 
-void spice_plan_send(struct spice_channel *self)
+static size_t ahead(const struct picture *picture)
+{
+	guint64 rate = pacer_rate(&picture->pacer);
+	if (!rate)
+		return AHEAD_MAX;
+	return CLAMP(rate * AHEAD_US / G_USEC_PER_SEC, AHEAD_LEAST, AHEAD_MAX);
+}
+
+bool spice_plan_send(struct spice_channel *self)
 {
 	struct picture *picture = self->state;
 	struct item *item;
-	while (!self->line.dead &&
-	       (item = g_queue_peek_head(&picture->items))) {
+	size_t most = ahead(picture);
+	line_keep_short(&self->line, most);
+	line_pace(&self->line, pacer_pace(&picture->pacer));
+	while (!self->line.dead) {
+		if (line_queued(&self->line) >= most)
+			line_flush(&self->line);
+		if (self->line.dead || line_queued(&self->line) >= most)
+			return false;
+		item = g_queue_peek_head(&picture->items);
+		if (!item || (item->type == ITEM_PART &&
+			      !(item->job && job_done(item->job))))
+			return true;
 		gint64 now = g_get_monotonic_time();
 		size_t before = line_queued(&self->line);
-		if (item->type == ITEM_PART &&
-		    !(item->job && job_done(item->job)))
-			return;
 		g_queue_pop_head(&picture->items);
 		if (item->type == ITEM_PART) {
 			picture->begun--;
@@ -131,4 +156,5 @@ void spice_plan_send(struct spice_channel *self)
 				   line_queued(&self->line) - before, now);
 		item_free(item);
 	}
+	return false;
 }
