@@ -120,7 +120,7 @@ class OursSpice(Ours):
 
     def __init__(self, recording, **where):
         port = free_port()
-        super().__init__(recording, flags=("--spice", "127.0.0.1:%d" % port), **where)
+        super().__init__(recording, flags=("--spice", "%s:%d" % (where.get("address", "127.0.0.1"), port)), **where)
         self.port = port
 
 
@@ -231,7 +231,7 @@ EndSection
                                     "-logfile", os.path.join(self.folder, "xorg.log"),
                                     env=dict(os.environ, XSPICE_PORT=str(self.port), XSPICE_DISABLE_TICKETING="1",
                                              QXL_NUM_HEADS="1"))
-        if subprocess.run(["xrandr", "--output", "qxl-0", "--mode", "1920x1080"], env=self.env,
+        if subprocess.run([*self.inside, "xrandr", "--output", "qxl-0", "--mode", "1920x1080"], env=self.env,
                           stderr=subprocess.DEVNULL).returncode:
             self.__exit__()
             raise RuntimeError("Xspice did not start, or has no screen of 1920x1080")

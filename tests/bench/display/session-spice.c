@@ -105,6 +105,14 @@ static void on_channel(SpiceSession *spice, SpiceChannel *channel,
 		spice_channel_connect(channel);
 }
 
+static void take_ticket(SpiceSession *spice, const char *ticket_file)
+{
+	g_autofree char *ticket = NULL;
+	if (!g_file_get_contents(ticket_file, &ticket, NULL, NULL))
+		die("no ticket in %s", ticket_file);
+	g_object_set(spice, "password", g_strchomp(ticket), NULL);
+}
+
 struct session *session_open(const char *address, const char *profile,
 			     const char *ticket_file)
 {
@@ -116,6 +124,8 @@ struct session *session_open(const char *address, const char *profile,
 	self->spice = spice_session_new();
 	g_object_set(self->spice, "uri", uri, "enable-audio", FALSE,
 		     "enable-usbredir", FALSE, "enable-smartcard", FALSE, NULL);
+	if (ticket_file)
+		take_ticket(self->spice, ticket_file);
 	g_signal_connect(self->spice, "channel-new", G_CALLBACK(on_channel),
 			 self);
 	if (!spice_session_connect(self->spice))

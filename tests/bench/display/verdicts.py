@@ -138,6 +138,12 @@ def lines(all):
         best = max((r["frames_shown"] / r["seconds"] for r in all.peers("terminal", None, "20 Mb/s")), default=0)
         yield ("20 Mb/s, 40 ms: terminal at least 25 fps, never older than 120 ms", fps >= 25 and ours["oldest_ms"] <= 120,
                "%.1f fps, %.0f ms (best peer %.1f fps)" % (fps, ours["oldest_ms"], best))
+    for ours in all.of("terminal", "oriel-spice", None, "exact", "20 Mb/s"):
+        fps = ours["frames_shown"] / ours["seconds"]
+        peers = all.of("terminal", "Xspice", None, "exact", "20 Mb/s")
+        yield ("SPICE, 20 Mb/s, 40 ms: terminal at least 25 fps, never older than 120 ms", fps >= 25 and ours["oldest_ms"] <= 120,
+               "%.1f fps, %.0f ms%s" % (fps, ours["oldest_ms"], "".join(
+                   " (Xspice %.1f fps, %.0f ms)" % (r["frames_shown"] / r["seconds"], r["oldest_ms"]) for r in peers)))
     for ours in all.of("video", "oriel", None, "exact", "5 Mb/s"):
         best = least(all.peers("video", None, "5 Mb/s"), "key_p95")
         yield ("5 Mb/s, 120 ms, 1%% loss, video (%s): typing p95 at most 270 ms" % ours["profile"],
