@@ -130,6 +130,7 @@ struct agent {
 	POINT atlas_told; /* what COMMIT's coordinates count from */
 	unsigned head;
 	bool atlas_given;
+	bool atlas_over; /* it lies over the only screen */
 	struct canvas atlas_canvas, scratch;
 	int64_t told_full_us;
 

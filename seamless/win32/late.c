@@ -6,7 +6,7 @@ struct late late;
 static OSVERSIONINFOEXW version;
 
 /* Through void *: a FARPROC cast to another signature is a warning. */
-static void *address(const WCHAR *dll, const char *name)
+void *late_address(const WCHAR *dll, const char *name)
 {
 	HMODULE module = GetModuleHandleW(dll);
 	if (!module)
@@ -21,12 +21,12 @@ static void *address(const WCHAR *dll, const char *name)
 void late_open(void)
 {
 	late.set_dpi_context =
-	    address(L"user32.dll", "SetProcessDpiAwarenessContext");
-	late.dpi_for_window = address(L"user32.dll", "GetDpiForWindow");
+	    late_address(L"user32.dll", "SetProcessDpiAwarenessContext");
+	late.dpi_for_window = late_address(L"user32.dll", "GetDpiForWindow");
 	late.set_dpi_awareness =
-	    address(L"shcore.dll", "SetProcessDpiAwareness");
-	late.get_version = address(L"ntdll.dll", "RtlGetVersion");
-	late.wine_version = address(L"ntdll.dll", "wine_get_version");
+	    late_address(L"shcore.dll", "SetProcessDpiAwareness");
+	late.get_version = late_address(L"ntdll.dll", "RtlGetVersion");
+	late.wine_version = late_address(L"ntdll.dll", "wine_get_version");
 	version.dwOSVersionInfoSize = sizeof version;
 	if (late.get_version)
 		late.get_version(&version);

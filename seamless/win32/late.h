@@ -18,6 +18,9 @@ struct late {
 };
 
 extern struct late late;
+/* A function of one of Windows' own DLLs; NULL where there is none. Any time,
+ * any thread. */
+void *late_address(const WCHAR *dll, const char *name);
 void late_open(void);
 /* "Windows 10.0.19045" or "Wine 8.0 as Windows 10.0.19043". */
 const char *late_system(void);

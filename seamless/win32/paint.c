@@ -204,7 +204,7 @@ static bool take_picture(struct window *self, int width, int height,
 	struct canvas view = agent->scratch;
 	view.width = width;
 	view.height = height;
-	if (pixels_read(self, &view) != PIXELS_FAILED) {
+	if (pixels_read(self, &view) == PIXELS_TAKEN) {
 		GdiFlush();
 		/* the size may have changed under our hands */
 		RECT place;
@@ -260,10 +260,17 @@ static void paint(struct window *self, int64_t now)
 	self->look_us = now + pace(self, now);
 	if (settled == 3 && !resized)
 		settled = 1; /* a move has nothing to draw */
+	/* one that DWM draws in the atlas itself must have its place first */
+	if (!keep && pixels_in_place(&self->pixels) &&
+	    (resized || !self->slot.width)) {
+		if (!find_place(self, width, height, resized))
+			return;
+		resized = false;
+	}
 	if (!keep) {
 		bool taken = take_picture(self, width, height, now);
 		/* an answer is owed even where there is no picture to be had */
-		keep = !taken && settled == 2 && self->drawn_width;
+		keep = !taken && settled == 2 && self->committed;
 		if (!taken && !keep) {
 			self->look_us = now + FRAME_US;
 			return;

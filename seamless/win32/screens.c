@@ -57,6 +57,10 @@ static LRESULT CALLBACK on_message(HWND hwnd, UINT message, WPARAM wparam,
 	struct agent *agent =
 	    (struct agent *)GetWindowLongPtrW(hwnd, GWLP_USERDATA);
 	switch (message) {
+	case PIXELS_ARRIVED:
+		if (agent)
+			windows_stir(agent, (HWND)wparam);
+		return 0;
 	case WM_ERASEBKGND:
 		return 1;
 	case WM_MOUSEACTIVATE:
@@ -164,6 +168,7 @@ bool paint_open(struct agent *agent, const RECT *place)
 			   .lpszClassName = L"OrielAgentAtlas"};
 	RegisterClassW(&class);
 	bool over = EqualRect(&agent->atlas_place, &screens.whole);
+	agent->atlas_over = over;
 	const RECT *p = &agent->atlas_place;
 	/* on the only screen clicks must pass through it */
 	agent->atlas_window = CreateWindowExW(
@@ -209,6 +214,7 @@ void paint_follow_screens(struct agent *agent)
 	agent->atlas_place = *p;
 	agent->atlas_told = (POINT){p->left, p->top};
 	agent->head = screens.head;
+	agent->atlas_over = EqualRect(p, &screens.whole);
 	find_room(agent, &screens.whole);
 	SetWindowPos(agent->atlas_window, HWND_TOPMOST, p->left, p->top,
 		     p->right - p->left, p->bottom - p->top, SWP_NOACTIVATE);
