@@ -100,6 +100,11 @@ static void set_owner(struct clipboard *self, struct clipboard_party *owner,
 	}
 }
 
+bool clipboard_allows(const struct clipboard *self, bool into_guest)
+{
+	return into_guest ? self->into_guest : self->out_of_guest;
+}
+
 void clipboard_set_ways(struct clipboard *self, bool into_guest,
 			bool out_of_guest)
 {

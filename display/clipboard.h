@@ -55,6 +55,8 @@ void clipboard_free(struct clipboard *self);
 void clipboard_set_ways(struct clipboard *self, bool into_guest,
 			bool out_of_guest);
 
+bool clipboard_allows(const struct clipboard *self, bool into_guest);
+
 void clipboard_join(struct clipboard *self, struct clipboard_party *party);
 void clipboard_leave(struct clipboard_party *party);
 /* What another party has to paste, in which forms. */

@@ -238,8 +238,8 @@ static bool optional_word(json_t *message, const char *key,
 
 static void allow_files(struct display *display, int ways)
 {
-	const int in = 2, both = 3;
-	agent_allow_files(display_agent(display), ways >= in);
+	const int out = 1, in = 2, both = 3;
+	display_allow_files(display, ways >= in, ways == out || ways == both);
 	ports_allow(display_ports(display), PORT_FOLDER, ways == both);
 }
 

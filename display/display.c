@@ -450,6 +450,19 @@ struct clipboard *display_clipboard(const struct display *self)
 	return self->clipboard;
 }
 
+void display_allow_files(struct display *self, bool into_guest,
+			 bool out_of_guest)
+{
+	self->files_in_barred = !into_guest;
+	self->files_out_barred = !out_of_guest;
+	agent_allow_files(self->agent, into_guest);
+}
+
+bool display_files_allowed(const struct display *self, bool into_guest)
+{
+	return into_guest ? !self->files_in_barred : !self->files_out_barred;
+}
+
 /* ---- the whole ---- */
 
 struct display *display_new(const char *name, const char *vm)

@@ -90,6 +90,10 @@ struct clipboard *display_clipboard(const struct display *self);
 struct audio *display_audio(const struct display *self);
 struct agent *display_agent(const struct display *self);
 struct ports *display_ports(const struct display *self);
+/* Files by whichever way there is; both until this is called. */
+void display_allow_files(struct display *self, bool into_guest,
+			 bool out_of_guest);
+bool display_files_allowed(const struct display *self, bool into_guest);
 const char *display_vm(const struct display *self);
 
 /* Input from a viewer; keycodes as source_key(), buttons a mask with bit

@@ -160,7 +160,7 @@ static bool begin_closed(struct program *self, GError **error)
 		return false;
 	}
 	clipboard_set_ways(display_clipboard(self->display), false, false);
-	agent_allow_files(display_agent(self->display), false);
+	display_allow_files(self->display, false, false);
 	audio_set_ways(display_audio(self->display), false, false);
 	for (enum port_kind kind = 0; kind < PORT_KINDS; kind++)
 		ports_allow(display_ports(self->display), kind, false);

@@ -82,6 +82,17 @@ static const struct field file_end[] = {U32(file_end.token, 1, UINT32_MAX),
 static const struct field file_state[] = {
     ANY32(file_state.token), U8(file_state.state, 0, SEAM_FILE_STATES - 1),
     U32(file_state.taken, 0, SEAM_FILE_MAX), TEXT(file_state.text, 0, 4096)};
+static const struct field clip_offer[] = {
+    U32(clip_offer.kinds, 0, (1u << SEAM_CLIP_KINDS) - 1)};
+static const struct field clip_request[] = {
+    U32(clip_request.token, 1, UINT32_MAX),
+    U8(clip_request.kind, 0, SEAM_CLIP_KINDS - 1),
+    U32(clip_request.offset, 0, SEAM_CLIP_MAX),
+    U32(clip_request.count, 1, SEAM_CLIP_AHEAD)};
+static const struct field clip_data[] = {
+    U32(clip_data.token, 1, UINT32_MAX), U32(clip_data.size, 0, SEAM_CLIP_MAX),
+    U32(clip_data.offset, 0, SEAM_CLIP_MAX),
+    BLOB(clip_data.piece, 0, SEAM_CLIP_PIECE)};
 static const struct field win_create[] = {
     U8(win_create.kind, 0, SEAM_KINDS - 1), ANY32(win_create.parent),
     RECT(win_create.area, 1)};
@@ -206,6 +217,9 @@ static const struct shape shapes[SEAM_TYPES] = {
     [SEAM_FILE_DATA] = SHAPE("FILE_DATA", file_data, false),
     [SEAM_FILE_END] = SHAPE("FILE_END", file_end, false),
     [SEAM_FILE_STATE] = SHAPE("FILE_STATE", file_state, false),
+    [SEAM_CLIP_OFFER] = SHAPE("CLIP_OFFER", clip_offer, false),
+    [SEAM_CLIP_REQUEST] = SHAPE("CLIP_REQUEST", clip_request, false),
+    [SEAM_CLIP_DATA] = SHAPE("CLIP_DATA", clip_data, false),
     [SEAM_SYNC_BEGIN] = BARE("SYNC_BEGIN", false),
     [SEAM_SYNC_END] = BARE("SYNC_END", false),
     [SEAM_WIN_CREATE] = SHAPE("WIN_CREATE", win_create, true),

@@ -33,6 +33,9 @@
 #define SEAM_FILE_MAX    (1u << 30)   /* bytes of one file */
 #define SEAM_FILE_PIECE  32768u       /* of one FILE_DATA */
 #define SEAM_FILE_AHEAD  (128u << 10) /* sent, and not yet taken */
+#define SEAM_CLIP_MAX    (64u << 20)  /* bytes of one clipboard's contents */
+#define SEAM_CLIP_PIECE  32768u       /* of one CLIP_DATA */
+#define SEAM_CLIP_AHEAD  (128u << 10) /* asked for, and not yet there */
 #define SEAM_SCALE_ONE   120          /* scales are in 1/120, as in Wayland */
 
 enum seam_type {
@@ -46,6 +49,9 @@ enum seam_type {
 	SEAM_FILE_DATA,
 	SEAM_FILE_END,
 	SEAM_FILE_STATE,
+	SEAM_CLIP_OFFER,
+	SEAM_CLIP_REQUEST,
+	SEAM_CLIP_DATA,
 	/* guest to client */
 	SEAM_SYNC_BEGIN = 32,
 	SEAM_SYNC_END,
@@ -184,6 +190,20 @@ struct seam_file_state {       /* the receiver's */
 	uint8_t state;         /* enum seam_file_states */
 	uint32_t taken;        /* bytes that are written */
 	struct seam_text text; /* DONE: the path; FAILED: why */
+};
+struct seam_clip_offer {
+	uint32_t kinds; /* a bit for each enum seam_clip_kind; 0: nothing */
+};
+struct seam_clip_request {      /* of what the other side offers */
+	uint32_t token;         /* comes back in the data */
+	uint8_t kind;           /* enum seam_clip_kind */
+	uint32_t offset, count; /* bytes wanted; more of them is asked later */
+};
+struct seam_clip_data {
+	uint32_t token;
+	uint32_t size; /* of the whole; 0: it cannot be had */
+	uint32_t offset;
+	struct seam_blob piece;
 };
 struct seam_win_create {
 	uint8_t kind;
@@ -333,6 +353,13 @@ enum seam_encoding {
 	SEAM_FLAT_BGRX, /* four bytes: the one colour of the whole area */
 	SEAM_ENCODINGS
 };
+enum seam_clip_kind {
+	SEAM_CLIP_TEXT,  /* UTF-8, lines end in LF */
+	SEAM_CLIP_HTML,  /* UTF-8 */
+	SEAM_CLIP_PNG,   /* a picture */
+	SEAM_CLIP_FILES, /* a bundle: seamless/clipcopy.h */
+	SEAM_CLIP_KINDS
+};
 enum seam_file_states {
 	SEAM_FILE_TAKING,
 	SEAM_FILE_DONE,
@@ -361,6 +388,9 @@ struct seam_message {
 		struct seam_file_data file_data;
 		struct seam_file_end file_end;
 		struct seam_file_state file_state;
+		struct seam_clip_offer clip_offer;
+		struct seam_clip_request clip_request;
+		struct seam_clip_data clip_data;
 		struct seam_win_create win_create;
 		struct seam_win_props win_props;
 		struct seam_picture picture;

@@ -2,6 +2,7 @@
  * the wire's parser before it comes here; what is passed on goes as it came,
  * except COMMIT, whose atlas ends here. */
 #include "display/windows/private.h"
+#include "display/windows/ways.h"
 
 #include <string.h>
 
@@ -74,9 +75,10 @@ static void take_agent_hello(struct windows *self,
 				 "update the image or the server.");
 }
 
+/* Files and the clipboard, either way. */
 static bool is_file(unsigned type)
 {
-	return type >= SEAM_FILE_BEGIN && type <= SEAM_FILE_STATE;
+	return type >= SEAM_FILE_BEGIN && type <= SEAM_CLIP_DATA;
 }
 
 /* What of the agent's goes to the client as it is. */
@@ -148,7 +150,7 @@ void windows_from_agent(void *data, const struct seam_message *message,
 	default:
 		break;
 	}
-	if (passes_to_client(message->type))
+	if (passes_to_client(message->type) && ways_from_agent(self, message))
 		pipe_put(self->client, bytes, size);
 	if (pipe_queued(self->client) > CLIENT_QUEUE)
 		pipe_hold(self->port, true); /* until it is drained */
@@ -252,6 +254,8 @@ void windows_from_client(void *data, const struct seam_message *message,
 	if (!passes || !self->port || !self->agent)
 		return;
 	note_from_client(self, message);
+	if (!ways_from_client(self, message))
+		return;
 	pipe_put(self->port, bytes, size);
 	if (pipe_queued(self->port) > PORT_QUEUE)
 		pipe_hold(self->client, true);

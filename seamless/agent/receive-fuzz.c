@@ -150,8 +150,15 @@ static void op_file(const struct seam_message *message, void *data)
 	     message->type <= SEAM_FILE_STATE);
 }
 
+static void op_clip(const struct seam_message *message, void *data)
+{
+	must(message->type >= SEAM_CLIP_OFFER &&
+	     message->type <= SEAM_CLIP_DATA);
+}
+
 static const struct receive_ops ops = {
     .find = op_find,
+    .clip = op_clip,
     .send = op_send,
     .drop = op_drop,
     .hello = op_hello,

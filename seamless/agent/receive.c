@@ -147,6 +147,12 @@ void receive_message(struct receive *self, const struct seam_message *message)
 	case SEAM_FILE_STATE:
 		ops->file(message, self->data);
 		return;
+	case SEAM_CLIP_OFFER:
+	case SEAM_CLIP_REQUEST:
+	case SEAM_CLIP_DATA:
+		if (ops->clip)
+			ops->clip(message, self->data);
+		return;
 	case SEAM_FOCUS: {
 		struct peer_window *window =
 		    message->window ? ops->find(message->window, self->data)

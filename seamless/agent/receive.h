@@ -49,6 +49,8 @@ struct receive_ops {
 	void (*launch_cancel)(uint32_t token, void *data); /* optional */
 	/* FILE_BEGIN, _DATA, _END or _STATE */
 	void (*file)(const struct seam_message *message, void *data);
+	/* CLIP_OFFER, _REQUEST or _DATA. Optional. */
+	void (*clip)(const struct seam_message *message, void *data);
 };
 
 struct receive {

@@ -69,6 +69,13 @@ static struct seam_message example(unsigned type)
 	case SEAM_FILE_STATE:
 		m.file_state = (struct seam_file_state){7, 1, 5, text};
 		break;
+	case SEAM_CLIP_REQUEST:
+		m.clip_request =
+		    (struct seam_clip_request){7, SEAM_CLIP_PNG, 5, 32768};
+		break;
+	case SEAM_CLIP_DATA:
+		m.clip_data = (struct seam_clip_data){7, 5, 0, {windows, 5}};
+		break;
 	case SEAM_GEOM_REQ:
 		m.geom_req.area = area;
 		break;

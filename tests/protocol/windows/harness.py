@@ -4,7 +4,7 @@ Guest     oriel-display with a played machine (display1-player): paints the
           atlas, speaks on the port org.oriel.seamless.0
 Client    the other end of --windows, spoken by hand
 """
-import collections, importlib.util, os, shutil, socket, sys, tempfile, threading
+import collections, importlib.util, json, os, shutil, socket, sys, tempfile, threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
@@ -103,6 +103,17 @@ class Guest:
         self.hellos = 0
         self.lock = threading.RLock()
         self.player.say("port-open 1")
+
+    def policy(self, **members):
+        with socket.socket(socket.AF_UNIX) as control:
+            control.settimeout(30)
+            control.connect(self.program.control_path)
+            control.sendall(json.dumps(dict(members, op="policy", id=1)).encode() + b"\n")
+            for line in control.makefile("r"):
+                answer = json.loads(line)
+                if answer.get("id") == 1:
+                    assert answer.get("ok"), answer
+                    return
 
     def listen(self):
         """What the port brought since, as messages."""

@@ -10,6 +10,8 @@ TYPES = {
     "PING": (2, "value"), "PONG": (3, "value"), "ERROR": (4, "code text:t"), "DESTROY_ACK": (5, ""),
     "FILE_BEGIN": (6, "token size writable:b name:t"), "FILE_DATA": (7, "token offset piece:d"),
     "FILE_END": (8, "token cancelled:b"), "FILE_STATE": (9, "token state:b taken text:t"),
+    "CLIP_OFFER": (10, "kinds"), "CLIP_REQUEST": (11, "token kind:b offset count"),
+    "CLIP_DATA": (12, "token size offset piece:d"),
     "SYNC_BEGIN": (32, ""), "SYNC_END": (33, ""),
     "WIN_CREATE": (34, "kind:b parent area:r"),
     "WIN_PROPS": (35, "title:t app_id:t role:t pid transient_for traits states type:b opacity:b min_width min_height "
