@@ -100,8 +100,8 @@ gtk-windows_PKG := gtk+-3.0
 x-toy_SRC := tests/tools/x-toy.c
 x-toy_PKG := x11 xext glib-2.0
 seamless-peer_SRC := $(addprefix tests/tools/,seamless-peer.c \
-	seamless-peer-commands.c)
-seamless-peer_LIBS := seamless-wire common
+	seamless-peer-commands.c seamless-peer-transfer.c)
+seamless-peer_LIBS := clipcopy filecopy seamless-wire common
 seamless-peer_PKG := x11 xcomposite gio-unix-2.0 jansson
 
 TESTS += seamless-agent-test

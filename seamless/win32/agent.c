@@ -74,6 +74,7 @@ static void forget_peer(struct agent *self)
 		window_forget_peer(self->windows[i]);
 	slots_forget_peer(self);
 	apps_forget_peer(self);
+	clipboard_forget_peer(self);
 	self->cursor_stale = true;
 	self->secure_told = false;
 	self->held = NULL;
@@ -190,6 +191,11 @@ static void op_file(const struct seam_message *message, void *data)
 	agent_send(data, &answer);
 }
 
+static void op_clip(const struct seam_message *message, void *data)
+{
+	clipboard_message(data, message);
+}
+
 static const struct receive_ops receive_ops = {
     .find = op_find,
     .send = op_send,
@@ -210,6 +216,7 @@ static const struct receive_ops receive_ops = {
     .destroy_acked = op_destroy_acked,
     .launch = op_launch,
     .file = op_file,
+    .clip = op_clip,
 };
 
 static void on_opened(void *data)
@@ -300,6 +307,7 @@ int64_t agent_step(struct agent *self)
 	windows_announce(self);
 	due = sooner(due, paint_all(self, time_now()));
 	cursor_send(self);
+	due = sooner(due, clipboard_step(self, time_now()));
 	bool told = apps_send(self);
 	if (!told)
 		due = 0;
@@ -353,6 +361,7 @@ bool agent_open(struct agent *self, const RECT *atlas)
 	events_start(self);
 	input_open(self);
 	apps_open(self);
+	clipboard_open(self);
 	windows_look(self);
 	return true;
 }
@@ -366,6 +375,7 @@ void agent_close(struct agent *self)
 	self->peer_ready = false;
 	while (self->n_windows)
 		window_free(self->windows[self->n_windows - 1]);
+	clipboard_close(self);
 	apps_close(self);
 	paint_close(self);
 }

@@ -151,6 +151,7 @@ struct agent {
 	bool cursor_hidden, cursor_stale;
 
 	struct apps *apps;
+	struct clipboard *clipboard;
 };
 
 /* agent.c */
@@ -250,6 +251,15 @@ void input_release_all(struct agent *agent);
 
 /* cursor.c */
 void cursor_send(struct agent *agent);
+
+/* clipboard.c */
+void clipboard_open(struct agent *agent);
+void clipboard_close(struct agent *agent);
+void clipboard_forget_peer(struct agent *agent);
+void clipboard_message(struct agent *agent, const struct seam_message *message);
+/* A CLIP_SAYS of clip-window.h has come to the atlas's window. */
+void clipboard_said(struct agent *agent, WPARAM what, LPARAM value);
+int64_t clipboard_step(struct agent *agent, int64_t now);
 
 /* apps.c, launch.c */
 void apps_open(struct agent *agent);

@@ -4,8 +4,8 @@
 WIN32 := $(BUILD)/win32
 win32_archs := x86_64 i686
 
-win32_SRC := seamless/wire.c seamless/agent/atlas.c seamless/agent/receive.c \
-	seamless/agent/turn.c $(filter-out %/hook.c,$(wildcard seamless/win32/*.c))
+win32_SRC := seamless/wire.c seamless/clipcopy.c seamless/agent/atlas.c seamless/agent/receive.c \
+	seamless/agent/turn.c $(filter-out %/hook.c %-fuzz.c,$(wildcard seamless/win32/*.c))
 # not the tree's own flags: another compiler, and the same bytes everywhere
 win32_CFLAGS := -std=gnu17 -O2 -g0 $(WARN) -fstack-protector-strong -I. \
 	-D_WIN32_WINNT=0x0601 -D__USE_MINGW_ANSI_STDIO=1 \
@@ -29,7 +29,7 @@ $(WIN32)/$(1)/oriel-hook.dll: $(WIN32)/$(1)/obj/seamless/win32/hook.o
 	$(Q)$(1)-w64-mingw32-gcc -shared $(win32_LDFLAGS) -o $$@ $$^ -luser32
 $(WIN32)/$(1)/win-toy.exe: $(WIN32)/$(1)/obj/tests/tools/win-toy.o
 	$(call say,LINK,$$@)
-	$(Q)$(1)-w64-mingw32-gcc $(win32_LDFLAGS) -o $$@ $$^ -lgdi32 -luser32 -lole32 -luuid
+	$(Q)$(1)-w64-mingw32-gcc $(win32_LDFLAGS) -o $$@ $$^ -lgdi32 -luser32 -lole32 -luuid -lshell32
 agent-win32: $(WIN32)/$(1)/oriel-agent.exe $(WIN32)/$(1)/oriel-hook.dll
 endef
 .PHONY: agent-win32
@@ -62,5 +62,20 @@ win32-keys-test_PKG := glib-2.0
 TESTS += win32-damage-test
 win32-damage-test_SRC := tests/unit/win32-damage-test.c seamless/win32/damage.c
 win32-damage-test_PKG := glib-2.0
+
+# What programs put on the clipboard, and its way over the protocol.
+LIBS += clipcopy
+clipcopy_SRC := seamless/clipcopy.c
+
+TESTS += clip-formats-test
+clip-formats-test_SRC := tests/unit/clip-formats-test.c \
+	seamless/win32/clip-formats.c
+clip-formats-test_LIBS := clipcopy seamless-wire
+clip-formats-test_PKG := glib-2.0
+
+FUZZERS += clip-formats-fuzz
+clip-formats-fuzz_SRC := seamless/win32/clip-formats-fuzz.c \
+	seamless/win32/clip-formats.c
+clip-formats-fuzz_LIBS := clipcopy seamless-wire
 
 -include $(shell find $(WIN32) -name "*.d" 2>/dev/null)

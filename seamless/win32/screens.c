@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "seamless/win32/agent.h"
+#include "seamless/win32/clip-window.h"
 #include "seamless/win32/log.h"
 
 #define ATLAS_MAX (33u << 20) /* pixels, as QEMU hands them on */
@@ -60,6 +61,10 @@ static LRESULT CALLBACK on_message(HWND hwnd, UINT message, WPARAM wparam,
 	case PIXELS_ARRIVED:
 		if (agent)
 			windows_stir(agent, (HWND)wparam);
+		return 0;
+	case CLIP_SAYS:
+		if (agent)
+			clipboard_said(agent, wparam, lparam);
 		return 0;
 	case WM_ERASEBKGND:
 		return 1;

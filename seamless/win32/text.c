@@ -137,3 +137,23 @@ void text_to_id(const WCHAR *from, char *to, size_t room)
 	}
 	to[used] = 0;
 }
+
+void text_remove_folder(const WCHAR *folder)
+{
+	WIN32_FIND_DATAW data;
+	WCHAR *pattern = text_join(folder, L"\\*", NULL);
+	HANDLE found =
+	    pattern ? FindFirstFileW(pattern, &data) : INVALID_HANDLE_VALUE;
+	free(pattern);
+	if (found != INVALID_HANDLE_VALUE) {
+		do {
+			WCHAR *path =
+			    text_join(folder, L"\\", data.cFileName, NULL);
+			if (path)
+				DeleteFileW(path);
+			free(path);
+		} while (FindNextFileW(found, &data));
+		FindClose(found);
+	}
+	RemoveDirectoryW(folder);
+}

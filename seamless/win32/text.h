@@ -19,5 +19,7 @@ bool text_same(const WCHAR *a, const WCHAR *b); /* case does not count */
 bool text_ends(const WCHAR *text, const WCHAR *end);
 /* The last part of a path, without its extension where `stem`. */
 void text_file_name(const WCHAR *path, bool stem, WCHAR *to, size_t room);
+/* A folder with the files in it, but no folders. */
+void text_remove_folder(const WCHAR *folder);
 /* Lower-case ASCII that any file system takes: letters, digits, . _ - */
 void text_to_id(const WCHAR *from, char *to, size_t room);

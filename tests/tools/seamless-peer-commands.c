@@ -19,6 +19,9 @@ const char peer_help[] =
     "touch ID FINGER PHASE X Y\n"
     "outputs X,Y,W,H[,SCALE] ...      screens\n"
     "keymap LAYOUT | launch TOKEN APP [FILE...] | ping N\n"
+    "copy [KIND FILE]...              offers; KIND: text html png files\n"
+    "paste KIND FILE                  what the guest offers, into FILE\n"
+    "file TOKEN WRITABLE PATH | take-files FOLDER\n"
     "void                             the head is about to change\n"
     "verify                           atlas against pixmaps, each window\n"
     "redirect                         covered windows keep their pictures: "
@@ -143,6 +146,8 @@ static bool command(char **argv)
 			send_bare(bare[i].type, id);
 			return true;
 		}
+	if (transfer_command(argv))
+		return true;
 	if (strcmp(name, "hello") == 0) {
 		send_hello();
 	} else if (strcmp(name, "configure") == 0 && w) {

@@ -387,12 +387,9 @@ static void take(const struct seam_message *m)
 			      (int)m->launch_over.failed, "text",
 			      text_of(m->launch_over.text)));
 		return;
-	case SEAM_FILE_BEGIN:
-	case SEAM_FILE_DATA:
-	case SEAM_FILE_END:
-	case SEAM_FILE_STATE: /* of no window; files.test has a client */
-		return;
 	}
+	if (transfer_message(m))
+		return;
 	struct win *w = find(m->window);
 	if (w)
 		take_windowed(w, m);

@@ -42,5 +42,9 @@ void configure(struct win *w, struct seam_rect area, uint32_t states);
 void verify(void);
 void picture(const struct win *w, const char *path);
 
+/* seamless-peer-transfer.c: false: it is not about the clipboard or files */
+bool transfer_message(const struct seam_message *message);
+bool transfer_command(char **argv);
+
 gboolean peer_on_command(GIOChannel *channel, GIOCondition condition,
 			 gpointer data);

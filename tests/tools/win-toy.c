@@ -14,6 +14,7 @@
 #define COBJMACROS
 #include <windows.h>
 
+#include <shellapi.h>
 #include <shlobj.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,6 +35,10 @@ static const char help[] =
     "enable NAME 0|1 | activate NAME | menu NAME X Y | hang MS\n"
     "cursor NAME SHAPE          IDC_ number\n"
     "link FILE TARGET ARGUMENTS [DESCRIPTION]    a .lnk; + is a space\n"
+    "copy text TEXT | copy html TEXT | copy dib W H SEED | copy files "
+    "PATH...\n"
+    "paste text|html|dib|png|files   \"clip ...\" each\n"
+    "has KIND                   \"has 1\" where the clipboard has it\n"
     "where NAME                 \"at NAME X Y W H STYLE EXSTYLE\"\n"
     "windows                    \"win HWND XID ORIEL X Y W H TITLE\" each\n"
     "foreground                 \"fore NAME\"\n"
@@ -355,6 +360,170 @@ static void menu(struct toy *toy, int x, int y)
 	DestroyMenu(bar);
 }
 
+/* ---- the clipboard ---- */
+
+static HGLOBAL global_of(const void *bytes, size_t size)
+{
+	HGLOBAL handle = GlobalAlloc(GMEM_MOVEABLE, size);
+	memcpy(GlobalLock(handle), bytes, size);
+	GlobalUnlock(handle);
+	return handle;
+}
+
+static void spaces(char *text)
+{
+	for (; *text; text++)
+		if (*text == '+')
+			*text = ' ';
+		else if (*text == '^')
+			*text = '\n';
+}
+
+static void copy_dib(int width, int height, unsigned seed)
+{
+	size_t size = sizeof(BITMAPINFOHEADER) + (size_t)(width * height) * 4;
+	BITMAPINFOHEADER *header = calloc(1, size);
+	uint32_t *pixels = (uint32_t *)(header + 1), state = seed;
+	*header = (BITMAPINFOHEADER){.biSize = sizeof *header,
+				     .biWidth = width,
+				     .biHeight = height,
+				     .biPlanes = 1,
+				     .biBitCount = 32};
+	for (int i = 0; i < width * height; i++)
+		pixels[i] = noise(&state);
+	SetClipboardData(CF_DIB, global_of(header, size));
+	free(header);
+}
+
+static void copy_files(char **argv, int argc)
+{
+	WCHAR list[4096] = L"";
+	size_t used = sizeof(DROPFILES) / sizeof *list;
+	DROPFILES *drop = (DROPFILES *)list;
+	*drop = (DROPFILES){.pFiles = sizeof *drop, .fWide = TRUE};
+	for (int i = 2; i < argc; i++) {
+		spaces(argv[i]);
+		wide(argv[i], list + used, MAX_PATH);
+		used += wcslen(list + used) + 1;
+	}
+	list[used++] = 0;
+	SetClipboardData(CF_HDROP, global_of(list, used * sizeof *list));
+}
+
+static void copy(char **argv, int argc)
+{
+	WCHAR text[2048] = L"";
+	const char *what = argv[1];
+	while (!OpenClipboard(control))
+		Sleep(10);
+	EmptyClipboard();
+	if (strcmp(what, "text") == 0 && argc > 2) {
+		spaces(argv[2]);
+		wide(argv[2], text, 2048);
+		SetClipboardData(
+		    CF_UNICODETEXT,
+		    global_of(text, (wcslen(text) + 1) * sizeof *text));
+	} else if (strcmp(what, "html") == 0 && argc > 2) {
+		char html[2048];
+		spaces(argv[2]);
+		int n = (int)strlen(argv[2]);
+		int size = snprintf(html, sizeof html,
+				    "Version:0.9\r\nStartHTML:-1\r\n"
+				    "EndHTML:-1\r\nStartFragment:%06d\r\n"
+				    "EndFragment:%06d\r\n%s",
+				    81, 81 + n, argv[2]);
+		SetClipboardData(RegisterClipboardFormatW(L"HTML Format"),
+				 global_of(html, (size_t)size + 1));
+	} else if (strcmp(what, "dib") == 0 && argc > 4) {
+		copy_dib(atoi(argv[2]), atoi(argv[3]), (unsigned)atoi(argv[4]));
+	} else if (strcmp(what, "files") == 0) {
+		copy_files(argv, argc);
+	}
+	CloseClipboard();
+}
+
+static uint32_t sum_of(const uint8_t *bytes, size_t size)
+{
+	uint32_t sum = 2166136261u;
+	for (size_t i = 0; i < size; i++)
+		sum = (sum ^ bytes[i]) * 16777619u;
+	return sum;
+}
+
+static void say_file(const WCHAR *path)
+{
+	char utf8[1024];
+	uint8_t *bytes = malloc(65 << 20);
+	DWORD n = 0;
+	HANDLE file = CreateFileW(path, GENERIC_READ, FILE_SHARE_READ, NULL,
+				  OPEN_EXISTING, 0, NULL);
+	if (file != INVALID_HANDLE_VALUE) {
+		ReadFile(file, bytes, 65 << 20, &n, NULL);
+		CloseHandle(file);
+	}
+	WideCharToMultiByte(CP_UTF8, 0, path, -1, utf8, sizeof utf8, NULL,
+			    NULL);
+	say("clip file %lu %lu %s", (unsigned long)n,
+	    (unsigned long)sum_of(bytes, n), utf8);
+	free(bytes);
+}
+
+static UINT format_of(const char *what)
+{
+	return strcmp(what, "text") == 0    ? CF_UNICODETEXT
+	       : strcmp(what, "dib") == 0   ? CF_DIB
+	       : strcmp(what, "files") == 0 ? CF_HDROP
+	       : strcmp(what, "png") == 0
+		   ? RegisterClipboardFormatW(L"PNG")
+		   : RegisterClipboardFormatW(L"HTML Format");
+}
+
+static void paste(const char *what)
+{
+	UINT format = format_of(what);
+	while (!OpenClipboard(control))
+		Sleep(10);
+	HANDLE handle = GetClipboardData(format);
+	uint8_t *data = handle ? GlobalLock(handle) : NULL;
+	if (!data) {
+		say("clip nothing");
+	} else if (format == CF_UNICODETEXT) {
+		char utf8[4096];
+		WideCharToMultiByte(CP_UTF8, 0, (WCHAR *)data, -1, utf8,
+				    sizeof utf8, NULL, NULL);
+		for (char *p = utf8; *p; p++)
+			*p = *p == '\r' ? '~' : *p == '\n' ? '^' : *p;
+		say("clip text %s", utf8);
+	} else if (format == CF_DIB) {
+		BITMAPINFOHEADER *h = (BITMAPINFOHEADER *)data;
+		/* of the pixels alone, without what stands for alpha */
+		size_t count = (size_t)h->biWidth * (size_t)abs(h->biHeight);
+		size_t at = h->biSize;
+		if (h->biCompression == BI_BITFIELDS && h->biSize == 40)
+			at += 12;
+		uint32_t *p = (uint32_t *)(data + at);
+		for (size_t i = 0; i < count; i++)
+			p[i] &= 0xffffff;
+		say("clip dib %ld %ld %lu", h->biWidth, labs(h->biHeight),
+		    (unsigned long)sum_of(data + at, count * 4));
+	} else if (format == CF_HDROP) {
+		UINT n = DragQueryFileW((HDROP)handle, 0xffffffff, NULL, 0);
+		for (UINT i = 0; i < n; i++) {
+			WCHAR path[MAX_PATH];
+			DragQueryFileW((HDROP)handle, i, path, MAX_PATH);
+			say_file(path);
+		}
+	} else {
+		size_t size = GlobalSize(handle);
+		say("clip bytes %lu %.*s", (unsigned long)size,
+		    data[0] < 0x20 || data[0] > 0x7e ? 0 : (int)size,
+		    (char *)data);
+	}
+	if (data)
+		GlobalUnlock(handle);
+	CloseClipboard();
+}
+
 /* 1 done, 0 unknown, -1 has answered itself */
 static int act(char **argv, int argc)
 {
@@ -386,6 +555,12 @@ static int act(char **argv, int argc)
 		say("done");
 		Sleep((DWORD)atoi(argv[1]));
 		return -1;
+	} else if (strcmp(name, "copy") == 0 && argc > 1) {
+		copy(argv, argc);
+	} else if (strcmp(name, "paste") == 0 && argc > 1) {
+		paste(argv[1]);
+	} else if (strcmp(name, "has") == 0 && argc > 1) {
+		say("has %d", IsClipboardFormatAvailable(format_of(argv[1])));
 	} else if (strcmp(name, "link") == 0) {
 		make_link(argv, argc);
 	} else if (strcmp(name, "quit") == 0) {
