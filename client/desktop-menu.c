@@ -28,6 +28,9 @@ static const struct {
 static const char *const not_in_kiosk[] = {
     "screenshot", "fullscreen", "add-screen", "all-monitors", "folder"};
 
+/* percent; with 125 and 150 what desktops call fractional scaling */
+static const char *const zooms[] = {"100", "125", "150", "175", "200"};
+
 static const char *const mode_names[] = {"follow", "fit", "actual"};
 
 static void on_keys(GSimpleAction *action, GVariant *parameter, gpointer data)
@@ -50,6 +53,22 @@ static void on_mode(GSimpleAction *action, GVariant *value, gpointer data)
 		g_simple_action_set_state(action, value);
 		context->handlers->mode((enum viewer_mode)i, context->data);
 	}
+}
+
+unsigned desktop_menu_zoom(const char *text)
+{
+	for (gsize i = 0; text && i < G_N_ELEMENTS(zooms); i++)
+		if (strcmp(zooms[i], text) == 0)
+			return (unsigned)g_ascii_strtoull(text, NULL, 10);
+	return 100;
+}
+
+static void on_zoom(GSimpleAction *action, GVariant *value, gpointer data)
+{
+	struct context *context = data;
+	const char *text = g_variant_get_string(value, NULL);
+	g_simple_action_set_state(action, value);
+	context->handlers->zoom(desktop_menu_zoom(text), context->data);
 }
 
 static void on_dense(GSimpleAction *action, GVariant *value, gpointer data)
@@ -97,7 +116,7 @@ static void on_grab(GSimpleAction *action, GVariant *value, gpointer data)
 }
 
 GSimpleActionGroup *desktop_menu_actions(
-    enum viewer_mode mode, gboolean dense, gboolean kiosk,
+    enum viewer_mode mode, gboolean dense, unsigned zoom, gboolean kiosk,
     const struct desktop_menu_handlers *handlers, void *data)
 {
 	GSimpleActionGroup *group = g_simple_action_group_new();
@@ -119,6 +138,10 @@ GSimpleActionGroup *desktop_menu_actions(
 	     .change_state = on_statistics},
 	    {.name = "grab", .state = "false", .change_state = on_grab},
 	    {.name = "dense", .state = "false", .change_state = on_dense},
+	    {.name = "zoom",
+	     .parameter_type = "s",
+	     .state = "'100'",
+	     .change_state = on_zoom},
 	    {.name = "mode",
 	     .parameter_type = "s",
 	     .state = "'follow'",
@@ -132,6 +155,10 @@ GSimpleActionGroup *desktop_menu_actions(
 	g_simple_action_set_state(G_SIMPLE_ACTION(g_action_map_lookup_action(
 				      G_ACTION_MAP(group), "dense")),
 				  g_variant_new_boolean(dense));
+	g_autofree char *percent = g_strdup_printf("%u", zoom);
+	g_simple_action_set_state(G_SIMPLE_ACTION(g_action_map_lookup_action(
+				      G_ACTION_MAP(group), "zoom")),
+				  g_variant_new_string(percent));
 	/* items of absent actions are hidden */
 	for (gsize i = 0; kiosk && i < G_N_ELEMENTS(not_in_kiosk); i++)
 		g_action_map_remove_action(G_ACTION_MAP(group),
@@ -191,6 +218,15 @@ static GMenuModel *main_menu(void)
 	GdkMonitor *monitor = gdk_display_get_monitor(display, 0);
 	if (monitor && gdk_monitor_get_scale_factor(monitor) > 1)
 		g_menu_append(size, "Use _Every Pixel", "desktop.dense");
+	GMenu *zoom = g_menu_new();
+	for (gsize i = 0; i < G_N_ELEMENTS(zooms); i++) {
+		g_autofree char *label = g_strdup_printf("%s %%", zooms[i]);
+		g_autofree char *action =
+		    g_strdup_printf("desktop.zoom::%s", zooms[i]);
+		g_menu_append(zoom, label, action);
+	}
+	g_menu_append_submenu(size, "Pixel Si_ze", G_MENU_MODEL(zoom));
+	g_object_unref(zoom);
 	g_menu_append_section(menu, "Picture", G_MENU_MODEL(size));
 	GMenu *window = g_menu_new();
 	append_hidable(window, "F_ull Screen", "desktop.fullscreen");

@@ -12,6 +12,7 @@ struct desktop_menu_handlers {
 	void (*send_keys)(const unsigned *keysyms, void *data);
 	void (*mode)(enum viewer_mode mode, void *data);
 	void (*dense)(gboolean dense, void *data);
+	void (*zoom)(unsigned percent, void *data);
 	void (*screenshot)(void *data);
 	void (*fullscreen)(void *data);
 	void (*grab)(void *data);
@@ -24,11 +25,15 @@ struct desktop_menu_handlers {
 	void (*disconnect)(void *data);
 };
 
-/* kiosk: what leads out of the desktop is not offered. */
+/* zoom: in percent, one of the menu's, else 100 is shown chosen.
+ * kiosk: what leads out of the desktop is not offered. */
 GSimpleActionGroup *desktop_menu_actions(
-    enum viewer_mode mode, gboolean dense, gboolean kiosk,
+    enum viewer_mode mode, gboolean dense, unsigned zoom, gboolean kiosk,
     const struct desktop_menu_handlers *handlers, void *data);
 void desktop_menu_set_grabbed(GSimpleActionGroup *actions, gboolean grabbed);
+
+/* Of what was remembered; 100 where that is none of the menu's. */
+unsigned desktop_menu_zoom(const char *text);
 
 /* Whether there can be further screens now. */
 void desktop_menu_set_screens(GSimpleActionGroup *actions, gboolean more);

@@ -36,6 +36,15 @@ static void menu_dense(gboolean dense, void *data)
 	servers_set_preference(self->servers, "dense", dense ? "yes" : "no");
 }
 
+static void menu_zoom(unsigned percent, void *data)
+{
+	struct desktop_window *self = data;
+	g_autofree char *text = g_strdup_printf("%u", percent);
+	oriel_viewer_set_zoom(self->viewer, percent / 100.0);
+	screens_set_zoom(self->screens, percent / 100.0);
+	servers_set_preference(self->servers, "zoom", text);
+}
+
 static void menu_screenshot(void *data)
 {
 	struct desktop_window *self = data;
@@ -99,6 +108,7 @@ const struct desktop_menu_handlers desktop_window_menu_handlers = {
     .send_keys = menu_send_keys,
     .mode = menu_mode,
     .dense = menu_dense,
+    .zoom = menu_zoom,
     .screenshot = menu_screenshot,
     .fullscreen = menu_fullscreen,
     .grab = menu_grab,

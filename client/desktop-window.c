@@ -161,12 +161,14 @@ struct desktop_window *desktop_window_new(
 
 	g_autofree char *mode = servers_preference(servers, "mode");
 	g_autofree char *dense = servers_preference(servers, "dense");
+	g_autofree char *kept = servers_preference(servers, "zoom");
+	unsigned zoom = desktop_menu_zoom(kept);
 	enum viewer_mode wanted = g_strcmp0(mode, "fit") == 0 ? VIEWER_FIT
 				  : g_strcmp0(mode, "actual") == 0
 				      ? VIEWER_ACTUAL
 				      : VIEWER_FOLLOW;
 	self->actions = desktop_menu_actions(
-	    wanted, g_strcmp0(dense, "yes") == 0, self->kiosk,
+	    wanted, g_strcmp0(dense, "yes") == 0, zoom, self->kiosk,
 	    &desktop_window_menu_handlers, self);
 	gtk_widget_insert_action_group(GTK_WIDGET(self->window), "desktop",
 				       G_ACTION_GROUP(self->actions));
@@ -188,6 +190,8 @@ struct desktop_window *desktop_window_new(
 	if (wanted != VIEWER_FOLLOW)
 		desktop_window_set_mode(self, wanted);
 	oriel_viewer_set_dense(self->viewer, g_strcmp0(dense, "yes") == 0);
+	oriel_viewer_set_zoom(self->viewer, zoom / 100.0);
+	screens_set_zoom(self->screens, zoom / 100.0);
 
 	desktop_keys_connect(self);
 	g_signal_connect(self->window, "notify::is-active",

@@ -45,3 +45,8 @@ seamless-client-test_LIBS := client filecopy seamless-wire common
 TESTS += client-access-test
 client-access-test_SRC := tests/unit/client-access-test.c
 client-access-test_LIBS := client filecopy seamless-wire common
+
+TESTS += crisp-test
+crisp-test_SRC := tests/unit/crisp-test.c
+crisp-test_LIBS := client
+crisp-test_LDLIBS := -lm

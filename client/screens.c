@@ -22,6 +22,7 @@ struct screens {
 	struct screen all[SESSION_HEADS]; /* the first is not used */
 	enum viewer_mode mode;
 	gboolean dense, dimmed;
+	double zoom;
 };
 
 static struct screen *screen_of(struct screens *screens, int head)
@@ -113,6 +114,7 @@ static void open_screen(struct screen *screen, int width, int height)
 						  ? VIEWER_FIT
 						  : screens->mode);
 	oriel_viewer_set_dense(screen->viewer, screens->dense);
+	oriel_viewer_set_zoom(screen->viewer, screens->zoom);
 	oriel_viewer_set_dimmed(screen->viewer, screens->dimmed);
 	gtk_container_add(GTK_CONTAINER(screen->window),
 			  GTK_WIDGET(screen->viewer));
@@ -232,6 +234,12 @@ void screens_set_dense(struct screens *screens, gboolean dense)
 	EACH(oriel_viewer_set_dense(viewer, dense))
 }
 
+void screens_set_zoom(struct screens *screens, double zoom)
+{
+	screens->zoom = zoom;
+	EACH(oriel_viewer_set_zoom(viewer, zoom))
+}
+
 static struct screen *free_screen(struct screens *screens)
 {
 	int most = screens->session && session_can_resize(screens->session)
@@ -312,6 +320,7 @@ struct screens *screens_new(GtkWindow *desktop, const char *name,
 	screens->name = g_strdup(name);
 	screens->handlers = handlers;
 	screens->data = data;
+	screens->zoom = 1;
 	for (int i = 0; i < SESSION_HEADS; i++) {
 		screens->all[i].screens = screens;
 		screens->all[i].head = i;

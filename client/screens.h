@@ -36,6 +36,7 @@ void screens_resized(struct screens *screens, int head,
 void screens_set_dimmed(struct screens *screens, gboolean dimmed);
 void screens_set_mode(struct screens *screens, enum viewer_mode mode);
 void screens_set_dense(struct screens *screens, gboolean dense);
+void screens_set_zoom(struct screens *screens, double zoom);
 
 /* One more, if the session can have one. */
 gboolean screens_can_add(struct screens *screens);

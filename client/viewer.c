@@ -3,6 +3,7 @@
 #include <gdk/gdkkeysyms.h>
 #include <math.h>
 
+#include "client/crisp.h"
 #include "client/events.h"
 #include "client/viewer-input.h"
 
@@ -10,8 +11,6 @@
 #define RESIZE_QUIET_MS 180
 /* X servers answer larger pointers with an error. */
 #define CURSOR_MAX_PX 128
-/* Above this factor a picture is only smoothed. */
-#define CRISP_MAX 4
 
 struct _OrielViewer {
 	GtkDrawingArea parent;
@@ -21,6 +20,7 @@ struct _OrielViewer {
 	cairo_surface_t *kept; /* last picture, while no session shows one */
 	int guest_width, guest_height;
 	enum viewer_mode mode;
+	double zoom;
 	gboolean dense, dimmed, follows_not;
 	gboolean drawn_any;
 	guint64 draws;
@@ -36,11 +36,11 @@ G_DEFINE_TYPE(OrielViewer, oriel_viewer, GTK_TYPE_DRAWING_AREA)
 
 static guint grab_changed_signal;
 
-/* Device pixels that one guest pixel should take in FOLLOW and ACTUAL. */
+/* Widget units that one guest pixel should take in FOLLOW and ACTUAL. */
 static double natural_scale(OrielViewer *viewer)
 {
 	int factor = gtk_widget_get_scale_factor(GTK_WIDGET(viewer));
-	return viewer->dense ? 1.0 / factor : 1.0;
+	return viewer->dense ? viewer->zoom / factor : viewer->zoom;
 }
 
 struct layout {
@@ -100,38 +100,37 @@ static void fill_scaled(cairo_t *cr, cairo_surface_t *picture, double x,
 	cairo_restore(cr);
 }
 
-/* Between whole factors: pixels first become squares of the next whole one,
- * which are then made a little smaller, so that only their edges blend and
- * letters stay crisp. Only what is to be drawn is blown up. */
+/* Between whole factors; only what is to be drawn is enlarged, in pixels of
+ * the screen, on which the layout begins. */
 static gboolean fill_crisp(cairo_t *cr, cairo_surface_t *picture,
 			   const struct layout *layout, int factor)
 {
-	int by = (int)ceil(layout->scale * factor);
+	double scale = layout->scale * factor;
 	double left, top, right, bottom;
 	cairo_clip_extents(cr, &left, &top, &right, &bottom);
-	int x0 = (int)floor((left - layout->x) / layout->scale) - 1;
-	int y0 = (int)floor((top - layout->y) / layout->scale) - 1;
-	int x1 = (int)ceil((right - layout->x) / layout->scale) + 1;
-	int y1 = (int)ceil((bottom - layout->y) / layout->scale) + 1;
+	int x0 = (int)floor((left - layout->x) * factor);
+	int y0 = (int)floor((top - layout->y) * factor);
+	int x1 = (int)ceil((right - layout->x) * factor);
+	int y1 = (int)ceil((bottom - layout->y) * factor);
 	x0 = MAX(x0, 0);
 	y0 = MAX(y0, 0);
-	x1 = MIN(x1, cairo_image_surface_get_width(picture));
-	y1 = MIN(y1, cairo_image_surface_get_height(picture));
+	x1 = MIN(x1, (int)ceil(cairo_image_surface_get_width(picture) * scale -
+			       1e-6));
+	y1 = MIN(y1, (int)ceil(cairo_image_surface_get_height(picture) * scale -
+			       1e-6));
 	if (x1 <= x0 || y1 <= y0)
 		return TRUE;
-	if (by > CRISP_MAX)
-		return FALSE; /* edges are thin there anyway */
-	cairo_surface_t *large = cairo_image_surface_create(
-	    CAIRO_FORMAT_RGB24, (x1 - x0) * by, (y1 - y0) * by);
-	gboolean good = cairo_surface_status(large) == CAIRO_STATUS_SUCCESS;
+	cairo_surface_t *large =
+	    cairo_image_surface_create(CAIRO_FORMAT_RGB24, x1 - x0, y1 - y0);
+	gboolean good = crisp_enlarge(picture, large, x0, y0, scale);
 	if (good) {
-		cairo_t *up = cairo_create(large);
-		fill_scaled(up, picture, -x0 * by, -y0 * by, by,
-			    CAIRO_FILTER_NEAREST);
-		cairo_destroy(up);
-		fill_scaled(cr, large, layout->x + x0 * layout->scale,
-			    layout->y + y0 * layout->scale, layout->scale / by,
-			    CAIRO_FILTER_BILINEAR);
+		cairo_surface_set_device_scale(large, factor, factor);
+		cairo_set_source_surface(cr, large,
+					 layout->x + (double)x0 / factor,
+					 layout->y + (double)y0 / factor);
+		cairo_pattern_set_filter(cairo_get_source(cr),
+					 CAIRO_FILTER_NEAREST);
+		cairo_paint(cr);
 	}
 	cairo_surface_destroy(large);
 	return good;
@@ -288,6 +287,12 @@ void oriel_viewer_set_mode(OrielViewer *viewer, enum viewer_mode mode)
 enum viewer_mode oriel_viewer_get_mode(OrielViewer *viewer)
 {
 	return viewer->mode;
+}
+
+void oriel_viewer_set_zoom(OrielViewer *viewer, double zoom)
+{
+	viewer->zoom = CLAMP(zoom, 1, VIEWER_ZOOM_MAX);
+	oriel_viewer_set_mode(viewer, viewer->mode);
 }
 
 void oriel_viewer_set_dense(OrielViewer *viewer, gboolean dense)
@@ -606,6 +611,7 @@ static void oriel_viewer_init(OrielViewer *viewer)
 {
 	GtkWidget *widget = GTK_WIDGET(viewer);
 	viewer->input = viewer_input_new();
+	viewer->zoom = 1;
 	viewer->blank = gdk_cursor_new_for_display(gdk_display_get_default(),
 						   GDK_BLANK_CURSOR);
 	gtk_widget_set_can_focus(widget, TRUE);

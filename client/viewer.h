@@ -29,6 +29,10 @@ void oriel_viewer_set_mode(OrielViewer *viewer, enum viewer_mode mode);
 enum viewer_mode oriel_viewer_get_mode(OrielViewer *viewer);
 /* On screens with a scale factor: every device pixel, or sizes as usual. */
 void oriel_viewer_set_dense(OrielViewer *viewer, gboolean dense);
+/* How large a guest's pixel is shown where the size is ours to choose: 1 to
+ * VIEWER_ZOOM_MAX. */
+#define VIEWER_ZOOM_MAX 4.0
+void oriel_viewer_set_zoom(OrielViewer *viewer, double zoom);
 void oriel_viewer_set_dimmed(OrielViewer *viewer, gboolean dimmed);
 gboolean oriel_viewer_has_picture(OrielViewer *viewer);
 

@@ -95,6 +95,7 @@ class Display:
     def __init__(self, width=800, height=600):
         self.width, self.height = width, height
         self.colour = 0x305080
+        self.content = None   # its pixels (BGRX) by width and height, instead of one colour
         self.lock = threading.RLock()
         self.viewers = []
         self.keys = []        # (qnum, keysym, down), in order
@@ -157,8 +158,8 @@ class Viewer:
 
     def pixels(self):
         d = self.display
-        row = struct.pack("<I", d.colour) * d.width
-        return struct.pack(">HHHHi", 0, 0, d.width, d.height, 0) + row * d.height
+        data = d.content(d.width, d.height) if d.content else struct.pack("<I", d.colour) * d.width * d.height
+        return struct.pack(">HHHHi", 0, 0, d.width, d.height, 0) + data
 
     def size_rect(self, reason, status):
         d = self.display
@@ -685,6 +686,12 @@ class Screen:
 
     def shot(self, path):
         subprocess.run(["import", "-window", "root", path], env=self.env, check=True)
+
+    def pixels(self, x, y, width, height):
+        """Rows of (red, green, blue)."""
+        data = subprocess.run(["import", "-window", "root", "-crop", "%dx%d+%d+%d" % (width, height, x, y), "-depth", "8",
+                               "rgb:-"], env=self.env, check=True, capture_output=True).stdout
+        return [[tuple(data[3 * (row * width + at):][:3]) for at in range(width)] for row in range(height)]
 
     def windows(self, title):
         return self.do("search", "--onlyvisible", "--name", title, check=False).split()
