@@ -40,7 +40,8 @@ static const char help[] =
     "                                BIG, SetEnabled ID ON, Fini ID,\n"
     "                                SetVolume ID MUTE HEX, Write ID HEX\n"
     "tone HZ MS | record FILE MS     plays; records 16 bits, one channel\n"
-    "clap HZ COUNT                   a tone and a flash together, each second\n"
+    "clap HZ COUNT [film]            a tone and a flash, each second; in a\n"
+    "                                film that plays meanwhile\n"
     "leds N | relative 0|1           properties\n"
     "hang 0|1                        leave input calls unanswered\n"
     "drop | quit                     close the connection, end\n";
@@ -345,7 +346,8 @@ static bool obey(char **word, unsigned words)
 	    !sound_play(g_ascii_strtod(word[1], NULL), atoi(word[2])))
 		return false;
 	if (strcmp(command, "clap") == 0 && words > 2 &&
-	    !sound_clap(g_ascii_strtod(word[1], NULL), atoi(word[2])))
+	    !sound_clap(g_ascii_strtod(word[1], NULL), atoi(word[2]),
+			words > 3))
 		return false;
 	if (strcmp(command, "record") == 0 && words > 2 &&
 	    !sound_record(word[1], atoi(word[2])))

@@ -87,7 +87,7 @@ void sound_export(QemuDisplay1Audio *audio);
 bool sound_play(double hz, unsigned ms);
 /* Silence, and each second a tone that begins as the first head's corner turns
  * white or black; "clap US" is said then, of the monotonic clock. */
-bool sound_clap(double hz, unsigned count);
+bool sound_clap(double hz, unsigned count, bool film);
 bool sound_record(const char *file, unsigned ms);
 
 /* ---- screen.c ---- */

@@ -112,19 +112,34 @@ bool sound_play(double hz, unsigned ms)
 #define CLAP_PERIOD_MS 1000
 #define CLAP_TONE_MS   150
 #define CLAP_SIDE      32u
+/* A film around the flash, which is a frame of it. */
+#define CLAP_FILM_US (G_USEC_PER_SEC / 30)
+#define CLAP_FILM_W  384u
+#define CLAP_FILM_H  256u
 
 static struct {
 	unsigned left, count;
 	gint64 began_us, done; /* frames */
+	bool film;
+	unsigned pictures; /* of it */
+	gint64 picture_us; /* when the last one was drawn */
 } claps;
 
-static void flash(bool on)
+static void flash(gint64 now)
 {
 	struct head *head = &machine.heads[0];
+	unsigned w = CLAP_SIDE, h = CLAP_SIDE;
+	uint32_t colour = claps.count & 1 ? 0xffffff : 0;
+	if (claps.film) {
+		w = MIN(CLAP_FILM_W, head->width);
+		h = MIN(CLAP_FILM_H, head->height);
+		head_paint(head, "gradient", ++claps.pictures * 7, 0, 0, w, h);
+		claps.picture_us = now;
+	}
 	for (unsigned y = 0; y < CLAP_SIDE; y++)
 		for (unsigned x = 0; x < CLAP_SIDE; x++)
-			head->pixels[y * head->width + x] = on ? 0xffffff : 0;
-	head_send_update(head, 0, 0, CLAP_SIDE, CLAP_SIDE, false);
+			head->pixels[y * head->width + x] = colour;
+	head_send_update(head, 0, 0, w, h, false);
 }
 
 /* As a sound card does: what the time since the last look is worth. */
@@ -142,8 +157,10 @@ static gboolean clap_on(gpointer data)
 		claps.count++;
 		claps.left--;
 		last = claps.done;
-		flash(claps.count & 1);
+		flash(now);
 		say("clap %" G_GINT64_FORMAT, now);
+	} else if (claps.film && now - claps.picture_us >= CLAP_FILM_US) {
+		flash(now);
 	}
 	unsigned frames = (unsigned)(due - claps.done);
 	g_autofree int16_t *samples = g_new0(int16_t, frames * 2 + 1);
@@ -163,13 +180,14 @@ static gboolean clap_on(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
-bool sound_clap(double hz, unsigned count)
+bool sound_clap(double hz, unsigned count, bool film)
 {
 	if (!machine.audio)
 		return false;
 	sound.hz = hz;
 	claps.left = count;
 	claps.count = 0;
+	claps.film = film;
 	claps.done = 0;
 	claps.began_us = g_get_monotonic_time();
 	begin(CLAP_LOOK_MS, clap_on);
