@@ -75,6 +75,8 @@ static void forget_peer(struct agent *self)
 	slots_forget_peer(self);
 	apps_forget_peer(self);
 	clipboard_forget_peer(self);
+	files_forget_peer(self);
+	launches_forget();
 	self->cursor_stale = true;
 	self->secure_told = false;
 	self->held = NULL;
@@ -109,6 +111,7 @@ static void op_hello(const struct seam_hello *hello, void *data)
 	self->peer_ready = self->syncing = true;
 	struct seam_message message = {.type = SEAM_SYNC_BEGIN};
 	agent_send(self, &message);
+	files_greet(self);
 	windows_stir(self, NULL);
 }
 static void op_outputs(struct seam_array outputs, void *data)
@@ -177,20 +180,15 @@ static void op_launch(const struct seam_launch *launch, void *data)
 	launch_app(data, launch);
 }
 
-/* Not taken yet: its sync does not say that it does, and a client that asks
- * all the same is told. */
 static void op_file(const struct seam_message *message, void *data)
 {
-	if (message->type != SEAM_FILE_BEGIN)
-		return;
-	struct seam_message answer = {.type = SEAM_FILE_STATE};
-	answer.file_state.token = message->file_begin.token;
-	answer.file_state.state = SEAM_FILE_FAILED;
-	answer.file_state.text =
-	    seam_text_of("This machine takes no files yet.", 4096);
-	agent_send(data, &answer);
+	files_message(data, message);
 }
-
+static void op_launch_cancel(uint32_t token, void *data)
+{
+	(void)data;
+	launches_cancel(token);
+}
 static void op_clip(const struct seam_message *message, void *data)
 {
 	clipboard_message(data, message);
@@ -216,6 +214,7 @@ static const struct receive_ops receive_ops = {
     .destroy_acked = op_destroy_acked,
     .launch = op_launch,
     .file = op_file,
+    .launch_cancel = op_launch_cancel,
     .clip = op_clip,
 };
 
@@ -308,6 +307,8 @@ int64_t agent_step(struct agent *self)
 	due = sooner(due, paint_all(self, time_now()));
 	cursor_send(self);
 	due = sooner(due, clipboard_step(self, time_now()));
+	due = sooner(due, files_step(self, time_now()));
+	launches_look(self);
 	bool told = apps_send(self);
 	if (!told)
 		due = 0;
@@ -362,6 +363,7 @@ bool agent_open(struct agent *self, const RECT *atlas)
 	input_open(self);
 	apps_open(self);
 	clipboard_open(self);
+	files_open(self);
 	windows_look(self);
 	return true;
 }
@@ -376,6 +378,7 @@ void agent_close(struct agent *self)
 	while (self->n_windows)
 		window_free(self->windows[self->n_windows - 1]);
 	clipboard_close(self);
+	files_close(self);
 	apps_close(self);
 	paint_close(self);
 }

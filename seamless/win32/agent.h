@@ -152,6 +152,7 @@ struct agent {
 
 	struct apps *apps;
 	struct clipboard *clipboard;
+	struct files *files;
 };
 
 /* agent.c */
@@ -260,6 +261,21 @@ void clipboard_message(struct agent *agent, const struct seam_message *message);
 /* A CLIP_SAYS of clip-window.h has come to the atlas's window. */
 void clipboard_said(struct agent *agent, WPARAM what, LPARAM value);
 int64_t clipboard_step(struct agent *agent, int64_t now);
+
+/* files.c */
+void files_open(struct agent *agent);
+void files_close(struct agent *agent);
+void files_greet(struct agent *agent); /* a sync has begun */
+void files_forget_peer(struct agent *agent);
+void files_message(struct agent *agent, const struct seam_message *message);
+int64_t files_step(struct agent *agent, int64_t now);
+
+/* launches.c: takes process */
+void launches_add(uint32_t token, HANDLE process);
+void launches_window(struct window *window);
+void launches_look(struct agent *agent);
+void launches_cancel(uint32_t token);
+void launches_forget(void);
 
 /* apps.c, launch.c */
 void apps_open(struct agent *agent);

@@ -90,8 +90,9 @@ void launch_app(struct agent *agent, const struct seam_launch *launch)
 		return;
 	}
 	SHELLEXECUTEINFOW info = {.cbSize = sizeof info,
-				  .fMask =
-				      SEE_MASK_FLAG_NO_UI | SEE_MASK_NOASYNC,
+				  .fMask = SEE_MASK_FLAG_NO_UI |
+					   SEE_MASK_NOASYNC |
+					   SEE_MASK_NOCLOSEPROCESS,
 				  .lpVerb = L"open",
 				  .lpFile = target,
 				  .lpParameters = arguments,
@@ -99,6 +100,7 @@ void launch_app(struct agent *agent, const struct seam_launch *launch)
 				  .nShow = SW_SHOWNORMAL};
 	if (ShellExecuteExW(&info)) {
 		answer(agent, launch->token, NULL);
+		launches_add(launch->token, info.hProcess);
 	} else {
 		char text[600], program[300];
 		text_to_utf8(target, program, sizeof program);

@@ -270,6 +270,8 @@ static bool announce(struct window *self)
 	agent_send(agent, &message);
 	self->announced = true;
 	agent->n_announced++;
+	if (!is_popup(self))
+		launches_window(self);
 	if (self->grabbed)
 		agent_request(self, SEAM_GRAB);
 	self->dirty &= ~(unsigned)(DIRTY_CREATE | DIRTY_PLACE | DIRTY_STATES);
