@@ -24,8 +24,8 @@ struct display {
 	struct audio *audio;
 	struct ports *ports;
 	bool files_in_barred, files_out_barred; /* by policy */
-	bool agent_asked, port_asked; /* for their streams */
-	const char *port_name;        /* besides the agent's: who serves it */
+	bool agent_asked, port_asked;           /* for their streams */
+	const char *port_name; /* besides the agent's: who serves it */
 	const struct display_port_ops *port_ops;
 	void *port_data;
 	struct cursor *cursor;
